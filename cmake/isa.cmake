@@ -1,0 +1,39 @@
+# The kernels, compiled once per instruction set: one object library each, in a namespace of its own.
+#
+# Eigen's inline functions are weak symbols: compiled with wider instructions, the linker could pick them for every
+# caller and crash an older machine. Each instruction set therefore renames the whole of Eigen's namespace.
+
+find_package(Python QUIET COMPONENTS Interpreter)
+if(Python_FOUND AND NOT Eigen3_DIR)  # the wheel cmeel-eigen keeps its config where CMake does not look
+  execute_process(COMMAND ${Python_EXECUTABLE} -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+                  OUTPUT_VARIABLE WEFT_SITE_PACKAGES OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+find_package(Eigen3 CONFIG REQUIRED
+             PATHS ${CMAKE_PREFIX_PATH} ${WEFT_SITE_PACKAGES}
+             PATH_SUFFIXES cmeel.prefix/share/eigen3/cmake)
+if(Eigen3_VERSION VERSION_LESS 3.4)
+  message(FATAL_ERROR "weft needs Eigen 3.4 or newer, found ${Eigen3_VERSION} in ${Eigen3_DIR}")
+endif()
+
+set(WEFT_FLAGS_baseline "")
+set(WEFT_FLAGS_avx2 -mavx2 -mfma)
+set(WEFT_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512)
+
+set(WEFT_ISAS baseline)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+  list(APPEND WEFT_ISAS avx2 avx512)
+endif()
+
+file(GLOB WEFT_KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/kernels/*.cpp)
+foreach(isa IN LISTS WEFT_ISAS)
+  add_library(weft_kernels_${isa} OBJECT ${WEFT_KERNELS})
+  target_include_directories(weft_kernels_${isa} PRIVATE ${PROJECT_SOURCE_DIR}/cpp)
+  target_compile_definitions(weft_kernels_${isa} PRIVATE WEFT_ISA=${isa} Eigen=Eigen_${isa} EIGEN_DONT_PARALLELIZE
+                                                         NDEBUG)
+  target_compile_options(weft_kernels_${isa} PRIVATE ${WEFT_FLAGS_${isa}} -O3 -fno-math-errno -fno-trapping-math
+                                                     -ffp-contract=fast -fno-exceptions -fno-rtti -Wall -Wextra
+                                                     -Wno-ignored-attributes -Wno-maybe-uninitialized)
+  target_link_libraries(weft_kernels_${isa} PRIVATE Eigen3::Eigen OpenMP::OpenMP_CXX)
+  string(TOUPPER ${isa} upper)
+  list(APPEND WEFT_ISA_DEFINITIONS WEFT_HAVE_${upper})
+endforeach()

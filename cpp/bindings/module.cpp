@@ -1,0 +1,24 @@
+// The extension module weft._core: NumPy arrays to views, the interpreter lock released, nothing else.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "weft/config.hpp"
+
+namespace py = pybind11;
+
+void register_recurrent(py::module_& module);
+void register_dense(py::module_& module);
+void register_pointwise(py::module_& module);
+
+PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
+  module.doc() = "weft's kernels on NumPy arrays; use weft.ops";
+  module.def("version", &weft::version);
+  module.def("available_isas", &weft::available_isas);
+  module.def("isa", &weft::isa);
+  module.def("set_isa", &weft::set_isa, py::arg("name"));
+  module.def("num_threads", &weft::num_threads);
+  module.def("set_num_threads", &weft::set_num_threads, py::arg("threads"));
+  register_recurrent(module);
+  register_dense(module);
+  register_pointwise(module);
+}

@@ -1,0 +1,47 @@
+// What an instruction set offers: the one header that cpp/src and cpp/kernels share.
+//
+// The kernels neither validate, allocate, throw nor print. The caller has checked every size and brings the workspace.
+#pragma once
+
+#include "dense_table.hpp"
+#include "pointwise_table.hpp"
+#include "recurrent_table.hpp"
+
+namespace weft {
+
+template <class T>
+struct Kernels {
+  RecurrentKernels<T> recurrent;
+  DenseKernels<T> dense;
+  PointwiseKernels<T> pointwise;
+};
+
+/// All kernels of one instruction set.
+struct KernelTable {
+  const char* isa;
+  Kernels<float> f32;
+  Kernels<double> f64;
+};
+
+template <class T>
+const Kernels<T>& kernels(const KernelTable& table);
+template <>
+inline const Kernels<float>& kernels<float>(const KernelTable& table) {
+  return table.f32;
+}
+template <>
+inline const Kernels<double>& kernels<double>(const KernelTable& table) {
+  return table.f64;
+}
+
+namespace baseline {
+extern const KernelTable table;
+}
+namespace avx2 {
+extern const KernelTable table;
+}
+namespace avx512 {
+extern const KernelTable table;
+}
+
+}  // namespace weft

@@ -1,0 +1,44 @@
+// Error messages of the house: operation, argument, expected, actual.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include "weft/view.hpp"
+
+namespace weft {
+
+inline std::string shape_text(const int64_t* sizes, int rank) {
+  std::string text = "(";
+  for (int axis = 0; axis < rank; ++axis) text += (axis ? ", " : "") + std::to_string(sizes[axis]);
+  return text + (rank == 1 ? ",)" : ")");
+}
+
+[[noreturn]] inline void fail(const std::string& operation, const std::string& message) {
+  throw std::invalid_argument(operation + ": " + message);
+}
+
+/// Throws unless the view has that shape: `lstm_forward: w_hh must be (4H, H) = (512, 128), got (512, 64)`.
+template <class T, int N>
+void check_shape(const std::string& operation, const char* argument, const View<T, N>& view, const char* symbolic,
+                 const std::array<int64_t, N>& expected) {
+  if (view.shape == expected) return;
+  fail(operation, std::string(argument) + " must be " + symbolic + " = " + shape_text(expected.data(), N) + ", got " +
+                      shape_text(view.shape.data(), N));
+}
+
+/// a * b, or an error that names what the product was for.
+inline int64_t checked_product(const std::string& operation, const char* what, int64_t a, int64_t b) {
+  int64_t product;
+  if (__builtin_mul_overflow(a, b, &product)) fail(operation, std::string(what) + " overflows 64-bit sizes");
+  return product;
+}
+inline int64_t checked_sum(const std::string& operation, const char* what, int64_t a, int64_t b) {
+  int64_t sum;
+  if (__builtin_add_overflow(a, b, &sum)) fail(operation, std::string(what) + " overflows 64-bit sizes");
+  return sum;
+}
+
+}  // namespace weft
