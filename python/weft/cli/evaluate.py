@@ -1,0 +1,79 @@
+"""`weft lm eval`: how well a trained model predicts a text."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+import numpy.typing as npt
+
+import weft
+from weft.cli.arguments import CommandError, Parser, fraction, whole
+from weft.cli.model_file import describe, load_model
+from weft.cli.text import read_text
+from weft.models import LanguageModel, bits_per_byte
+
+__all__ = ["add_eval_arguments", "run_eval"]
+
+EXAMPLES = """\
+examples:
+  weft lm eval runs/lm-1 letter.txt              bits per byte over the whole text
+  weft lm eval runs/lm-1 --held-out 0.1          the default text: its last tenth, and what comes before
+  cat *.txt | weft lm eval runs/lm-1 - --streams 16
+
+The state is carried from the first byte to the last, and every byte but the first is scored.
+"""
+
+
+def add_eval_arguments(parser: Parser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a run's folder, or a model's .safetensors file")
+    text = parser.add_argument_group("text")
+    text.add_argument(
+        "text",
+        nargs="*",
+        metavar="TEXT",
+        help="text files, folders or - for standard input; without any, the topics of Python's own help()",
+    )
+    text.add_argument(
+        "--held-out",
+        type=fraction(),
+        default=0.0,
+        metavar="F",
+        help="score the last part F of the text apart from what comes before, as training did with 0.1",
+    )
+    machine = parser.add_argument_group("machine")
+    machine.add_argument(
+        "--streams",
+        type=whole(1),
+        default=1,
+        metavar="N",
+        help="read N parts of the text side by side: faster on long texts, and nearly the same (default 1)",
+    )
+    machine.add_argument("--threads", type=whole(1, 1024), metavar="N", help="threads (default: all cores)")
+
+
+def run_eval(arguments: argparse.Namespace) -> int:
+    model = load_model(arguments.model)
+    text = read_text(arguments.text)
+    cut = text.ids.size - round(text.ids.size * arguments.held_out)
+    parts = [("the whole text", text.ids)]
+    if arguments.held_out:
+        parts = [(f"held out ({arguments.held_out:.3g})", text.ids[cut:]), ("before it", text.ids[:cut])]
+    for name, ids in parts:
+        if ids.size < 2:
+            raise CommandError(f"the text is too short: {name} has {ids.size} bytes, needs at least 2")
+    if arguments.threads is not None:
+        weft.set_num_threads(arguments.threads)
+    print(f"model  {describe(model)}")
+    print(f"text   {text}")
+    for name, ids in parts:
+        _report(model, name, ids, arguments.streams)
+    return 0
+
+
+def _report(model: LanguageModel, name: str, ids: npt.NDArray[np.uint8], streams: int) -> None:
+    start = time.perf_counter()
+    bits = bits_per_byte(model, ids, streams=streams, progress=True)
+    rate = (ids.size - 1) / (time.perf_counter() - start)
+    print(f"{name:<16} {bits:.4f} bits per byte  ({ids.size:,} bytes, {rate:,.0f} bytes/s)")

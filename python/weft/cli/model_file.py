@@ -1,0 +1,42 @@
+"""Opening a trained model for a command, with an error that says what to give instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from weft.cli.arguments import CommandError
+from weft.models import LanguageModel
+
+__all__ = ["MODEL_FILE", "describe", "load_model"]
+
+MODEL_FILE = "model.safetensors"
+
+
+def load_model(name: str) -> LanguageModel:
+    """The model in a run's folder or in a file. Raises CommandError where there is none, or no whole one."""
+    path = Path(name)
+    file = path / MODEL_FILE if path.is_dir() else path
+    if path.is_dir() and not file.exists():
+        raise CommandError(f"the folder {name!r} holds no {MODEL_FILE}: no run has saved a model there yet")
+    if not file.exists():
+        raise CommandError(f"there is no model {name!r}: give the folder of a run or a .safetensors file")
+    try:
+        return LanguageModel.load(file)
+    except OSError as error:
+        raise CommandError(f"cannot read the model {str(file)!r}: {error.strerror or error}") from None
+    except MemoryError:
+        raise CommandError(f"the model {str(file)!r} does not fit into memory") from None
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+
+
+def describe(model: LanguageModel) -> str:
+    """One line: cell, sizes, number of parameters."""
+    config = model.config
+    layers = f"{config['num_layers']} x " if config["num_layers"] > 1 else ""
+    parameters = sum(parameter.size for parameter in model.parameters())
+    tied = ", tied weights" if config["tie_weights"] else ""
+    return (
+        f"{config['cell'].upper()}, embedding {config['embedding_size']}, hidden {layers}{config['hidden_size']}"
+        f"{tied}, {config['dtype']}: {parameters:,} parameters"
+    )
