@@ -1,0 +1,93 @@
+"""Batch, what one step of training or validation reads, and DataSource, what gives batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+
+
+@runtime_checkable
+class DataSource(Protocol):
+    """Batches by epoch, always the same for the same epoch: resuming in mid-epoch rests on that.
+
+    `len(source)` is the number of batches in an epoch.
+    """
+
+    def batches(self, epoch: int, /) -> Iterator[Batch]: ...
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Inputs and targets of one step. B rows, T time steps.
+
+    x: [B,T] of integers, [B,T,I], or [B,I] for a model without time; y: targets, [B,...].
+    lengths: int[B], the valid steps of each row; past them nothing is computed or learned.
+    resets: bool[B,T], True where a new sequence begins inside a row.
+    weight: like y, or [B,T]; how much each element counts in the loss. With `lengths` and a target at every
+        step it is made from the lengths unless given.
+    continues: the rows go on where those of the batch before ended, so the state carries over.
+
+    Raises ValueError or TypeError where the shapes do not fit together.
+
+    >>> batch = Batch(np.zeros((2, 3, 4)), np.zeros((2, 3, 1)), lengths=np.array([3, 1]))
+    >>> batch.weight.astype(int).tolist(), batch.tokens
+    ([[1, 1, 1], [1, 0, 0]], 4)
+    """
+
+    x: Array
+    y: Array
+    lengths: Array | None = None
+    resets: Array | None = None
+    weight: Array | None = None
+    continues: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("x", "y"):
+            array = getattr(self, name)
+            if not isinstance(array, np.ndarray) or array.ndim < 1:
+                raise TypeError(f"Batch: {name} must be an array of at least one axis, got {array!r:.80}")
+        if len(self.x) != len(self.y):
+            raise ValueError(f"Batch: y must have B = {len(self.x)} rows like x, got {len(self.y)}")
+        steps = self.x.shape[:2]
+        if self.lengths is not None:
+            lengths = np.asarray(self.lengths)
+            _require("lengths", lengths, "iu", "integers", "B", steps[:1])
+            if lengths.size and (lengths.min() < 0 or lengths.max() > steps[-1]):
+                raise ValueError(
+                    f"Batch: lengths must lie in 0..T = {steps[-1]}, got {lengths.min()}..{lengths.max()}"
+                )
+            object.__setattr__(self, "lengths", lengths)
+        if self.resets is not None:
+            _require("resets", self.resets, "b", "bool", "B, T", steps)
+        if self.weight is not None:
+            _require("weight", self.weight, "fbiu", "numbers", None, self.y.shape)
+        elif self.lengths is not None and self.y.shape[:2] == steps and len(steps) == 2:
+            object.__setattr__(self, "weight", np.arange(steps[1]) < self.lengths[:, None])
+
+    @property
+    def tokens(self) -> int:
+        """The time steps that hold data; the rows, where there is no time."""
+        if self.lengths is not None:
+            return int(self.lengths.sum())
+        timeless = self.x.ndim < 2 or (self.x.ndim == 2 and self.x.dtype.kind == "f")
+        return len(self.x) if timeless else self.x.shape[0] * self.x.shape[1]
+
+
+def _require(
+    name: str, array: Any, kinds: str, content: str, axes: str | None, shape: tuple[int, ...]
+) -> None:
+    """Refuses an array of another dtype or shape; without named axes a leading part of the shape will do."""
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
+        kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        raise TypeError(f"Batch: {name} must be an array of {content}, got {kind}")
+    if array.shape != (shape if axes else shape[: array.ndim]):
+        expected = f"({axes}) = {shape}" if axes else f"y.shape = {shape}, or its first axes"
+        raise ValueError(f"Batch: {name} must be {expected}, got {array.shape}")
