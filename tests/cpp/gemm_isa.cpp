@@ -1,0 +1,39 @@
+// One instruction set's packed product behind plain function pointers; compiled with the kernels' own flags.
+#include "gemm_isa.hpp"
+
+#include "kernels/gemm.hpp"
+
+#define WEFT_STRINGIFY_(name) #name
+#define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)
+
+namespace weft::test::gemm_isa {
+namespace {
+
+namespace kernels = weft::WEFT_ISA;
+
+template <class T>
+Product<T> product() {
+  Product<T> result;
+  result.isa = WEFT_STRINGIFY(WEFT_ISA);
+  result.lanes = kernels::lanes<T>;
+  result.packed_size = [](int64_t depth, int64_t columns) { return kernels::packed_size<T>(depth, columns); };
+  result.pack = [](const T* b, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns,
+                   T* packed) {
+    const int64_t last = kernels::round_up(columns, kernels::lanes<T>);
+    kernels::pack<T>(b, k_stride, n_stride, depth, columns, packed, 0, last);
+  };
+  result.multiply = [](int64_t rows, int64_t columns, int64_t depth, const T* a, int64_t a_row, int64_t a_col,
+                       const T* b, int64_t b_step, int64_t b_panel, const T* init, int64_t init_row, T* c,
+                       int64_t c_row) {
+    kernels::gemm<T>(rows, columns, depth, {a, a_row, a_col}, {b, b_step, b_panel}, {init, init_row}, c,
+                     c_row);
+  };
+  return result;
+}
+
+}  // namespace
+
+Product<float> WEFT_ISA(float) { return product<float>(); }
+Product<double> WEFT_ISA(double) { return product<double>(); }
+
+}  // namespace weft::test::gemm_isa
