@@ -1,0 +1,165 @@
+"""Files that survive: safetensors written so that a crash costs nothing, read as if hostile.
+
+The format: 8 bytes with the header's length (little endian), the header (JSON: name -> dtype, shape, offsets;
+and "__metadata__", str -> str), then the arrays' bytes, nothing between them.
+https://github.com/huggingface/safetensors
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from glob import escape
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+
+Array: TypeAlias = npt.NDArray[Any]
+PathLike: TypeAlias = str | os.PathLike[str]
+
+_DTYPES = {
+    np.dtype(kind): code
+    for code, kind in {
+        "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "u2", "I16": "i2", "U32": "u4", "I32": "i4", "U64": "u8",
+        "I64": "i8", "F16": "f2", "F32": "f4", "F64": "f8", "C64": "c8",
+    }.items()
+}  # fmt: skip
+_ABANDONED = 3600.0  # seconds after which a temporary file can only be what a killed process left behind
+
+
+@contextmanager
+def replace_file(path: PathLike) -> Iterator[BinaryIO]:
+    """Write `path` whole or not at all: the block writes a new file, which replaces the old one at its end.
+
+    The bytes are on the disk before the name is moved, and the name before this returns. If the block raises,
+    if the disk is full or the process is killed, `path` is what it was before.
+
+    Raises OSError as writing does.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "config.json"
+    >>> with replace_file(path) as file:
+    ...     written = file.write(b"{}")
+    >>> path.read_text()
+    '{}'
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"replace_file: {path} is a folder, not a file")
+    path = path.resolve()  # through a link, so that the file it points to is replaced and not the link
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with open(file, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+    for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """A rename is an entry in a folder, and the folder too has to reach the disk."""
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_safetensors(
+    path: PathLike, tensors: Mapping[str, npt.ArrayLike], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write arrays and strings, by name, to a `.safetensors` file that replaces the old one in one move.
+
+    The same input gives the same bytes. The arrays are streamed, so nothing is held twice in memory. (The
+    safetensors package would write non-contiguous arrays wrongly, and neither it nor its rename reaches the
+    disk before it returns.)
+
+    Raises TypeError for a dtype the format lacks and for metadata that is not str -> str, ValueError for a
+    reserved name, OSError when the disk is full; the old file survives them all.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
+    >>> write_safetensors(path, {"weight": np.ones((2, 3), np.float32)}, {"epoch": "7"})
+    >>> tensors, metadata = read_safetensors(path)
+    >>> tensors["weight"].shape, metadata
+    ((2, 3), {'epoch': '7'})
+    """
+    metadata = dict(metadata or {})
+    for item in metadata.items():
+        if not all(isinstance(text, str) for text in item):
+            raise TypeError(f"write_safetensors: metadata must map str to str, got {item!r}")
+    arrays = {name: _stored(name, tensor) for name, tensor in tensors.items()}
+    header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
+    end = 0
+    widest_first = sorted(
+        arrays.items(), key=lambda item: (-item[1].itemsize, item[0])
+    )  # keeps all arrays aligned
+    for name, array in widest_first:
+        start, end = end, end + array.nbytes
+        header[name] = {"dtype": _DTYPES[array.dtype], "shape": array.shape, "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with replace_file(path) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for _, array in widest_first:
+            file.write(array.reshape(-1).view(np.uint8))
+
+
+def _stored(name: str, tensor: npt.ArrayLike) -> Array:
+    """The array as the format wants it: in C order, little endian."""
+    if not isinstance(name, str) or name == "__metadata__":
+        raise ValueError(
+            f"write_safetensors: a tensor's name must be a str other than '__metadata__', got {name!r}"
+        )
+    array = np.asarray(tensor)
+    little = array.dtype.newbyteorder("<")
+    if little not in _DTYPES:
+        supported = ", ".join(str(dtype) for dtype in _DTYPES)
+        raise TypeError(f"write_safetensors: {name!r} has dtype {array.dtype}, expected one of {supported}")
+    return np.ascontiguousarray(array, dtype=little).reshape(
+        array.shape
+    )  # which would make a scalar 1-dimensional
+
+
+def read_safetensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
+    """The arrays and the metadata of a `.safetensors` file: (name -> array, str -> str).
+
+    No size in the file is believed before it is checked against the file's own: memory is bounded by what is
+    on disk.
+
+    Raises ValueError that names the file and what is wrong if it is truncated, malformed, not a regular file
+    or holds a dtype that NumPy lacks; OSError (FileNotFoundError, ...) if it cannot be read.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():  # a pipe would wait for ever, a device might never end
+        raise ValueError(f"read_safetensors: {path} is not a regular file")
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except (
+        SafetensorError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ) as error:  # as the package's decoders raise them
+        raise ValueError(
+            f"read_safetensors: {path} is not a whole and valid .safetensors file: {error}"
+        ) from error

@@ -1,0 +1,63 @@
+"""Layers, losses and their files. A call gives the result and the way back; composing is calling.
+
+>>> import numpy as np
+>>> from weft import nn
+>>> model = nn.Sequential(nn.Embedding(256, 16), nn.GRU(16, 32), nn.Linear(32, 256))
+>>> text = np.frombuffer(b"the thread that runs back and forth", np.uint8)[None]
+>>> (scores, state), backprop = model(text[:, :-1])
+>>> loss, loss_backprop = nn.CrossEntropyLoss()(scores, text[:, 1:])
+>>> dx, dstate = backprop(loss_backprop())  # every parameter of the model now has its .grad
+"""
+
+from weft.nn import init
+from weft.nn.activations import GELU, ReLU, Sigmoid, SiLU, Tanh
+from weft.nn.backprop import Backprop, StatefulBackprop
+from weft.nn.bidirectional import Bidirectional
+from weft.nn.dropout import Dropout
+from weft.nn.embedding import Embedding
+from weft.nn.files import load, save
+from weft.nn.gru import GRU, GRUCell
+from weft.nn.layer import Layer
+from weft.nn.layer_norm import LayerNorm
+from weft.nn.linear import Linear
+from weft.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, KLDivLoss, L1Loss, Loss, MSELoss
+from weft.nn.lstm import LSTM, LSTMCell
+from weft.nn.parameter import Parameter
+from weft.nn.residual import Residual
+from weft.nn.rnn import RNN, RNNCell
+from weft.nn.sequential import Sequential
+
+__all__ = [
+    "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "BCEWithLogitsLoss",
+    "Backprop",
+    "Bidirectional",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
+    "GRUCell",
+    "HuberLoss",
+    "KLDivLoss",
+    "L1Loss",
+    "LSTMCell",
+    "Layer",
+    "LayerNorm",
+    "Linear",
+    "Loss",
+    "MSELoss",
+    "Parameter",
+    "RNNCell",
+    "ReLU",
+    "Residual",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "StatefulBackprop",
+    "Tanh",
+    "init",
+    "load",
+    "save",
+]

@@ -1,0 +1,99 @@
+"""Activations: y = f(x), element by element. Backward: dx = dy f'(x).
+
+relu    max(x, 0)
+gelu    x Phi(x), Phi the normal distribution function; "tanh": x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) /
+2 silu    x sigmoid(x) Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016 (gelu, silu)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft import ops
+from weft.arguments import check_choice
+from weft.nn.backprop import Backprop
+from weft.nn.layer import Layer
+from weft.nn.parameter import Array
+
+
+class Activation(Layer):
+    """Base of the activations: an op and its backward. x, y of any shape, float32 or float64."""
+
+    forward: Any
+    backward: Any
+
+    def __call__(self, x: Array) -> tuple[Array, Backprop]:
+        y, saved = self.forward(x)
+        return y, Backprop(self, lambda dy: self.backward(saved, dy), y)
+
+    def predict(self, x: Array) -> Array:
+        y: Array = self.forward(x)[0]
+        return y
+
+
+class ReLU(Activation):
+    """max(x, 0)
+
+    >>> import numpy as np
+    >>> ReLU().predict(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    """
+
+    forward = staticmethod(ops.relu_forward)
+    backward = staticmethod(ops.relu_backward)
+
+
+class GELU(Activation):
+    """x Phi(x), or with approximate="tanh" its approximation by a tanh. Raises ValueError for another word.
+
+    >>> import numpy as np
+    >>> GELU().predict(np.array([-1.0, 2.0])).round(4)
+    array([-0.1587,  1.9545])
+    """
+
+    backward = staticmethod(ops.gelu_backward)
+
+    def __init__(self, approximate: str = "none") -> None:
+        self.approximate = check_choice("GELU", "approximate", approximate, ("none", "tanh"))
+
+    def forward(self, x: Array) -> tuple[Array, Any]:
+        return ops.gelu_forward(x, self.approximate)
+
+    def __repr__(self) -> str:
+        return "GELU()" if self.approximate == "none" else f"GELU({self.approximate!r})"
+
+
+class SiLU(Activation):
+    """x sigmoid(x)
+
+    >>> import numpy as np
+    >>> SiLU().predict(np.array([-1.0, 2.0])).round(4)
+    array([-0.2689,  1.7616])
+    """
+
+    forward = staticmethod(ops.silu_forward)
+    backward = staticmethod(ops.silu_backward)
+
+
+class Tanh(Activation):
+    """tanh(x)
+
+    >>> import numpy as np
+    >>> Tanh().predict(np.array([-1.0, 2.0])).round(4)
+    array([-0.7616,  0.964 ])
+    """
+
+    forward = staticmethod(ops.tanh_forward)
+    backward = staticmethod(ops.tanh_backward)
+
+
+class Sigmoid(Activation):
+    """1 / (1 + exp(-x))
+
+    >>> import numpy as np
+    >>> Sigmoid().predict(np.array([-1.0, 2.0])).round(4)
+    array([0.2689, 0.8808])
+    """
+
+    forward = staticmethod(ops.sigmoid_forward)
+    backward = staticmethod(ops.sigmoid_backward)

@@ -1,0 +1,87 @@
+"""The way back through one call of a layer: it checks its argument, runs once, and lets go of what it held.
+
+    y, backprop = layer(x)                      dx = backprop(dy)
+    (y, state), backprop = layer(x, state)      dx, dstate = backprop(dy, dstate)       None means zero
+
+A layer writes its backward as a plain function beside its forward, and wraps it here together with the
+results whose shapes the gradients must have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from weft.nn.parameter import Array
+
+State: TypeAlias = Any  # an array or a tuple of states; the layer's docstring says which
+
+
+class Backprop:
+    """`dx = backprop(dy)`: dy has the shape and dtype of the layer's result; parts of a tuple may be None.
+
+    Raises ValueError for another shape, TypeError for another dtype, RuntimeError on a second call. A call
+    that was refused does not count: the right gradient may still follow.
+    """
+
+    def __init__(self, layer: object, function: Callable[..., Any], y: State, argument: str = "dy") -> None:
+        self._name = f"{type(layer).__name__}.backprop"
+        self._argument = argument
+        self._function: Callable[..., Any] | None = function
+        self._y = _outline(y)
+
+    def __call__(self, dy: State) -> Any:
+        return self._run((dy,), (self._argument, dy, self._y))
+
+    def _run(self, gradients: tuple[State, ...], *checks: tuple[str, State, State]) -> Any:
+        if self._function is None:
+            raise RuntimeError(
+                f"{self._name}: called a second time, but it runs once and frees what it held; "
+                "call the layer again for another backward pass"
+            )
+        for name, gradient, like in checks:
+            check_like(f"{self._name}: {name}", gradient, like)
+        function, self._function = self._function, None  # what it closed over goes free when it returns
+        return function(*gradients)
+
+
+class StatefulBackprop(Backprop):
+    """`dx, dstate = backprop(dy=None, dstate=None)`: dstate has the last state's form; None means zero."""
+
+    def __init__(self, layer: object, function: Callable[[Any, Any], Any], y: Array, state: State) -> None:
+        super().__init__(layer, function, y)
+        self._state = _outline(state)
+
+    def __call__(self, dy: Array | None = None, dstate: State = None) -> Any:
+        given = [("dy", dy, self._y), ("dstate", dstate, self._state)]
+        return self._run((dy, dstate), *(check for check in given if check[1] is not None))
+
+
+def check_like(where: str, value: State, like: State) -> None:
+    """Refuse a value that is not in form, shape and dtype like another; parts of a tuple may be None."""
+    if isinstance(like, tuple):
+        if not isinstance(value, tuple | list) or len(value) != len(like):
+            got = f"{len(value)}" if isinstance(value, tuple | list) else type(value).__name__
+            raise ValueError(f"{where} must be a tuple of {len(like)}, got {got}")
+        for index, (part, part_like) in enumerate(zip(value, like, strict=True)):
+            if part is not None:
+                check_like(f"{where}[{index}]", part, part_like)
+    elif not isinstance(value, np.ndarray):
+        raise TypeError(f"{where} must be an array of shape {like.shape}, got {type(value).__name__}")
+    elif value.shape != like.shape:
+        raise ValueError(f"{where} must have shape {like.shape}, got {value.shape}")
+    elif value.dtype != like.dtype:
+        raise TypeError(f"{where} must have dtype {like.dtype}, got {value.dtype}")
+
+
+def outline(shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array of this shape and dtype that holds a single element: something to compare with."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def _outline(value: State) -> State:
+    if isinstance(value, tuple):
+        return tuple(_outline(part) for part in value)
+    return outline(value.shape, value.dtype)

@@ -1,0 +1,98 @@
+"""Bidirectional: y = [forwards(x); reversed(backwards(reversed x))] along the last axis.
+
+Backward: dx = dx of forwards + reversed(dx of backwards), a new array. Each row is reversed up to its own
+end. Schuster and Paliwal, "Bidirectional recurrent neural networks", 1997
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from weft.nn.backprop import State, StatefulBackprop
+from weft.nn.layer import Layer
+from weft.nn.parameter import Array
+from weft.nn.rows import resets_backwards, reverse_rows
+from weft.nn.sequential import require_layer
+
+
+class Bidirectional(Layer):
+    """Any two stateful layers over the same sequences, the second from each row's end to its beginning.
+
+    x[B,T,...], y[B,T,F+G] if the layers give F and G features. state: (state of forwards, state of
+    backwards), either may be None. (For one cell type, `GRU(..., bidirectional=True)` is the same and
+    faster.) A sequence that starts inside a row, as `resets` tells, also ends there when read from the end.
+    Raises TypeError if a layer is not stateful.
+
+    >>> from weft.nn import GRU, LSTM
+    >>> both = Bidirectional(GRU(3, 4), LSTM(3, 5))
+    >>> (y, (h, (h_back, c_back))), backprop = both(np.ones((2, 6, 3), np.float32), lengths=[6, 2])
+    >>> y.shape
+    (2, 6, 9)
+    """
+
+    stateful = True
+
+    def __init__(self, forwards: Layer, backwards: Layer) -> None:
+        require_layer("Bidirectional", forwards, stateful=True)
+        require_layer("Bidirectional", backwards, stateful=True)
+        self.forwards = forwards
+        self.backwards = backwards
+
+    def __call__(
+        self,
+        x: Array,
+        state: State = None,
+        *,
+        lengths: npt.ArrayLike | None = None,
+        resets: npt.ArrayLike | None = None,
+    ) -> tuple[tuple[Array, State], StatefulBackprop]:
+        initial, initial_back = _pair(state)
+        (y, last), backprop = self.forwards(x, initial, lengths=lengths, resets=resets)
+        (y_back, last_back), backprop_back = self.backwards(
+            reverse_rows(x, lengths), initial_back, lengths=lengths, resets=_reversed_resets(resets, lengths)
+        )
+        both = np.concatenate([y, reverse_rows(y_back, lengths)], axis=-1)
+        split = y.shape[-1]
+
+        def backward(dy: Array | None, dstate: State) -> tuple[Array | None, State]:
+            dlast, dlast_back = _pair(dstate)
+            dy_back = None if dy is None else reverse_rows(dy[..., split:], lengths)
+            dx, dinitial = backprop(None if dy is None else dy[..., :split], dlast)
+            dx_back, dinitial_back = backprop_back(dy_back, dlast_back)
+            dboth = None if dx is None else dx + reverse_rows(dx_back, lengths)  # None: x is of integers
+            return dboth, (dinitial, dinitial_back)
+
+        return (both, (last, last_back)), StatefulBackprop(self, backward, both, (last, last_back))
+
+    def predict(
+        self,
+        x: Array,
+        state: State = None,
+        *,
+        lengths: npt.ArrayLike | None = None,
+        resets: npt.ArrayLike | None = None,
+    ) -> tuple[Array, State]:
+        initial, initial_back = _pair(state)
+        y, last = self.forwards.predict(x, initial, lengths=lengths, resets=resets)
+        y_back, last_back = self.backwards.predict(
+            reverse_rows(x, lengths), initial_back, lengths=lengths, resets=_reversed_resets(resets, lengths)
+        )
+        return np.concatenate([y, reverse_rows(y_back, lengths)], axis=-1), (last, last_back)
+
+    def __repr__(self) -> str:
+        return f"Bidirectional({self.forwards!r}, {self.backwards!r})"
+
+
+def _pair(state: State) -> tuple[State, State]:
+    if state is None:
+        return None, None
+    if not isinstance(state, tuple | list) or len(state) != 2:
+        raise ValueError("Bidirectional: state must be None or a tuple of 2, one for each direction")
+    return state[0], state[1]
+
+
+def _reversed_resets(resets: npt.ArrayLike | None, lengths: npt.ArrayLike | None) -> Array | None:
+    """Where a sequence starts for a layer that is given the reversed rows."""
+    ends = resets_backwards(resets, lengths)
+    return None if ends is None else reverse_rows(ends, lengths)

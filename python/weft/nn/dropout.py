@@ -1,0 +1,40 @@
+"""Dropout: y = x * keep / (1 - p), where keep is 0 with probability p and else 1.
+
+Backward:  dx = dy * keep / (1 - p).       Srivastava et al., "Dropout", 2014
+"""
+
+from __future__ import annotations
+
+from weft import ops
+from weft.arguments import check_number
+from weft.nn.backprop import Backprop
+from weft.nn.layer import Layer
+from weft.nn.parameter import Array, Seed
+
+
+class Dropout(Layer):
+    """In training, each element is zero with probability p, else scaled by 1/(1-p); predict gives x itself.
+
+    x, y of any shape. The n-th call of a layer with a given `rng` drops the same elements on any number of
+    threads.
+    Raises ValueError unless 0 <= p <= 1.
+
+    >>> import numpy as np
+    >>> y, backprop = Dropout(0.5, rng=0)(np.ones(1000, np.float32))
+    >>> sorted(set(y.tolist()))
+    [0.0, 2.0]
+    """
+
+    def __init__(self, p: float = 0.5, *, rng: Seed = None) -> None:
+        self.p = check_number("Dropout", "p", p, low=0, high=1)
+        self.draw_from(rng)
+
+    def __call__(self, x: Array) -> tuple[Array, Backprop]:
+        y, saved = ops.dropout_forward(x, self.p, **self.next_draw())
+        return y, Backprop(self, lambda dy: ops.dropout_backward(saved, dy), y)
+
+    def predict(self, x: Array) -> Array:
+        return x
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p:g})"

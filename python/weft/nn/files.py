@@ -1,0 +1,39 @@
+"""Models in files: `save` writes a layer's parameters as `.safetensors`, `load` takes them back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from weft.files import PathLike, read_safetensors, write_safetensors
+from weft.nn.layer import Layer
+
+
+def save(layer: Layer, path: PathLike, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a layer's state_dict, and strings beside it, to a `.safetensors` file in place of an old one.
+
+    A crash or a full disk leaves the old file as it was. PyTorch's and others' safetensors read it. Raises
+    OSError.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from weft.nn import Linear
+    >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
+    >>> save(Linear(3, 2), path, {"task": "demo"})
+    >>> load(Linear(3, 2), path)
+    {'task': 'demo'}
+    """
+    write_safetensors(path, {name: parameter.data for name, parameter in layer.all_parameters()}, metadata)
+
+
+def load(layer: Layer, path: PathLike) -> dict[str, str]:
+    """Take a layer's parameters from a `.safetensors` file, of weft or of PyTorch; returns its metadata.
+
+    Raises ValueError, with nothing changed, for a file that is broken or of another model; OSError if it
+    cannot be read.
+    """
+    tensors, metadata = read_safetensors(path)
+    try:
+        layer.load_state_dict(tensors)
+    except ValueError as error:
+        raise ValueError(f"load: {path} is not of this model: {error}") from error
+    return metadata

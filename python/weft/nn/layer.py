@@ -1,0 +1,199 @@
+"""Layer: what every layer is. A call gives the result and the way back; predict gives the result alone.
+
+    y, backprop = layer(x)                      dx = backprop(dy)
+    y = layer.predict(x)
+
+A stateful layer runs over sequences x[B,T,I] and also takes a state and gives the last one (None: zeros):
+
+    (y, state), backprop = layer(x, state, lengths=None, resets=None)       dx, dstate = backprop(dy, dstate)
+    y, state = layer.predict(x, state, lengths=None, resets=None)
+
+backprop adds dL/dw to the `.grad` of the layer's parameters and writes to no array that it was given. Results
+may share memory with arguments (Dropout's predict gives x itself), so nobody writes into an array that a
+layer was given or gave.
+
+A layer of one's own: keep Parameters and Layers as attributes (or in lists), write __call__ and predict, and
+wrap the backward in weft.nn.Backprop:
+
+>>> from weft.nn import Backprop, Parameter
+>>> class Scale(Layer):
+...     def __init__(self) -> None:
+...         self.factor = Parameter(np.ones(1, np.float32))
+...     def __call__(self, x):
+...         def backprop(dy):
+...             self.factor.gradient()[...] += (dy * x).sum()
+...             return dy * self.factor.data
+...         y = self.predict(x)
+...         return y, Backprop(self, backprop, y)
+...     def predict(self, x):
+...         return x * self.factor.data
+>>> Scale().state_dict()
+{'factor': array([1.], dtype=float32)}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from weft.nn.parameter import Array, Parameter, Seed
+from weft.nn.summary import summarise
+
+
+class Unmatched(NamedTuple):
+    """Names that load_state_dict(strict=False) passed over."""
+
+    missing: list[str]  # in the layer, not in the mapping
+    unexpected: list[str]  # in the mapping, not in the layer
+
+
+class Layer:
+    """Base of the layers: finds parameters and children among the attributes, names, saves and loads them."""
+
+    stateful: bool = False
+
+    # What a layer draws at random when it trains depends on these two alone; None: it draws nothing.
+    seed: int | None = None
+    calls: int = 0
+
+    __call__: Callable[..., Any]
+    predict: Callable[..., Any]
+
+    # ---- the tree ----
+
+    def own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """(name, parameter) of this layer without its children."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield name, value
+
+    def named_children(self) -> Iterator[tuple[str, Layer]]:
+        """(name, layer) of the layers directly inside this one, lists and tuples included ("blocks.0")."""
+        for name, value in vars(self).items():
+            if isinstance(value, Layer):
+                yield name, value
+            elif isinstance(value, list | tuple):
+                yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Layer))
+
+    def children(self) -> list[Layer]:
+        """The layers directly inside this one."""
+        return [child for _, child in self.named_children()]
+
+    def named_layers(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+        """(path, layer) of this layer, whose path is "", and of all inside it, outermost first."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_layers(_join(prefix, name))
+
+    def all_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter) of every parameter inside; a tied one comes under each of its names."""
+        for path, layer in self.named_layers():
+            for name, parameter in layer.own_parameters():
+                yield _join(path, name), parameter
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter) of every parameter inside, each once, under its first name."""
+        seen: set[int] = set()
+        for path, parameter in self.all_parameters():
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield path, parameter
+
+    def parameters(self) -> list[Parameter]:
+        """Every parameter inside, each once: what an optimizer takes."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to zero."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    # ---- saving and loading ----
+
+    def state_dict(self) -> dict[str, Array]:
+        """A copy of every parameter by path, with PyTorch's names and shapes; tied ones under each name."""
+        return {path: parameter.data.copy() for path, parameter in self.all_parameters()}
+
+    def load_state_dict(self, mapping: Mapping[str, Any], strict: bool = True) -> Unmatched:
+        """Take every parameter from a mapping of path to array or PyTorch tensor; the layer keeps its dtype.
+
+        All is checked before anything is written. Raises ValueError with every missing and unexpected name
+        (unless `strict` is False, which returns them), every wrong shape, and tied weights that are given
+        different values; TypeError for values that are not real numbers.
+        """
+        where = f"{type(self).__name__}.load_state_dict"
+        own = dict(self.all_parameters())
+        missing = [path for path in own if path not in mapping]
+        unexpected = [path for path in mapping if path not in own]
+        arrays = {path: _as_array(where, path, mapping[path]) for path in own if path in mapping}
+        problems = [f"missing {path}" for path in missing if strict]
+        problems += [f"unexpected {path}" for path in unexpected if strict]
+        problems += [
+            f"{path} must have shape {own[path].shape}, got {array.shape}"
+            for path, array in arrays.items()
+            if array.shape != own[path].shape
+        ]
+        first_name: dict[int, str] = {}
+        for path, array in arrays.items():
+            tied = first_name.setdefault(id(own[path]), path)
+            if tied != path and not np.array_equal(array, arrays[tied], equal_nan=True):
+                problems.append(f"{path} and {tied} are one tied weight, but got different values")
+        if problems:
+            raise ValueError(f"{where}: " + "; ".join(problems))
+        for path, array in arrays.items():
+            own[path].data[...] = array
+        return Unmatched(missing, unexpected)
+
+    # ---- randomness ----
+
+    def draw_from(self, rng: Seed) -> None:
+        """Become a layer that draws: take a seed from `rng` (an int, a generator, None for entropy)."""
+        self.seed = int(np.random.default_rng(rng).integers(2**63))
+
+    def next_draw(self) -> dict[str, int]:
+        """Where dropout_forward gets its next random numbers: no two draws of a layer are the same."""
+        if self.seed is None:
+            raise RuntimeError(f"{type(self).__name__}: draw_from must come before next_draw")
+        self.calls += 1
+        return {"seed": self.seed, "offset": self.calls - 1}
+
+    def random_state(self) -> dict[str, list[int]]:
+        """path -> [seed, calls] of every layer that draws: with it, training goes on to the same bits."""
+        return {
+            path: [layer.seed, layer.calls] for path, layer in self.named_layers() if layer.seed is not None
+        }
+
+    def load_random_state(self, state: Mapping[str, list[int]]) -> None:
+        """Take back what random_state gave. Raises ValueError if it comes from a model of another form."""
+        own = {path: layer for path, layer in self.named_layers() if layer.seed is not None}
+        if own.keys() != state.keys():
+            raise ValueError(
+                f"{type(self).__name__}.load_random_state: state must be of the layers {sorted(own)}, "
+                f"got {sorted(state)}"
+            )
+        for path, (seed, calls) in state.items():
+            own[path].seed, own[path].calls = int(seed), int(calls)
+
+    # ---- showing ----
+
+    def summary(self) -> str:
+        """A table of the layers inside with their parameters: shapes, numbers and bytes."""
+        return summarise(self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _as_array(where: str, path: str, value: Any) -> Array:
+    array = np.asarray(
+        value.detach() if hasattr(value, "detach") else value
+    )  # a torch Parameter refuses otherwise
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{where}: {path} must be of real numbers, got dtype {array.dtype}")
+    return array

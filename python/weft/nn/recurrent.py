@@ -1,0 +1,222 @@
+"""What RNN, LSTM and GRU share: a stack of cells, in pairs if bidirectional.
+
+    y_l = [cell_l(x_l); reverse cell_l(x_l)] along the last axis,    x_{l+1} = dropout(y_l)
+
+Backward walks the layers from last to first; dx of a layer is the sum over its directions.
+
+A new cell is one file: a RecurrentCell (its weights and two calls into ops) and a RecurrentLayer that makes
+it. T time, B batch, I input, H hidden, P output (projection or H), L layers, D directions (1 or 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from weft import ops
+from weft.arguments import check_count, check_number
+from weft.nn.backprop import State, StatefulBackprop
+from weft.nn.cell import GivenStates, RecurrentCell, States, apart, check_input, given_state, together
+from weft.nn.layer import Layer
+from weft.nn.parameter import Array, Parameter, Seed
+from weft.nn.rows import resets_backwards
+
+
+class RecurrentLayer(Layer):
+    """Base of RNN, LSTM and GRU.
+
+        (y, state), backprop = layer(x, state, lengths=None, resets=None);   dx, dstate = backprop(dy, dstate)
+
+    x[B,T,I], y[B,T,DP]. state: h[LD,B,P], for LSTM (h[LD,B,P], c[LD,B,H]); None is zeros, for dy and dstate
+    too. lengths[B]: how many steps of each row are valid; past them y and dx are zero, and the state is the
+    last valid one. resets[B,T]: True where a new sequence starts inside a row: its state starts at zero (read
+    in reverse, it ends
+        there), so that several sequences in one row give what they give in rows of their own.
+    Raises ValueError and TypeError for arguments that do not fit.
+
+    dropout acts between the layers, anew at each step. recurrent_dropout drops the same units of the state
+    that enters the recurrent product at every step of a call (Gal and Ghahramani, 2016). zoneout keeps units
+    of h as they were at the step before, anew at each step (Krueger et al., 2017). All three only in
+    training; predict uses zoneout's mean. checkpoint_every=k keeps the states of every k-th step for backward
+    and computes the others again: less memory.
+    """
+
+    stateful = True
+
+    def __init__(
+        self,
+        make_cell: Callable[..., RecurrentCell],  # make_cell(input_size, rng=...)
+        input_size: int,
+        num_layers: int,
+        *,
+        bidirectional: bool,
+        dropout: float,
+        recurrent_dropout: float,
+        zoneout: float,
+        checkpoint_every: int | None,
+        rng: Seed,
+    ) -> None:
+        name = type(self).__name__
+        self.num_layers = check_count(name, "num_layers", num_layers)
+        self.bidirectional = bidirectional
+        self.dropout = check_number(name, "dropout", dropout, low=0, high=1)
+        self.recurrent_dropout = check_number(name, "recurrent_dropout", recurrent_dropout, low=0, high=1)
+        self.zoneout = check_number(name, "zoneout", zoneout, low=0, high=1)
+        if checkpoint_every is not None:
+            check_count(name, "checkpoint_every", checkpoint_every)
+        self.checkpoint_every = checkpoint_every
+        rng = np.random.default_rng(rng)
+        self._cells: list[list[RecurrentCell]] = []  # [layer][direction]
+        for _ in range(num_layers):
+            pair = [make_cell(input_size, rng=rng) for _ in range(2 if bidirectional else 1)]
+            input_size = sum(cell.output_size for cell in pair)
+            self._cells.append(pair)
+        self.input_size = self._cells[0][0].input_size
+        self.hidden_size = self._cells[0][0].hidden_size
+        self._owners = {
+            f"{name}_l{depth}{'_reverse' * reverse}": (cell, name)
+            for depth, pair in enumerate(self._cells)
+            for reverse, cell in enumerate(pair)
+            for name, _ in cell.own_parameters()
+        }
+        if dropout or recurrent_dropout or zoneout:
+            self.draw_from(rng)
+
+    # ---- the cells' weights under PyTorch's names, as in lstm.weight_hh_l0_reverse ----
+
+    def own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        return ((name, getattr(*owner)) for name, owner in self._owners.items())
+
+    def named_children(self) -> Iterator[tuple[str, Layer]]:
+        return iter(())
+
+    def __getattr__(self, name: str) -> Any:
+        owners = vars(self).get("_owners", {})  # not there yet while an object is being made or copied
+        if name not in owners:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(*owners[name])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        owners = vars(self).get("_owners", {})
+        if name in owners:
+            setattr(owners[name][0], owners[name][1], value)
+        else:
+            super().__setattr__(name, value)
+
+    # ---- forward and backward ----
+
+    def __call__(
+        self,
+        x: Array,
+        state: State = None,
+        *,
+        lengths: npt.ArrayLike | None = None,
+        resets: npt.ArrayLike | None = None,
+    ) -> tuple[tuple[Array, State], StatefulBackprop]:
+        y, last, saved = self._forward(x, state, lengths, resets, training=True)
+
+        def backprop(dy: Array | None, dstate: State) -> tuple[Array | None, State]:
+            return self._backward(saved, dy, dstate)
+
+        return (y, last), StatefulBackprop(self, backprop, y, last)
+
+    def predict(
+        self,
+        x: Array,
+        state: State = None,
+        *,
+        lengths: npt.ArrayLike | None = None,
+        resets: npt.ArrayLike | None = None,
+    ) -> tuple[Array, State]:
+        y, last, _ = self._forward(x, state, lengths, resets, training=False)
+        return y, last
+
+    def _forward(
+        self,
+        x: Array,
+        state: State,
+        lengths: npt.ArrayLike | None,
+        resets: npt.ArrayLike | None,
+        training: bool,
+    ) -> tuple[Array, State, list[Any]]:
+        check_input(self, x, "BTI", self.input_size)
+        cell = self._cells[0][0]
+        count = len(self._cells) * len(self._cells[0])
+        shapes = tuple((count, len(x), size) for size in cell.state_sizes)
+        initial = _by_cell(given_state(self, state, shapes, cell.weight_ih.dtype), count)
+        last: list[States] = []
+        saved = []
+        for depth, pair in enumerate(self._cells):
+            dropped = None
+            if depth and training and self.dropout:
+                x, dropped = ops.dropout_forward(x, self.dropout, **self.next_draw())
+            ys, kept = [], []
+            for reverse, cell in enumerate(pair):
+                y, cell_last, cell_saved = cell.forward(
+                    x,
+                    initial[len(last)],
+                    lengths=lengths,
+                    resets=resets_backwards(resets, lengths) if reverse else resets,
+                    reverse=bool(reverse),
+                    training=training,
+                    checkpoint_every=self.checkpoint_every,
+                    **self._masks(x.shape[:2], cell, training),
+                )
+                ys.append(y)
+                last.append(cell_last)
+                kept.append(cell_saved)
+            x = np.concatenate(ys, axis=-1) if self.bidirectional else ys[0]
+            saved.append((dropped, kept))
+        return x, _stacked(last), saved
+
+    def _backward(self, saved: list[Any], dy: Array | None, dstate: State) -> tuple[Array | None, State]:
+        parts = (None,) * len(self._cells[0][0].state_sizes) if dstate is None else together(dstate)
+        dlast = _by_cell(parts, len(saved) * len(self._cells[0]))
+        dinitial: list[States] = []
+        while saved:  # popped, so that each layer's memory goes free as soon as it has been used
+            dropped, kept = saved.pop()
+            pair = self._cells[len(saved)]
+            dx: Array | None = None
+            for reverse in reversed(range(len(pair))):
+                size = pair[reverse].output_size
+                dy_part = None if dy is None else dy[..., reverse * size : (reverse + 1) * size]
+                dx_part, dinitial_part = pair[reverse].backward(kept.pop(), dy_part, dlast.pop())
+                dx = dx_part if dx is None else np.add(dx, dx_part, out=dx)  # our own array: backward made it
+                dinitial.append(dinitial_part)
+            dy = dx if dropped is None else ops.dropout_backward(dropped, dx)
+        return dy, _stacked(dinitial[::-1])
+
+    def _masks(self, shape: tuple[int, int], cell: RecurrentCell, training: bool) -> dict[str, Array]:
+        """recurrent_dropout_mask of 0 and 1/(1-p), zoneout_mask of the units that stay, or their share."""
+        masks: dict[str, Array] = {}
+        size, dtype = cell.output_size, cell.weight_ih.dtype
+        if self.recurrent_dropout and training:
+            ones = np.ones((shape[0], size), dtype)
+            mask, _ = ops.dropout_forward(ones, self.recurrent_dropout, **self.next_draw())
+            masks["recurrent_dropout_mask"] = mask
+        if self.zoneout and training:
+            kept, _ = ops.dropout_forward(np.ones((*shape, size), dtype), self.zoneout, **self.next_draw())
+            masks["zoneout_mask"] = kept == 0
+        elif self.zoneout:
+            masks["zoneout_mask"] = np.full((shape[0], size), self.zoneout, dtype)
+        return masks
+
+    def __repr__(self) -> str:
+        options: dict[str, Any] = {"num_layers": 1, "bidirectional": False, "dropout": 0.0}
+        changed = [
+            f", {key}={getattr(self, key)}" for key, usual in options.items() if getattr(self, key) != usual
+        ]
+        return f"{type(self).__name__}({self.input_size}, {self.hidden_size}{''.join(changed)})"
+
+
+def _by_cell(parts: GivenStates, count: int) -> list[GivenStates]:
+    """h[LD,B,P] (and c[LD,B,H]) as one state a cell."""
+    return [tuple(None if part is None else part[k] for part in parts) for k in range(count)]
+
+
+def _stacked(states: list[States]) -> State:
+    """One state a cell as h[LD,B,P], or (h[LD,B,P], c[LD,B,H])."""
+    return apart(tuple(np.stack(parts) for parts in zip(*states, strict=True)))

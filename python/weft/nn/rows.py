@@ -1,0 +1,51 @@
+"""Sequences of several lengths in one array[B, T, ...]: which steps are valid, rows read from the end."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from weft.nn.parameter import Array
+
+
+def valid_steps(lengths: npt.ArrayLike, time: int) -> Array:
+    """bool[B, T]: True up to each row's end.
+
+    >>> valid_steps([2, 0], 3)
+    array([[ True,  True, False],
+           [False, False, False]])
+    """
+    return np.arange(time) < np.asarray(lengths)[:, None]
+
+
+def reverse_rows(x: Array, lengths: npt.ArrayLike | None = None) -> Array:
+    """x[B, T, ...] with the valid steps of each row in reverse, the padding left in place; it undoes itself.
+
+    >>> reverse_rows(np.array([[1, 2, 3], [4, 5, 0]]), lengths=[3, 2])
+    array([[3, 2, 1],
+           [5, 4, 0]])
+    """
+    if lengths is None:
+        return x[:, ::-1]
+    time = np.arange(x.shape[1])
+    source = np.where(valid_steps(lengths, x.shape[1]), np.asarray(lengths)[:, None] - 1 - time, time)
+    return x[np.arange(len(x))[:, None], source]
+
+
+def resets_backwards(resets: npt.ArrayLike | None, lengths: npt.ArrayLike | None = None) -> Array | None:
+    """The resets[B, T] for a layer that reads from the end: a sequence that starts at t ends at t - 1.
+
+    So that a row of several sequences is, in both directions, the same as these sequences in rows of their
+    own.
+
+    >>> resets_backwards(np.array([[True, False, True, False]])).astype(int)
+    array([[0, 1, 0, 0]])
+    """
+    if resets is None:
+        return None
+    resets = np.asarray(resets)
+    shifted = np.zeros_like(resets)
+    shifted[:, :-1] = resets[:, 1:]
+    if lengths is not None:
+        shifted[:, :-1] *= valid_steps(lengths, resets.shape[1])[:, 1:]
+    return shifted
