@@ -1,3 +1,189 @@
-#include "arrays.hpp"
+// weft._core.recurrent_forward / recurrent_backward.
+#include <cstdlib>
+#include <memory>
+#include <new>
 
-void register_recurrent(pybind11::module_&) {}
+#include "arrays.hpp"
+#include "weft/config.hpp"
+#include "weft/recurrent.hpp"
+
+namespace {
+
+namespace py = pybind11;
+using namespace weft;
+using namespace weft::bindings;
+
+using Memory = std::unique_ptr<void, decltype(&std::free)>;
+
+Memory allocate(size_t bytes) {
+  void* memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  if (memory == nullptr) throw std::bad_alloc();
+  return {memory, &std::free};
+}
+
+/// The arguments of a forward call, kept alive for its backward calls, and what it saved.
+struct SavedBase {
+  virtual ~SavedBase() = default;
+  virtual py::tuple backward(const py::object& dy, const py::object& dh_n, const py::object& dc_n, bool need_dx,
+                             const py::tuple& accumulate) = 0;
+  virtual size_t nbytes() const = 0;
+};
+
+template <class T>
+struct Saved final : SavedBase {
+  std::string forward_name, backward_name, cell;
+  std::array<py::array, 13> keep;
+  RecurrentArguments<T> arguments;
+  Memory memory{nullptr, &std::free};
+  size_t bytes = 0;
+
+  size_t nbytes() const override { return bytes; }
+
+  py::tuple backward(const py::object& dy, const py::object& dh_n, const py::object& dc_n, bool need_dx,
+                     const py::tuple& accumulate) override {
+    const char* op = backward_name.c_str();
+    RecurrentArguments<T> a = arguments;
+    a.operation = op;
+    a.threads = num_threads();
+    RecurrentGradientViews<T> v;
+    std::array<py::array, 3> given;
+    v.dy = input<T, 3>(op, "dy", dy, given[0]);
+    v.dh_n = input<T, 2>(op, "dh_n", dh_n, given[1]);
+    v.dc_n = input<T, 2>(op, "dc_n", dc_n, given[2]);
+
+    const auto fresh = [](auto shape) { return py::array_t<T>(shape); };
+    py::object dx = py::none(), dc0 = py::none();
+    py::array dh0 = fresh(std::array<py::ssize_t, 2>{a.x.shape[0], a.w_hh.shape[1]});
+    v.dh0 = output<T, 2>(op, "dh0", dh0);
+    if (need_dx) {
+      py::array array = fresh(std::array<py::ssize_t, 3>{a.x.shape[0], a.x.shape[1], a.x.shape[2]});
+      v.dx = output<T, 3>(op, "dx", array);
+      dx = array;
+    }
+    if (has_c) {
+      py::array array = fresh(std::array<py::ssize_t, 2>{a.x.shape[0], hidden});
+      v.dc0 = output<T, 2>(op, "dc0", array);
+      dc0 = array;
+    }
+    // Weight gradients: the caller's array to add to, or a new one of zeros; none where there was no weight.
+    const auto weight = [&]<int N>(const char* name, int index, const View<const T, N>& of, View<T, N>& view) {
+      py::object result = py::none();
+      if (!of) return result;
+      if (index < int(accumulate.size()) && !accumulate[index].is_none()) {
+        result = accumulate[index];
+        if (!py::isinstance<py::array_t<T>>(result))
+          throw py::type_error(std::string(op) + ": accumulate." + name + " must be an array of " +
+                               std::string(py::str(py::dtype::of<T>())));
+      } else {
+        py::array_t<T> zeros(std::vector<py::ssize_t>(of.shape.begin(), of.shape.end()));
+        std::fill_n(zeros.mutable_data(), zeros.size(), T(0));
+        result = zeros;
+      }
+      auto array = py::reinterpret_borrow<py::array>(result);
+      view = output<T, N>(op, name, array);
+      return result;
+    };
+    py::object dw_ih = weight("dw_ih", 0, a.w_ih, v.dw_ih), dw_hh = weight("dw_hh", 1, a.w_hh, v.dw_hh);
+    py::object db_ih = weight("db_ih", 2, a.b_ih, v.db_ih), db_hh = weight("db_hh", 3, a.b_hh, v.db_hh);
+    py::object dextra = weight("dw_peephole", 4, a.extra, v.dextra), dw_proj = weight("dw_proj", 5, a.w_proj, v.dw_proj);
+    {
+      py::gil_scoped_release release;
+      const Memory workspace = allocate(recurrent_sizes(cell, a, true).backward_workspace);
+      recurrent_backward(cell, a, v, memory.get(), workspace.get());
+    }
+    return py::make_tuple(dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0, dextra, dw_proj);
+  }
+
+  bool has_c = false;
+  py::ssize_t hidden = 0;
+};
+
+/// A mask [B, T, P], or [B, P] for all steps.
+template <class T>
+View<const T, 3> mask(const char* op, const char* name, const py::object& object, py::array& keep, int64_t time) {
+  if (object.is_none() || !py::isinstance<py::array>(object) || py::reinterpret_borrow<py::array>(object).ndim() != 2)
+    return input<T, 3>(op, name, object, keep);
+  const auto view = input<T, 2>(op, name, object, keep);
+  return {view.data, {view.shape[0], time, view.shape[1]}, {view.stride[0], 0, view.stride[1]}};
+}
+
+template <class T>
+py::tuple forward(const std::string& operation, const std::string& cell, const py::object& x, const py::object& w_ih,
+                  const py::object& w_hh, const py::object& b_ih, const py::object& b_hh, const py::object& extra,
+                  const py::object& w_proj, const py::object& h0, const py::object& c0, const py::object& lengths,
+                  const py::object& resets, const py::object& recurrent_dropout_mask, const py::object& zoneout_mask,
+                  bool reverse, int64_t checkpoint_every, bool training) {
+  auto saved = std::make_unique<Saved<T>>();
+  saved->forward_name = operation + "_forward";
+  saved->backward_name = operation + "_backward";
+  saved->cell = cell;
+  const char* op = saved->forward_name.c_str();
+  RecurrentArguments<T>& a = saved->arguments;
+  auto& keep = saved->keep;
+  a.operation = op;
+  a.x = input<T, 3>(op, "x", x, keep[0]);
+  a.w_ih = input<T, 2>(op, "w_ih", w_ih, keep[1]);
+  a.w_hh = input<T, 2>(op, "w_hh", w_hh, keep[2]);
+  a.b_ih = input<T, 1>(op, "b_ih", b_ih, keep[3]);
+  a.b_hh = input<T, 1>(op, "b_hh", b_hh, keep[4]);
+  a.extra = input<T, 2>(op, "w_peephole", extra, keep[5]);
+  a.w_proj = input<T, 2>(op, "w_proj", w_proj, keep[6]);
+  a.h0 = input<T, 2>(op, "h0", h0, keep[7]);
+  a.c0 = input<T, 2>(op, "c0", c0, keep[8]);
+  a.lengths = input<int64_t, 1>(op, "lengths", lengths, keep[9]);
+  a.resets = input<bool, 2>(op, "resets", resets, keep[10]);
+  a.recurrent_dropout_mask = mask<T>(op, "recurrent_dropout_mask", recurrent_dropout_mask, keep[11], a.x.shape[1]);
+  a.zoneout_mask = mask<T>(op, "zoneout_mask", zoneout_mask, keep[12], a.x.shape[1]);
+  a.reverse = reverse;
+  a.checkpoint_every = checkpoint_every;
+  a.threads = num_threads();
+
+  const RecurrentSizes sizes = recurrent_sizes(cell, a, training);
+  for (const RecurrentCellInfo& info : recurrent_cells())
+    if (info.name == cell) {
+      saved->has_c = info.has_c;
+      saved->hidden = a.w_hh.shape[0] / info.gates;
+    }
+  RecurrentResults<T> r;
+  py::array y = py::array_t<T>(std::array<py::ssize_t, 3>{a.x.shape[0], a.x.shape[1], a.w_hh.shape[1]});
+  py::array h_n = py::array_t<T>(std::array<py::ssize_t, 2>{a.x.shape[0], a.w_hh.shape[1]});
+  r.y = output<T, 3>(op, "y", y);
+  r.h_n = output<T, 2>(op, "h_n", h_n);
+  py::object c_n = py::none();
+  if (saved->has_c) {
+    py::array array = py::array_t<T>(std::array<py::ssize_t, 2>{a.x.shape[0], saved->hidden});
+    r.c_n = output<T, 2>(op, "c_n", array);
+    c_n = array;
+  }
+  {
+    py::gil_scoped_release release;
+    if (training) saved->memory = allocate(sizes.saved);
+    saved->bytes = sizes.saved;
+    const Memory workspace = allocate(sizes.forward_workspace);
+    recurrent_forward(cell, a, r, saved->memory.get(), workspace.get());
+  }
+  if (!training) return py::make_tuple(y, h_n, c_n, py::none());
+  return py::make_tuple(y, h_n, c_n, std::unique_ptr<SavedBase>(std::move(saved)));
+}
+
+}  // namespace
+
+void register_recurrent(py::module_& module) {
+  py::class_<SavedBase>(module, "RecurrentSaved", "What a recurrent forward call keeps for its backward calls.")
+      .def_property_readonly("nbytes", &SavedBase::nbytes)
+      .def("backward", &SavedBase::backward);
+  module.def("recurrent_cells", [] {
+    py::list cells;
+    for (const RecurrentCellInfo& cell : recurrent_cells()) cells.append(cell.name);
+    return cells;
+  });
+  module.def("recurrent_forward", [](const std::string& operation, const std::string& cell, const py::object& x,
+                                     const py::args& rest) {
+    const std::string op = operation + "_forward";
+    return by_dtype(op.c_str(), "x", x, [&]<class T>(T) {
+      return forward<T>(operation, cell, x, rest[0], rest[1], rest[2], rest[3], rest[4], rest[5], rest[6], rest[7],
+                        rest[8], rest[9], rest[10], rest[11], rest[12].template cast<bool>(),
+                        rest[13].template cast<int64_t>(), rest[14].template cast<bool>());
+    });
+  });
+}

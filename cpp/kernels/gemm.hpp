@@ -157,27 +157,33 @@ constexpr int64_t packed_size(int64_t depth, int64_t columns) {
   return depth * round_up(columns, lanes<T>);
 }
 
-/// Packs columns [first, last) of B, where (k, n) lies at source[k * k_stride + n * n_stride], into panels; `first` is a
-/// multiple of `lanes`. Columns from `columns` on are zero.
+/// Packs columns [first, last) of B, where (k, n) lies at source[k * k_stride + n * n_stride], into panels that lie
+/// `panel` elements apart; `first` is a multiple of `lanes`. Columns from `columns` on are zero.
 template <class T>
 inline void pack(const T* source, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns, T* packed,
-                 int64_t first, int64_t last) {
+                 int64_t panel, int64_t first, int64_t last) {
   constexpr int width = lanes<T>;
   for (int64_t n = first; n < last; n += width) {
-    T* panel = packed + n * depth;
+    T* out = packed + n / width * panel;
     const T* corner = source + n * n_stride;
     const int64_t valid = max_of(0, min_of(columns - n, width));
     if (valid == width && n_stride == 1) {
-      for (int64_t k = 0; k < depth; ++k) store(panel + k * width, load(corner + k * k_stride));
+      for (int64_t k = 0; k < depth; ++k) store(out + k * width, load(corner + k * k_stride));
     } else if (valid == width) {
       for (int64_t k = 0; k < depth; ++k)
-        for (int64_t i = 0; i < width; ++i) panel[k * width + i] = corner[k * k_stride + i * n_stride];
+        for (int64_t i = 0; i < width; ++i) out[k * width + i] = corner[k * k_stride + i * n_stride];
     } else {
       for (int64_t k = 0; k < depth; ++k)
         for (int64_t i = 0; i < width; ++i)
-          panel[k * width + i] = i < valid ? corner[k * k_stride + i * n_stride] : T(0);
+          out[k * width + i] = i < valid ? corner[k * k_stride + i * n_stride] : T(0);
     }
   }
+}
+/// The same for a matrix that is packed whole, panel after panel.
+template <class T>
+inline void pack(const T* source, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns, T* packed,
+                 int64_t first, int64_t last) {
+  pack(source, k_stride, n_stride, depth, columns, packed, depth * lanes<T>, first, last);
 }
 template <class T>
 inline Panels<T> panels(const T* packed, int64_t depth) {

@@ -1,11 +1,77 @@
-// Kernels of recurrent layers.
+// The recurrent family as cpp/src sees it: one problem description for every cell, and a row of functions per cell.
+//
+// Shapes: T time, B batch, I input, H hidden units, G gates, P width of the state h (H without a projection).
+// Optional pointers are null where absent. Strides count elements; last axes are contiguous.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace weft {
 
+/// The order of work. Rows are sorted by length, longest first, so that the rows still active at a step are a prefix.
+struct SequencePlan {
+  int64_t steps;          ///< the longest length
+  const int64_t* order;   ///< [B] the caller's row of each sorted row
+  const int64_t* length;  ///< [B] its length, descending
+  const int64_t* active;  ///< [steps + 1] rows with length > step
+  const int64_t* offset;  ///< [steps + 1] row-steps before each step
+};
+
 template <class T>
-struct RecurrentKernels {};
+struct RecurrentProblem {
+  int64_t time, batch, input, hidden, state;
+  const T *x, *w_ih, *w_hh, *b_ih, *b_hh;
+  const T* extra;   ///< [E, H] the cell's own per-unit weights (peepholes)
+  const T* w_proj;  ///< [P, H]
+  const T *h0, *c0;
+  const T* recurrent_mask;  ///< [B, T, P] multiplies the state that enters the recurrent product
+  const T* zoneout_mask;    ///< [B, T, P] how much of the previous state stays
+  const bool* resets;       ///< [B, T] the state is zeroed before that step
+  int64_t x_batch, x_time, w_ih_row, w_hh_row, extra_row, w_proj_row, h0_row, c0_row;
+  int64_t recurrent_mask_batch, recurrent_mask_time, zoneout_batch, zoneout_time, resets_batch, resets_time;
+  bool reverse;
+  int64_t checkpoint_every;  ///< 0: everything that backward needs is saved
+  int threads;
+  SequencePlan plan;
+};
+
+template <class T>
+struct RecurrentOutputs {
+  T *y, *h_n, *c_n;
+  int64_t y_batch, y_time, h_n_row, c_n_row;
+};
+
+template <class T>
+struct RecurrentGradients {
+  const T *dy, *dh_n, *dc_n;                             ///< given; null means zero
+  T *dx, *dh0, *dc0;                                     ///< overwritten
+  T *dw_ih, *dw_hh, *db_ih, *db_hh, *dextra, *dw_proj;  ///< accumulated
+  int64_t dy_batch, dy_time, dh_n_row, dc_n_row, dx_batch, dx_time, dh0_row, dc0_row;
+  int64_t dw_ih_row, dw_hh_row, dextra_row, dw_proj_row;
+};
+
+/// Bytes, aligned to 64.
+struct RecurrentMemory {
+  size_t saved, forward_workspace, backward_workspace;
+};
+
+template <class T>
+struct RecurrentCell {
+  const char* name;
+  int gates, extras;
+  bool has_c;  ///< a second state besides h
+  bool takes_projection;
+  RecurrentMemory (*memory)(const RecurrentProblem<T>&, bool training);
+  /// saved is null in inference.
+  void (*forward)(const RecurrentProblem<T>&, const RecurrentOutputs<T>&, void* saved, void* workspace);
+  void (*backward)(const RecurrentProblem<T>&, const RecurrentGradients<T>&, const void* saved, void* workspace);
+};
+
+template <class T>
+struct RecurrentKernels {
+  const RecurrentCell<T>* cells;
+  int count;
+};
 
 }  // namespace weft

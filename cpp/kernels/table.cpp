@@ -1,16 +1,19 @@
 // This instruction set's table. Each family's file fills in its own part.
 #include "table.hpp"
 
+#include "dense.hpp"
 #include "isa.hpp"
+#include "pointwise.hpp"
+#include "recurrent.hpp"
 
 #define WEFT_STRINGIFY_(name) #name
 #define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)
 
 namespace weft::WEFT_ISA {
 
-extern const RecurrentKernels<float> recurrent_f32;
-
 extern const KernelTable table;
-constinit const KernelTable table = {WEFT_STRINGIFY(WEFT_ISA), {}, {}};
+constinit const KernelTable table = {WEFT_STRINGIFY(WEFT_ISA),
+                                     {&recurrent_f32, &dense_kernels<float>, &pointwise_kernels<float>},
+                                     {&recurrent_f64, &dense_kernels<double>, &pointwise_kernels<double>}};
 
 }  // namespace weft::WEFT_ISA

@@ -11,9 +11,9 @@ namespace weft {
 
 template <class T>
 struct Kernels {
-  RecurrentKernels<T> recurrent;
-  DenseKernels<T> dense;
-  PointwiseKernels<T> pointwise;
+  const RecurrentKernels<T>* recurrent;
+  const DenseKernels<T>* dense;
+  const PointwiseKernels<T>* pointwise;
 };
 
 /// All kernels of one instruction set.

@@ -1,0 +1,234 @@
+// The sequence driver: what its forward and backward share. It knows time, direction, ragged lengths, resets, threads
+// and products; a cell (cells/<cell>.hpp) knows only the pointwise maths of one tile.
+//
+// A step s of a row is its s-th valid step in the order of processing: time s, or length - 1 - s in reverse. Rows are
+// sorted by length, longest first, so the rows active at step s are the first active[s]; arrays of all row-steps are
+// dense, (s, j) at row offset[s] + j, and hold no padding. Thread n of N owns the sorted rows n, n + N, n + 2N, ...:
+// rows do not depend on each other, so a forward pass has no barrier, and every thread sees the same mix of lengths.
+//
+// Shapes: T time, B batch, I input, H hidden, P width of the state h, G gates. Every row in a buffer of the driver is
+// padded with zeros to whole vectors, so cells need no tails.
+#pragma once
+
+#include "cells/tile.hpp"
+#include "gemm.hpp"
+#include "parallel.hpp"
+#include "recurrent_table.hpp"
+
+namespace weft::WEFT_ISA {
+
+/// Hands out aligned pieces of the caller's memory; with no memory it only counts.
+class Arena {
+ public:
+  explicit Arena(void* base) : base_(static_cast<char*>(base)) {}
+  template <class T>
+  T* take(int64_t count) {
+    char* piece = base_ == nullptr ? nullptr : base_ + used_;
+    used_ += (size_t(count) * sizeof(T) + 63) / 64 * 64;
+    return reinterpret_cast<T*>(piece);
+  }
+  size_t used() const { return used_; }
+
+ private:
+  char* base_;
+  size_t used_ = 0;
+};
+
+/// Elements from one row of a buffer to the next: whole cache lines, and not a multiple of 512 bytes, since rows that
+/// far apart compete for the same sets of the first-level cache.
+template <class T>
+constexpr int64_t row_stride(int64_t elements) {
+  constexpr int64_t line = 64 / sizeof(T);
+  const int64_t lines = (elements + line - 1) / line;
+  return (lines % 8 == 0 ? lines + 1 : lines) * line;
+}
+
+/// Row-steps whose pre-activations are in flight at once: enough for the input's product, few enough for the L2 cache.
+inline constexpr int64_t chunk_rows = 256;
+
+template <class T>
+inline void copy_row(T* to, const T* from, int64_t n) {
+  int64_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) store(to + i, load(from + i));
+  for (; i < n; ++i) to[i] = from[i];
+}
+template <class T>
+inline void zero_row(T* to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] = T(0);
+}
+template <class T>
+inline void copy_row_padded(T* to, const T* from, int64_t n, int64_t padded) {
+  copy_row(to, from, n);
+  zero_row(to + n, padded - n);
+}
+
+/// Sizes of one call, for a cell: everything that follows from the problem alone.
+template <class T, class Cell>
+struct Geometry {
+  static constexpr int64_t width = lanes<T>;
+  /// Units of a tile: about eight vectors over all gates, so that even a single row fills the multiply-add units.
+  static constexpr int64_t block = width * (Cell::gates == 1 ? 8 : Cell::gates <= 4 ? 2 : 1);
+
+  const RecurrentProblem<T>& problem;
+  int64_t hidden, state, input;              // padded to whole vectors
+  int64_t h_row, c_row, saved_row, input_row, gates_row, slots_row, outputs_row;
+
+  explicit Geometry(const RecurrentProblem<T>& p)
+      : problem(p),
+        hidden(round_up(p.hidden, width)),
+        state(round_up(p.state, width)),
+        input(round_up(p.input, width)),
+        h_row(row_stride<T>(state)),
+        c_row(row_stride<T>(hidden)),
+        saved_row(row_stride<T>(Cell::saved * hidden)),
+        input_row(row_stride<T>(input)),
+        gates_row(row_stride<T>(Cell::gates * hidden)),
+        slots_row(row_stride<T>(Cell::slots * hidden)),
+        outputs_row(row_stride<T>(hidden)) {}
+
+  bool projected() const { return problem.w_proj != nullptr; }
+  const SequencePlan& plan() const { return problem.plan; }
+  int64_t active(int64_t step) const { return plan().active[step]; }
+  int64_t row_steps(int64_t first, int64_t last) const { return plan().offset[last] - plan().offset[first]; }
+
+  /// Where step s of sorted row j lies in the caller's arrays.
+  int64_t time_of(int64_t step, int64_t j) const { return problem.reverse ? plan().length[j] - 1 - step : step; }
+
+  /// The steps from `first` that make up a chunk of at most `rows` row-steps, one step at the least.
+  int64_t chunk_end(int64_t first, int64_t last, int64_t rows) const {
+    int64_t end = first + 1;
+    while (end < last && row_steps(first, end + 1) <= rows) ++end;
+    return end;
+  }
+  /// Steps between saved states.
+  int64_t segment() const {
+    return problem.checkpoint_every > 0 ? min_of(problem.checkpoint_every, max_of(plan().steps, 1))
+                                        : max_of(plan().steps, 1);
+  }
+  int64_t segments() const { return (plan().steps + segment() - 1) / segment(); }
+  /// The most row-steps that a chunk can have, and a segment.
+  int64_t largest_chunk() const { return max_of(chunk_rows, problem.batch); }
+  int64_t largest_segment() const {  // the first one, since rows only become fewer
+    return plan().steps == 0 ? 0 : row_steps(0, min_of(segment(), plan().steps));
+  }
+};
+
+/// The sorted rows of one thread.
+struct Team {
+  int thread, threads;
+  int64_t rows(int64_t active) const { return active > thread ? (active - thread + threads - 1) / threads : 0; }
+  int64_t sorted(int64_t local) const { return thread + local * threads; }
+};
+
+/// States before each step, and what a step saves, for the steps from `first` on. Block s holds the state before step s
+/// of the rows that reach it. In inference only two blocks exist, used in turn.
+template <class T>
+struct States {
+  T *h = nullptr, *c = nullptr;
+  T* saved = nullptr;    ///< gates, row-steps from `first` on; one step's worth in inference
+  T* outputs = nullptr;  ///< h before the projection, likewise
+  int64_t first = 0;
+  bool ring = false;
+  int64_t ring_rows = 0;
+
+  template <class G>
+  int64_t block(const G& g, int64_t step) const {
+    if (ring) return (step - first) % 2 * ring_rows;
+    return step == first ? 0 : g.active(first) + g.row_steps(first, step - 1);
+  }
+  template <class G>
+  int64_t row(const G& g, int64_t step) const {
+    return ring ? 0 : g.row_steps(first, step);
+  }
+
+  /// Memory for `rows` rows and `row_steps` row-steps, from an arena.
+  template <class G>
+  static States take(Arena& arena, const G& g, int64_t rows, int64_t row_steps, bool has_c) {
+    States s;
+    s.h = arena.take<T>((rows + row_steps) * g.h_row);
+    if (has_c) s.c = arena.take<T>((rows + row_steps) * g.c_row);
+    s.saved = arena.take<T>(row_steps * g.saved_row);
+    if (g.projected()) s.outputs = arena.take<T>(row_steps * g.outputs_row);
+    return s;
+  }
+  template <class G>
+  static States take_ring(Arena& arena, const G& g, int64_t rows, bool has_c, bool keeps_step) {
+    States s;
+    s.ring = true;
+    s.ring_rows = rows;
+    s.h = arena.take<T>(2 * rows * g.h_row);
+    if (has_c) s.c = arena.take<T>(2 * rows * g.c_row);
+    if (keeps_step) s.saved = arena.take<T>(rows * g.saved_row);
+    if (g.projected()) s.outputs = arena.take<T>(rows * g.outputs_row);
+    return s;
+  }
+};
+
+/// What forward leaves for backward: all states, or with checkpoints the states before every k-th step.
+template <class T, class Cell>
+struct Saved {
+  States<T> all;
+  T *h = nullptr, *c = nullptr;  ///< [segments, B, row] with checkpoints
+
+  static Saved take(Arena& arena, const Geometry<T, Cell>& g) {
+    Saved s;
+    const RecurrentProblem<T>& p = g.problem;
+    if (p.checkpoint_every > 0) {
+      s.h = arena.take<T>(g.segments() * p.batch * g.h_row);
+      if (Cell::has_c) s.c = arena.take<T>(g.segments() * p.batch * g.c_row);
+    } else {
+      s.all = States<T>::take(arena, g, p.batch, g.plan().steps == 0 ? 0 : g.row_steps(0, g.plan().steps), Cell::has_c);
+    }
+    return s;
+  }
+};
+
+/// Weights in the micro-kernel's order, for the forward pass.
+template <class T, class Cell>
+struct ForwardWeights {
+  T *w_ih, *w_hh, *b_ih, *b_hh, *extra, *w_proj = nullptr;
+
+  static ForwardWeights take(Arena& arena, const Geometry<T, Cell>& g) {
+    const RecurrentProblem<T>& p = g.problem;
+    ForwardWeights w;
+    w.w_ih = arena.take<T>(p.input * Cell::gates * g.hidden);
+    w.w_hh = arena.take<T>(p.state * Cell::gates * g.hidden);
+    w.b_ih = arena.take<T>(Cell::gates * g.hidden);
+    w.b_hh = arena.take<T>(Cell::gates * g.hidden);
+    w.extra = arena.take<T>(Cell::extras * g.hidden);
+    if (g.projected()) w.w_proj = arena.take<T>(p.hidden * g.state);
+    return w;
+  }
+
+  /// Packs this thread's share. Columns of w_ih are gate-major; those of w_hh go block of units by block, the gates of
+  /// a block side by side, as a step's tile wants them.
+  void pack(const Geometry<T, Cell>& g, int thread, int threads) {
+    const RecurrentProblem<T>& p = g.problem;
+    constexpr int64_t width = lanes<T>;
+    const Range vectors = share(g.hidden / width, thread, threads);
+    for (int gate = 0; gate < Cell::gates; ++gate)
+      for (int64_t v = vectors.begin; v < vectors.end; ++v) {
+        const int64_t unit = v * width, start = unit / Geometry<T, Cell>::block * Geometry<T, Cell>::block;
+        const int64_t units = min_of(Geometry<T, Cell>::block, g.hidden - start), valid = p.hidden - unit;
+        const int64_t row = gate * p.hidden + unit;
+        WEFT_ISA::pack(p.w_ih + row * p.w_ih_row, 1, p.w_ih_row, p.input, valid,
+                       w_ih + (gate * g.hidden + unit) * p.input, 0, width);
+        const int64_t column = start * Cell::gates + gate * units + (unit - start);
+        WEFT_ISA::pack(p.w_hh + row * p.w_hh_row, 1, p.w_hh_row, p.state, valid, w_hh + column * p.state, 0, width);
+        for (int64_t i = 0; i < width; ++i) {
+          const bool inside = i < valid;
+          b_ih[gate * g.hidden + unit + i] = inside && p.b_ih ? p.b_ih[row + i] : T(0);
+          b_hh[column + i] = inside && p.b_hh ? p.b_hh[row + i] : T(0);
+        }
+      }
+    if (thread == 0)
+      for (int e = 0; e < Cell::extras; ++e)
+        copy_row_padded(extra + e * g.hidden, p.extra + e * p.extra_row, p.hidden, g.hidden);
+    if (g.projected()) {
+      const Range columns = share(g.state, thread, threads, width);
+      WEFT_ISA::pack(p.w_proj, 1, p.w_proj_row, p.hidden, p.state, w_proj, columns.begin, columns.end);
+    }
+  }
+};
+
+}  // namespace weft::WEFT_ISA

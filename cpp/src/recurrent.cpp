@@ -1,0 +1,298 @@
+// The recurrent family: validation, the plan of ragged batches, dispatch.
+#include "weft/recurrent.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "dispatch.hpp"
+#include "errors.hpp"
+#include "weft/config.hpp"
+
+namespace weft {
+namespace {
+
+/// What `saved` and, in inference, the workspace begin with.
+struct Header {
+  const KernelTable* table;
+  int64_t steps, row_steps;
+};
+constexpr size_t header_bytes = 64;
+static_assert(sizeof(Header) <= header_bytes);
+
+size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+template <class T>
+const RecurrentCell<T>& find_cell(const KernelTable& table, const std::string& name, const char* operation) {
+  const RecurrentKernels<T>& family = *kernels<T>(table).recurrent;
+  std::string known;
+  for (int i = 0; i < family.count; ++i) {
+    if (name == family.cells[i].name) return family.cells[i];
+    known += (i ? ", " : "") + std::string(family.cells[i].name);
+  }
+  fail(operation, "cell must be one of " + known + ", got \"" + name + "\"");
+}
+
+template <class T>
+void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& a) {
+  const std::string op = a.operation;
+  const int64_t batch = a.x.shape[0], time = a.x.shape[1], input = a.x.shape[2];
+  if (a.w_hh.shape[0] % cell.gates != 0)
+    fail(op, "w_hh must have " + std::to_string(cell.gates) + "H rows, a multiple of " + std::to_string(cell.gates) +
+                 ", got shape " + shape_text(a.w_hh.shape.data(), 2));
+  const std::string g = cell.gates == 1 ? "" : std::to_string(cell.gates);
+  const int64_t rows = a.w_hh.shape[0], hidden = rows / cell.gates;
+  const int64_t state = a.w_proj ? a.w_proj.shape[0] : hidden;
+  if (a.w_proj) {
+    if (!cell.takes_projection) fail(op, std::string("cell ") + cell.name + " takes no w_proj");
+    check_shape(op, "w_proj", a.w_proj, "(P, H)", {state, hidden});
+  }
+  check_shape(op, "w_hh", a.w_hh, ("(" + g + (a.w_proj ? "H, P)" : "H, H)")).c_str(), {rows, state});
+  check_shape(op, "w_ih", a.w_ih, ("(" + g + "H, I)").c_str(), {rows, input});
+  if (hidden == 0) fail(op, "w_hh must have at least one hidden unit, got shape " + shape_text(a.w_hh.shape.data(), 2));
+  const std::string bias = "(" + g + "H,)";
+  if (a.b_ih) check_shape(op, "b_ih", a.b_ih, bias.c_str(), {rows});
+  if (a.b_hh) check_shape(op, "b_hh", a.b_hh, bias.c_str(), {rows});
+  const std::string extra = "(" + std::to_string(cell.extras) + ", H)";
+  if (cell.extras > 0 && !a.extra) fail(op, std::string("cell ") + cell.name + " needs w_peephole " + extra);
+  if (cell.extras == 0 && a.extra) fail(op, std::string("cell ") + cell.name + " takes no w_peephole");
+  if (a.extra) check_shape(op, "w_peephole", a.extra, extra.c_str(), {int64_t(cell.extras), hidden});
+  if (a.h0) check_shape(op, "h0", a.h0, a.w_proj ? "(B, P)" : "(B, H)", {batch, state});
+  if (a.c0) {
+    if (!cell.has_c) fail(op, std::string("cell ") + cell.name + " has no c0");
+    check_shape(op, "c0", a.c0, "(B, H)", {batch, hidden});
+  }
+  if (a.lengths) {
+    check_shape(op, "lengths", a.lengths, "(B,)", {batch});
+    for (int64_t b = 0; b < batch; ++b) {
+      const int64_t length = a.lengths.data[b * a.lengths.stride[0]];
+      if (length < 0 || length > time)
+        fail(op, "lengths must be in 0..T = 0.." + std::to_string(time) + ", got lengths[" + std::to_string(b) +
+                     "] = " + std::to_string(length));
+    }
+  }
+  if (a.resets) check_shape(op, "resets", a.resets, "(B, T)", {batch, time});
+  const char* per_step = a.w_proj ? "(B, T, P)" : "(B, T, H)";
+  if (a.recurrent_dropout_mask)
+    check_shape(op, "recurrent_dropout_mask", a.recurrent_dropout_mask, per_step, {batch, time, state});
+  if (a.zoneout_mask) check_shape(op, "zoneout_mask", a.zoneout_mask, per_step, {batch, time, state});
+  if (a.threads < 0) fail(op, "threads must be at least 0, got " + std::to_string(a.threads));
+  if (a.checkpoint_every < 0)
+    fail(op, "checkpoint_every must be at least 1, got " + std::to_string(a.checkpoint_every));
+  // Everything that is allocated is a sum of a few dozen products of this size; the padding to vectors is in the 64s.
+  const int64_t row_steps = checked_product(op, "B T", batch + 64, time + 64);
+  const int64_t units = checked_product(op, "G H", checked_sum(op, "H", hidden, 64), 4 * cell.gates + 8);
+  const int64_t widest = checked_sum(op, "H + I", checked_sum(op, "H + P", units, checked_sum(op, "P", state, 64)),
+                                     checked_sum(op, "I", input, 64));
+  checked_product(op, "the memory for B T H", checked_product(op, "B T H", row_steps, widest), 64);
+  checked_product(op, "the memory for H (H + I)", checked_product(op, "H (H + I)", units, widest), 64);
+}
+
+/// Sorts rows by length with the counters that the plan holds anyway: counting sort, stable, longest first.
+template <class T>
+struct Plan {
+  static size_t bytes(int64_t batch, int64_t steps) { return aligned(size_t(2 * batch + 2 * (steps + 1)) * 8); }
+
+  static int64_t steps(const RecurrentArguments<T>& a) {
+    if (!a.lengths) return a.x.shape[0] > 0 ? a.x.shape[1] : 0;
+    int64_t longest = 0;
+    for (int64_t b = 0; b < a.x.shape[0]; ++b) longest = std::max(longest, a.lengths.data[b * a.lengths.stride[0]]);
+    return longest;
+  }
+
+  static SequencePlan view(int64_t* memory, int64_t batch, int64_t steps) {
+    return {steps, memory, memory + batch, memory + 2 * batch, memory + 2 * batch + steps + 1};
+  }
+
+  static void fill(int64_t* memory, const RecurrentArguments<T>& a, int64_t steps) {
+    const int64_t batch = a.x.shape[0];
+    int64_t *order = memory, *length = memory + batch, *active = memory + 2 * batch, *offset = active + steps + 1;
+    const auto length_of = [&](int64_t b) { return a.lengths ? a.lengths.data[b * a.lengths.stride[0]] : steps; };
+    for (int64_t s = 0; s <= steps; ++s) active[s] = 0;
+    for (int64_t b = 0; b < batch; ++b)
+      if (length_of(b) > 0) ++active[length_of(b) - 1];
+    for (int64_t s = steps - 1; s >= 0; --s) active[s] += active[s + 1];  // rows longer than s
+    offset[0] = 0;
+    for (int64_t s = 0; s < steps; ++s) offset[s + 1] = offset[s] + active[s];
+    // The rows of length n come after those that are longer; `length` counts how many of them have been placed.
+    for (int64_t j = 0; j < batch; ++j) length[j] = 0;
+    for (int64_t b = 0; b < batch; ++b) {
+      const int64_t first = active[length_of(b)];
+      order[first + length[first]++] = b;
+    }
+    for (int64_t j = 0; j < batch; ++j) length[j] = length_of(order[j]);
+  }
+};
+
+/// The threads that a call may use; never more than rows.
+int most_threads(int asked, int64_t batch) {
+  return int(std::max<int64_t>(1, std::min(int64_t(asked > 0 ? asked : num_threads()), batch)));
+}
+/// One thread for little work: a region costs microseconds.
+int useful_threads(int most, double operations) { return int(std::min(double(most), 1 + operations / 1e6)); }
+
+template <class T>
+RecurrentProblem<T> problem_of(const RecurrentCell<T>& cell, const RecurrentArguments<T>& a, const SequencePlan& plan,
+                               int64_t row_steps) {
+  RecurrentProblem<T> p{};
+  p.batch = a.x.shape[0];
+  p.time = a.x.shape[1];
+  p.input = a.x.shape[2];
+  p.hidden = a.w_hh.shape[0] / cell.gates;
+  p.state = a.w_hh.shape[1];
+  p.x = a.x.data;
+  p.x_batch = a.x.stride[0];
+  p.x_time = a.x.stride[1];
+  p.w_ih = a.w_ih.data;
+  p.w_ih_row = a.w_ih.stride[0];
+  p.w_hh = a.w_hh.data;
+  p.w_hh_row = a.w_hh.stride[0];
+  p.b_ih = a.b_ih.data;
+  p.b_hh = a.b_hh.data;
+  p.extra = a.extra.data;
+  p.extra_row = a.extra.stride[0];
+  p.w_proj = a.w_proj.data;
+  p.w_proj_row = a.w_proj.stride[0];
+  p.h0 = a.h0.data;
+  p.h0_row = a.h0.stride[0];
+  p.c0 = a.c0.data;
+  p.c0_row = a.c0.stride[0];
+  p.recurrent_mask = a.recurrent_dropout_mask.data;
+  p.recurrent_mask_batch = a.recurrent_dropout_mask.stride[0];
+  p.recurrent_mask_time = a.recurrent_dropout_mask.stride[1];
+  p.zoneout_mask = a.zoneout_mask.data;
+  p.zoneout_batch = a.zoneout_mask.stride[0];
+  p.zoneout_time = a.zoneout_mask.stride[1];
+  p.resets = a.resets.data;
+  p.resets_batch = a.resets.stride[0];
+  p.resets_time = a.resets.stride[1];
+  p.reverse = a.reverse;
+  p.checkpoint_every = a.checkpoint_every;
+  p.plan = plan;
+  p.threads = useful_threads(most_threads(a.threads, p.batch), 2.0 * double(row_steps) * double(a.w_hh.shape[0]) *
+                                                                   double(p.input + p.state));
+  return p;
+}
+
+}  // namespace
+
+std::vector<RecurrentCellInfo> recurrent_cells() {
+  const RecurrentKernels<float>& family = *current_table().f32.recurrent;
+  std::vector<RecurrentCellInfo> cells;
+  for (int i = 0; i < family.count; ++i) {
+    const RecurrentCell<float>& cell = family.cells[i];
+    cells.push_back({cell.name, cell.gates, cell.extras, cell.has_c, cell.takes_projection});
+  }
+  return cells;
+}
+
+template <class T>
+RecurrentSizes recurrent_sizes(const std::string& name, const RecurrentArguments<T>& a, bool training) {
+  const KernelTable& table = current_table();
+  const RecurrentCell<T>& cell = find_cell<T>(table, name, a.operation);
+  check_arguments(cell, a);
+  const int64_t batch = a.x.shape[0], steps = Plan<T>::steps(a);
+  const size_t plan_bytes = Plan<T>::bytes(batch, steps);
+  std::vector<int64_t> memory(plan_bytes / 8);
+  Plan<T>::fill(memory.data(), a, steps);
+  const SequencePlan plan = Plan<T>::view(memory.data(), batch, steps);
+  RecurrentProblem<T> p = problem_of(cell, a, plan, plan.offset[steps]);
+  p.threads = most_threads(a.threads, batch);
+  const RecurrentMemory bytes = cell.memory(p, training);
+  const size_t prefix = header_bytes + plan_bytes;
+  return {training ? prefix + bytes.saved : 0, prefix + bytes.forward_workspace, bytes.backward_workspace};
+}
+
+template <class T>
+void recurrent_forward(const std::string& name, const RecurrentArguments<T>& a, const RecurrentResults<T>& r,
+                       void* saved, void* workspace) {
+  const KernelTable& table = current_table();
+  const RecurrentCell<T>& cell = find_cell<T>(table, name, a.operation);
+  check_arguments(cell, a);
+  const std::string op = a.operation;
+  const int64_t batch = a.x.shape[0], state = a.w_hh.shape[1], hidden = a.w_hh.shape[0] / cell.gates;
+  check_shape(op, "y", r.y, "(B, T, P)", {batch, a.x.shape[1], state});
+  check_shape(op, "h_n", r.h_n, "(B, P)", {batch, state});
+  if (cell.has_c) check_shape(op, "c_n", r.c_n, "(B, H)", {batch, hidden});
+
+  const int64_t steps = Plan<T>::steps(a);
+  const size_t prefix = header_bytes + Plan<T>::bytes(batch, steps);
+  char* owner = static_cast<char*>(saved != nullptr ? saved : workspace);
+  auto* plan_memory = reinterpret_cast<int64_t*>(owner + header_bytes);
+  Plan<T>::fill(plan_memory, a, steps);
+  const SequencePlan plan = Plan<T>::view(plan_memory, batch, steps);
+  const Header header{&table, steps, plan.offset[steps]};
+  std::memcpy(owner, &header, sizeof header);
+
+  const RecurrentProblem<T> p = problem_of(cell, a, plan, plan.offset[steps]);
+  const RecurrentOutputs<T> out{r.y.data,      r.h_n.data,      r.c_n.data,     r.y.stride[0],
+                                r.y.stride[1], r.h_n.stride[0], r.c_n.stride[0]};
+  cell.forward(p, out, saved != nullptr ? owner + prefix : nullptr, static_cast<char*>(workspace) + prefix);
+}
+
+template <class T>
+void recurrent_backward(const std::string& name, const RecurrentArguments<T>& a, const RecurrentGradientViews<T>& v,
+                        const void* saved, void* workspace) {
+  Header header;
+  std::memcpy(&header, saved, sizeof header);
+  const RecurrentCell<T>& cell = find_cell<T>(*header.table, name, a.operation);
+  const std::string op = a.operation;
+  const int64_t batch = a.x.shape[0], time = a.x.shape[1], input = a.x.shape[2], rows = a.w_hh.shape[0];
+  const int64_t state = a.w_hh.shape[1], hidden = rows / cell.gates;
+  const char* per_step = a.w_proj ? "(B, T, P)" : "(B, T, H)";
+  const char* per_row = a.w_proj ? "(B, P)" : "(B, H)";
+  if (v.dy) check_shape(op, "dy", v.dy, per_step, {batch, time, state});
+  if (v.dh_n) check_shape(op, "dh_n", v.dh_n, per_row, {batch, state});
+  if (v.dc_n) check_shape(op, "dc_n", v.dc_n, "(B, H)", {batch, hidden});
+  if (v.dx) check_shape(op, "dx", v.dx, "(B, T, I)", {batch, time, input});
+  check_shape(op, "dw_ih", v.dw_ih, "(G H, I)", {rows, input});
+  check_shape(op, "dw_hh", v.dw_hh, "(G H, P)", {rows, state});
+  if (a.b_ih) check_shape(op, "db_ih", v.db_ih, "(G H,)", {rows});
+  if (a.b_hh) check_shape(op, "db_hh", v.db_hh, "(G H,)", {rows});
+  check_shape(op, "dh0", v.dh0, per_row, {batch, state});
+  if (cell.has_c) check_shape(op, "dc0", v.dc0, "(B, H)", {batch, hidden});
+  if (a.extra) check_shape(op, "dw_peephole", v.dextra, "(3, H)", {int64_t(cell.extras), hidden});
+  if (a.w_proj) check_shape(op, "dw_proj", v.dw_proj, "(P, H)", {state, hidden});
+
+  const char* owner = static_cast<const char*>(saved);
+  auto* plan_memory = reinterpret_cast<int64_t*>(const_cast<char*>(owner) + header_bytes);
+  const SequencePlan plan = Plan<T>::view(plan_memory, batch, header.steps);
+  const RecurrentProblem<T> p = problem_of(cell, a, plan, header.row_steps);
+  RecurrentGradients<T> g{};
+  g.dy = v.dy.data;
+  g.dy_batch = v.dy.stride[0];
+  g.dy_time = v.dy.stride[1];
+  g.dh_n = v.dh_n.data;
+  g.dh_n_row = v.dh_n.stride[0];
+  g.dc_n = v.dc_n.data;
+  g.dc_n_row = v.dc_n.stride[0];
+  g.dx = v.dx.data;
+  g.dx_batch = v.dx.stride[0];
+  g.dx_time = v.dx.stride[1];
+  g.dh0 = v.dh0.data;
+  g.dh0_row = v.dh0.stride[0];
+  g.dc0 = v.dc0.data;
+  g.dc0_row = v.dc0.stride[0];
+  g.dw_ih = v.dw_ih.data;
+  g.dw_ih_row = v.dw_ih.stride[0];
+  g.dw_hh = v.dw_hh.data;
+  g.dw_hh_row = v.dw_hh.stride[0];
+  g.db_ih = a.b_ih ? v.db_ih.data : nullptr;
+  g.db_hh = a.b_hh ? v.db_hh.data : nullptr;
+  g.dextra = v.dextra.data;
+  g.dextra_row = v.dextra.stride[0];
+  g.dw_proj = v.dw_proj.data;
+  g.dw_proj_row = v.dw_proj.stride[0];
+  cell.backward(p, g, owner + header_bytes + Plan<T>::bytes(batch, header.steps), workspace);
+}
+
+#define WEFT_INSTANTIATE(T)                                                                                           \
+  template RecurrentSizes recurrent_sizes<T>(const std::string&, const RecurrentArguments<T>&, bool);                 \
+  template void recurrent_forward<T>(const std::string&, const RecurrentArguments<T>&, const RecurrentResults<T>&,    \
+                                     void*, void*);                                                                   \
+  template void recurrent_backward<T>(const std::string&, const RecurrentArguments<T>&,                               \
+                                      const RecurrentGradientViews<T>&, const void*, void*);
+WEFT_INSTANTIATE(float)
+WEFT_INSTANTIATE(double)
+#undef WEFT_INSTANTIATE
+
+}  // namespace weft
