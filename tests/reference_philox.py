@@ -1,0 +1,34 @@
+"""Philox 4x32-10 (Salmon, Moraes, Dror, Shaw, 2011: "Parallel random numbers: as easy as 1, 2, 3"), in Python integers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = Any
+
+WORD = 0xFFFFFFFF
+
+
+def philox_4x32_10(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The four 32-bit words that belong to a counter under a key."""
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(10):
+        low = 0xD2511F53 * c0
+        high = 0xCD9E8D57 * c2
+        c0, c1, c2, c3 = (high >> 32) ^ c1 ^ k0, high & WORD, (low >> 32) ^ c3 ^ k1, low & WORD
+        k0, k1 = (k0 + 0x9E3779B9) & WORD, (k1 + 0xBB67AE85) & WORD
+    return c0, c1, c2, c3
+
+
+def dropout(x: Array, p: float, *, seed: int, offset: int = 0) -> Array:
+    """Element e of x takes word e % 4 of counter (e // 4, offset) under the key seed, and lives if it is >= p 2^32."""
+    key = (seed & WORD, seed >> 32)
+    keep = []
+    for e in range(x.size):
+        block = e // 4
+        words = philox_4x32_10((block & WORD, block >> 32, offset & WORD, offset >> 32), key)
+        keep.append(words[e % 4] >= p * 2**32)
+    return x * np.array(keep, bool).reshape(x.shape) / (1 - p)

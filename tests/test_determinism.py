@@ -1,0 +1,140 @@
+"""The same bits for any number of threads, whatever else is in the batch, call after call, from several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+import weft
+import weft.ops
+from cases import CELLS, POINTWISE, UPDATES, recurrent_case
+from kinds import OpCase, Size, UpdateCase
+
+Array = Any
+
+# Big enough that a second and a third thread get work: by rows, and by hidden units where rows are too few.
+MANY_ROWS = Size(time=9, batch=50, input=40, hidden=131, projection=37)
+FEW_ROWS = Size(time=9, batch=2, input=40, hidden=517, projection=131)
+ELEMENTS = Size(time=101, batch=53, input=67, hidden=131)
+
+
+def everything_of(case: OpCase, inputs: Mapping[str, Any]) -> dict[str, Array]:
+    """Every array that a forward and a backward give."""
+    outputs, saved = case.forward(inputs)
+    grads = case.backward(saved, case.douts(outputs))
+    named = {f"d{name}": grad for name, grad in grads.items() if grad is not None}
+    return dict(zip(case.outputs, outputs, strict=True)) | named
+
+
+def assert_same_bits(actual: Mapping[str, Array], expected: Mapping[str, Array], when: str) -> None:
+    assert actual.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(actual[name], value, err_msg=f"{name}, {when}")
+
+
+def check_threads(case: OpCase, inputs: Mapping[str, Any]) -> None:
+    weft.set_num_threads(1)
+    alone = everything_of(case, inputs)
+    for threads in (2, 3, 2):
+        weft.set_num_threads(threads)
+        assert_same_bits(everything_of(case, inputs), alone, f"{threads} threads")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("size", [MANY_ROWS, FEW_ROWS], ids=["many-rows", "few-rows"])
+@pytest.mark.parametrize("sequence", ["plain", "everything"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_threads(cell: str, sequence: str, size: Size, dtype: Any) -> None:
+    case = recurrent_case(cell, sequence)
+    check_threads(case, case.inputs(size, dtype))
+
+
+@pytest.mark.parametrize("case", POINTWISE, ids=str)
+def test_threads_pointwise(case: OpCase) -> None:
+    check_threads(case, case.inputs(ELEMENTS, np.float32))
+
+
+@pytest.mark.parametrize("case", UPDATES, ids=str)
+def test_threads_updates(case: UpdateCase) -> None:
+    results = []
+    for threads in (1, 2, 3):
+        weft.set_num_threads(threads)
+        arrays = case.arrays((300_007,), np.float32)
+        for step in (1, 2):
+            case.update(arrays, np.linspace(-1, 1, 300_007, dtype=np.float32), step)
+        results.append(arrays)
+    assert_same_bits(results[1], results[0], "2 threads")
+    assert_same_bits(results[2], results[0], "3 threads")
+
+
+def test_threads_grad_norm() -> None:
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=size).astype(np.float32) for size in (300_007, 1, 0, 70_001)]
+    norms = []
+    for threads in (1, 2, 3):
+        weft.set_num_threads(threads)
+        norms.append(weft.ops.grad_norm(arrays))
+    assert norms[0] == norms[1] == norms[2]
+    exact = np.sqrt(sum((a.astype(np.float64) ** 2).sum() for a in arrays))
+    assert abs(norms[0] - exact) <= 1e-12 * exact  # accumulated in double
+
+
+PER_ROW = ("x", "h0", "c0", "lengths", "resets", "recurrent_dropout_mask", "zoneout_mask")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("sequence", ["plain", "everything"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_row_does_not_see_the_others(cell: str, sequence: str, dtype: Any) -> None:
+    """A row's outputs and its dx, dh0, dc0 are the same bits alone and in a batch of 37."""
+    case = recurrent_case(cell, sequence)
+    inputs = case.inputs(Size(time=6, batch=37, input=19, hidden=45, projection=13), dtype)
+    outputs, saved = case.forward(inputs)
+    douts = case.douts(outputs)
+    grads = case.backward(saved, douts)
+    for rows in (slice(0, 1), slice(36, 37), slice(5, 7), slice(3, 20)):
+        some = {name: value[rows] if name in PER_ROW else value for name, value in inputs.items()}
+        few, saved = case.forward(some)
+        few_grads = case.backward(saved, [dout[rows] for dout in douts])
+        for name, out, whole in zip(case.outputs, few, outputs, strict=True):
+            np.testing.assert_array_equal(out, whole[rows], err_msg=f"{name}, rows {rows}")
+        for name in {"x", "h0", "c0"} & few_grads.keys():
+            np.testing.assert_array_equal(few_grads[name], grads[name][rows], err_msg=f"d{name}, rows {rows}")
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
+def test_a_padded_row_is_the_row_cut_off(cell: str, reverse: bool) -> None:
+    """Padding that `lengths` declares changes no bit of the outputs."""
+    case = recurrent_case(cell, "plain")
+    inputs = case.inputs(Size(time=11, batch=4, input=7, hidden=21, projection=9), np.float32) | {"reverse": reverse}
+    padded = case.forward(inputs | {"lengths": np.array([4, 0, 11, 7])})[0]
+    for row, length in ((0, 4), (2, 11), (3, 7)):
+        only = slice(row, row + 1)
+        cut = {name: value[only] if name in PER_ROW else value for name, value in inputs.items()}
+        cut["x"] = cut["x"][:, :length]
+        y, *states = case.forward(cut)[0]
+        np.testing.assert_array_equal(padded[0][only, :length], y)
+        np.testing.assert_array_equal(padded[0][only, length:], 0)
+        for last, expected in zip(padded[1:], states, strict=True):
+            np.testing.assert_array_equal(last[only], expected)
+
+
+def test_calls_from_several_python_threads() -> None:
+    """The lock of the interpreter is released, so calls overlap; none may see another's workspace."""
+    weft.set_num_threads(2)
+    jobs = []
+    for cell in CELLS:
+        case = recurrent_case(cell, "everything")
+        jobs.append((case, case.inputs(Size(time=7, batch=9, input=8, hidden=40, projection=11), np.float32)))
+    alone = [everything_of(*job) for job in jobs]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            for (case, _), result, expected in zip(
+                jobs, pool.map(lambda job: everything_of(*job), jobs), alone, strict=True
+            ):
+                assert_same_bits(result, expected, case.name)
