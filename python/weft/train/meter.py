@@ -1,0 +1,99 @@
+"""Meter: means of the loss and of the metrics over what has passed since it was last emptied.
+
+mean = sum of count * value / sum of count, count being the elements (by weight) that a batch's loss is the
+mean of. So the mean over batches of any sizes is the mean over their elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from weft.data import Batch
+from weft.data.batch import Array
+
+Metric: TypeAlias = Callable[[Array, Array, Any], float]
+FromLoss: TypeAlias = Callable[[float], float]
+
+
+def element_count(loss: Any, batch: Batch) -> float:
+    """What the batch's loss is a mean over: elements by weight, without those that the loss ignores."""
+    if getattr(loss, "reduction", "mean") == "batchmean":
+        return float(len(batch.x))
+    y, weight = batch.y, batch.weight
+    ignore = getattr(loss, "ignore_index", None)
+    counted = y != ignore if ignore is not None and y.dtype.kind in "iu" else None
+    if weight is None:
+        return float(y.size if counted is None else np.count_nonzero(counted))
+    if counted is not None:
+        along = weight.reshape(weight.shape + (1,) * (y.ndim - weight.ndim))
+        return float(np.sum(along * counted, dtype=np.float64))
+    return float(np.sum(weight, dtype=np.float64)) * (y.size / weight.size if weight.size else 1.0)
+
+
+class Meter:
+    """Sums up loss and metrics; `means` gives their means, and what is derived from the mean loss.
+
+    metrics: name -> function(prediction, target, weight) -> float, averaged over elements like the loss.
+    from_loss: name -> function(mean loss) -> float, such as bits per byte or perplexity.
+
+    >>> meter = Meter({}, {"double": lambda loss: 2 * loss})
+    >>> meter.add(loss=1.0, count=3.0, tokens=3)
+    >>> meter.add(loss=5.0, count=1.0, tokens=1)
+    >>> meter.means()
+    {'loss': 2.0, 'double': 4.0}
+    """
+
+    def __init__(self, metrics: Mapping[str, Metric], from_loss: Mapping[str, FromLoss]) -> None:
+        self.metrics = dict(metrics)
+        self.from_loss = dict(from_loss)
+        self.names = ("loss", *self.metrics, *self.from_loss)
+        self.clear()
+
+    def clear(self) -> None:
+        """Empties the meter."""
+        self.count = 0.0
+        self.tokens = 0
+        self.sums = dict.fromkeys(("loss", *self.metrics), 0.0)
+
+    def add(self, loss: float, count: float, tokens: int, values: Mapping[str, float] | None = None) -> None:
+        """Takes a batch's mean loss and metrics in."""
+        self.count += count
+        self.tokens += tokens
+        if count:
+            self.sums["loss"] += count * loss
+            for name, value in (values or {}).items():
+                self.sums[name] += count * float(value)
+
+    def measure(self, prediction: Array, batch: Batch) -> dict[str, float]:
+        """The metrics of a batch."""
+        return {name: metric(prediction, batch.y, batch.weight) for name, metric in self.metrics.items()}
+
+    def means(self) -> dict[str, float]:
+        """Every name's mean; an empty meter gives zeros."""
+        means = {name: total / self.count if self.count else 0.0 for name, total in self.sums.items()}
+        return means | {name: float(derive(means["loss"])) for name, derive in self.from_loss.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums, fit for JSON."""
+        return {"count": self.count, "tokens": self.tokens, "sums": dict(self.sums)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back what `state_dict` gave; metrics that are new start at zero."""
+        self.count, self.tokens = float(state["count"]), int(state["tokens"])
+        self.sums = {name: float(state["sums"].get(name, 0.0)) for name in self.sums}
+
+
+def accuracy(prediction: Array, target: Array, weight: Array | None = None) -> float:
+    """The share of targets whose class has the highest score; prediction [...,V], target [...], weight [...].
+
+    >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
+    0.5
+    """
+    hits = prediction.argmax(axis=-1) == target
+    if weight is None:
+        return float(hits.mean()) if hits.size else 0.0
+    total = float(np.sum(weight, dtype=np.float64))
+    return float(np.sum(hits * weight, dtype=np.float64)) / total if total else 0.0

@@ -1,0 +1,116 @@
+"""Progress: a bar in a terminal, a line for each record elsewhere; both on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from types import TracebackType
+from typing import Any
+
+from weft.train.history import FIRST_COLUMNS, Record
+
+_REFRESH = 0.1  # seconds; drawing at every step would cost more than a small step
+_SPEED_OVER = 100  # drawings, that is about ten seconds
+
+
+class Progress:
+    """Shows how far training is: epoch, step, loss, other metrics, tokens/s, time left.
+
+    `due` says cheaply whether it is time to draw; `show` draws the bar; `note` prints a record where there is
+    no bar.
+    """
+
+    def __init__(self, shown: bool) -> None:
+        self._bar: Any = None
+        self._lines = False
+        self._next = 0.0
+        self._begun = time.monotonic()
+        self._from: float | None = None
+        self._passed: deque[tuple[float, int]] = deque(maxlen=_SPEED_OVER)
+        if shown and sys.stderr.isatty():
+            self._bar = _bar()
+        else:
+            self._lines = shown
+
+    @property
+    def due(self) -> bool:
+        """Whether the bar wants to be drawn."""
+        return self._bar is not None and time.monotonic() >= self._next
+
+    def show(
+        self, fraction: float | None, epoch: int, step: int, tokens: int, means: dict[str, float]
+    ) -> None:
+        """Draws the bar. fraction: how much of the work is done, 0 to 1, if that is known."""
+        if self._bar is None:
+            return
+        now = time.monotonic()
+        self._next = now + _REFRESH
+        text = [f"epoch {epoch}", f"step {step:,}", *(_named(name, value) for name, value in means.items())]
+        self._passed.append((now, tokens))
+        since, before = self._passed[0]
+        if now > since:
+            text.append(f"{(tokens - before) / (now - since):,.0f} tokens/s")
+        if fraction is not None:
+            if self._from is None:
+                self._from, self._begun = fraction, now
+            elif fraction > self._from:
+                left = (now - self._begun) * (1 - fraction) / (fraction - self._from)
+                text.append(f"{_clock(left)} left")
+            self._bar.n = round(100 * min(1.0, fraction), 1)
+        self._bar.set_description_str("  ".join(text), refresh=False)
+        self._bar.refresh()
+
+    def note(self, record: Record) -> None:
+        """Prints a record as a line, where there is no bar."""
+        if self._lines:
+            shown = [
+                _named(name, value)
+                for name, value in record.items()
+                if name not in FIRST_COLUMNS and name != "grad_norm"
+            ]
+            head = [f"epoch {record['epoch']:.0f}", f"step {record['step']:,.0f}"]
+            speed = f"{record['tokens_per_second']:,.0f} tokens/s"
+            print("  ".join([*head, *shown, speed, _clock(record["seconds"])]), file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        """Prints a message, above the bar if there is one."""
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stderr)
+        elif self._lines:
+            print(text, file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _bar() -> Any:
+    from tqdm import tqdm  # here, because importing it takes longer than the rest of weft
+
+    class Bar(tqdm):  # type: ignore[misc]
+        monitor_interval = 0  # no thread that would watch over the bar: `show` draws it
+
+    return Bar(
+        total=100.0, bar_format="{percentage:3.0f}% |{bar:16}| {desc}", file=sys.stderr, dynamic_ncols=True
+    )
+
+
+def _named(name: str, value: float) -> str:
+    return f"{name.replace('_', ' ')} {value:.4g}"
+
+
+def _clock(seconds: float) -> str:
+    """1:02:03 or 2:03.
+
+    >>> _clock(3723), _clock(123.4)
+    ('1:02:03', '2:03')
+    """
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,224 @@
+"""Truncated backpropagation through time: a long sequence learned in pieces, with its state carried along.
+
+Every k1 steps the loss of these k1 steps is taken, and its gradient flows k2 steps back:
+
+    steps     0 ....... s-k2 ....... s-k1 ....... s
+    forward             |---context---|--segment--|       from the state at s-k2, with the weights of now
+    loss                              |-----------|
+    backward            |<------------|-----------|
+
+With k1 = k2 there is no context. With k2 > k1 the context is run again for each segment, because the weights
+have changed since: what is learned is the exact gradient of the segment's loss, the state at s-k2 held fixed.
+Context and state carry over from batch to batch where a batch `continues` the one before.
+
+Williams and Peng, "An efficient gradient-based algorithm for on-line training of recurrent network
+trajectories", 1990 (their BPTT(h; h') has h' = k1, h = k2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from weft.data import Batch, DataSource
+from weft.data.batch import Array
+from weft.nn import Layer
+
+
+def segments(source: DataSource, epoch: int, k1: int | None) -> Iterator[tuple[int, Batch]]:
+    """(number of the batch, segment): the batches of an epoch cut into k1 steps, or whole if k1 is None."""
+    for number, batch in enumerate(source.batches(epoch)):
+        for segment in cut(batch, k1):
+            yield number, segment
+
+
+def cut(batch: Batch, k1: int | None) -> Iterator[Batch]:
+    """The batch in pieces of at most k1 steps, as views; pieces where every row has ended are left out.
+
+    >>> x = np.arange(5.0).reshape(1, 5, 1)
+    >>> [(piece.x.ravel().tolist(), piece.continues) for piece in cut(Batch(x, x), 3)]
+    [([0.0, 1.0, 2.0], False), ([3.0, 4.0], True)]
+    """
+    if k1 is None:
+        yield batch
+        return
+    steps = batch.x.shape[1] if batch.x.ndim > 1 else 0
+    if batch.y.ndim < 2 or batch.y.shape[1] != steps:
+        raise ValueError(
+            f"Trainer: tbptt needs a target at every step, y[B,T,...] with T = {steps}, got {batch.y.shape}"
+        )
+    if steps <= k1:
+        yield batch
+        return
+    for start in range(0, steps, k1):
+        piece = np.s_[:, start : start + k1]
+        lengths = None if batch.lengths is None else np.clip(batch.lengths - start, 0, min(k1, steps - start))
+        if lengths is not None and not lengths.any():
+            return
+        weight = batch.weight
+        yield replace(
+            batch,
+            x=batch.x[piece],
+            y=batch.y[piece],
+            lengths=lengths,
+            resets=None if batch.resets is None else batch.resets[piece],
+            weight=weight[piece] if weight is not None and weight.ndim > 1 else weight,
+            continues=batch.continues or start > 0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Inputs that the model runs over in one call: x[B,t,...], lengths[B], resets[B,t]."""
+
+    x: Array
+    lengths: Array | None
+    resets: Array | None
+
+    @property
+    def steps(self) -> int:
+        return int(self.x.shape[1])
+
+    def split(self, at: int) -> tuple[Chunk, Chunk]:
+        """The steps before `at` and the rest."""
+        lengths, resets = self.lengths, self.resets
+        before, after = (
+            (None, None) if lengths is None else (np.minimum(lengths, at), np.maximum(lengths - at, 0))
+        )
+        return (
+            Chunk(self.x[:, :at], before, None if resets is None else resets[:, :at]),
+            Chunk(self.x[:, at:], after, None if resets is None else resets[:, at:]),
+        )
+
+    def options(self) -> dict[str, Array]:
+        """What a stateful layer's call takes beside x and the state."""
+        given = {"lengths": self.lengths, "resets": self.resets}
+        return {name: array for name, array in given.items() if array is not None}
+
+
+class Unroll:
+    """Runs a model over the segments of a stream, carrying its state; `backprop` reaches `context` steps
+    further.
+
+    context: k2 - k1. carry: None follows `Batch.continues`, True always carries the state, False never.
+    start: the state before the first step of the chunks kept as context, `kept`.
+    """
+
+    def __init__(self, model: Layer, *, context: int = 0, carry: bool | None = None) -> None:
+        self.model = model
+        self.context = context
+        self.carry = carry
+        self.start: Any = None
+        self.kept: list[Chunk] = []
+        self._rows: int | None = None
+        self._both_ways = any(getattr(layer, "bidirectional", False) for _, layer in model.named_layers())
+
+    def forward(self, segment: Batch) -> tuple[Array, Callable[[Array], None]]:
+        """The prediction for the segment, and the way back for its gradient."""
+        if not self.model.stateful:
+            prediction, backprop = self.model(segment.x)
+            return prediction, lambda dy: _discard(backprop(dy))
+        self._begin(segment)
+        context, own, kept_from = self._chunks(segment)
+        state, starts, steps, predictions = self.start, [], [], []
+        for chunk in context + own:
+            starts.append(state)
+            (y, state), backprop = self.model(chunk.x, state, **chunk.options())
+            steps.append(backprop)
+            predictions.append(y)
+        self.kept = (context + own)[kept_from:]
+        self.start = starts[kept_from] if self.kept else state
+        predictions = predictions[len(context) :]
+
+        def backward(dy: Array) -> None:
+            dstate, end = None, dy.shape[1] if len(own) > 1 else 0
+            for chunk in reversed(own):
+                part = dy if len(own) == 1 else dy[:, end - chunk.steps : end]
+                _, dstate = steps.pop()(part, dstate)
+                end -= chunk.steps
+            while steps:
+                _, dstate = steps.pop()(None, dstate)
+
+        return predictions[0] if len(own) == 1 else np.concatenate(predictions, axis=1), backward
+
+    def predict(self, segment: Batch) -> Array:
+        """The prediction alone; the state is carried, nothing is kept."""
+        if not self.model.stateful:
+            return self.model.predict(segment.x)  # type: ignore[no-any-return]
+        self._begin(segment)
+        chunk = Chunk(segment.x, segment.lengths, segment.resets)
+        prediction, self.start = self.model.predict(chunk.x, self.start, **chunk.options())
+        return prediction  # type: ignore[no-any-return]
+
+    def _begin(self, segment: Batch) -> None:
+        """Forgets the past, unless the segment continues it."""
+        rows = len(segment.x)
+        if not (segment.continues if self.carry is None else self.carry):
+            self.start, self.kept = None, []
+        elif self._both_ways:
+            raise ValueError("Trainer: a bidirectional model cannot carry its state from batch to batch")
+        elif self._rows not in (None, rows):
+            raise ValueError(
+                f"Trainer: a batch that continues must have B = {self._rows} rows like the one before, "
+                f"got {rows}"
+            )
+        self._rows = rows
+
+    def _chunks(self, segment: Batch) -> tuple[list[Chunk], list[Chunk], int]:
+        """The context, the segment, and the first chunk of both that the next segment's context keeps."""
+        context, own = list(self.kept), [Chunk(segment.x, segment.lengths, segment.resets)]
+        if not self.context:
+            return context, own, len(context) + 1
+        surplus = sum(chunk.steps for chunk in context + own) - self.context
+        for index, chunk in enumerate(context + own):
+            if surplus <= 0:
+                return context, own, index
+            if surplus < chunk.steps:  # the next context begins inside this chunk, and needs the state there
+                pieces = chunk.split(surplus)
+                if index < len(context):
+                    context[index : index + 1] = pieces
+                else:
+                    own = list(pieces)
+                return context, own, index + 1
+            surplus -= chunk.steps
+        return context, own, len(context) + 1
+
+    def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """(arrays, outline): what the next segment needs of the past; the outline is fit for JSON."""
+        arrays: dict[str, Array] = {}
+        kept = [(chunk.x, chunk.lengths, chunk.resets) for chunk in self.kept]
+        outline = {
+            "start": _named(self.start, "start", arrays),
+            "kept": _named(tuple(kept), "kept", arrays),
+            "rows": self._rows,
+        }
+        return arrays, outline
+
+    def load_state_dict(self, arrays: dict[str, Array], outline: dict[str, Any]) -> None:
+        """Takes back what `state_dict` gave."""
+        self.start = _found(outline["start"], arrays)
+        self.kept = [Chunk(*chunk) for chunk in _found(outline["kept"], arrays)]
+        self._rows = outline["rows"]
+
+
+def _discard(result: Any) -> None:
+    """A gradient with respect to the inputs that nobody asked for."""
+
+
+def _named(value: Any, name: str, arrays: dict[str, Array]) -> Any:
+    """Files the arrays of a nested state under names; gives the nesting with names in their place."""
+    if value is None:
+        return None
+    if isinstance(value, tuple):
+        return [_named(part, f"{name}.{index}", arrays) for index, part in enumerate(value)]
+    arrays[name] = np.asarray(value)
+    return name
+
+
+def _found(outline: Any, arrays: dict[str, Array]) -> Any:
+    if isinstance(outline, list):
+        return tuple(_found(part, arrays) for part in outline)
+    return None if outline is None else arrays[outline]
