@@ -1,6 +1,6 @@
-"""THE table: every op of weft.ops and every layer of weft.nn is a row here, and every test in this folder runs on rows.
+"""THE table: every op of weft.ops is a row here (layers: nn_cases.py), and the tests of this folder run on rows.
 
-A new cell is one line in CELLS, and so on for the other lists; test_complete.py fails while anything public is missing.
+A new cell is one line in CELLS, and so on for the other lists; test_complete.py fails while anything is missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kinds import OpCase, Size, UpdateCase
 Rng = np.random.Generator
 Inputs = dict[str, Any]
 
-# ---- recurrent ops: each cell times each way to run a sequence ---------------------------------------------------
+# ---- recurrent ops: each cell times each way to run a sequence ---------------------------------------------
 
 
 def recurrent_sample(
@@ -126,7 +126,7 @@ def recurrent_case(cell: str, sequence: str) -> OpCase:
 
 RECURRENT = [recurrent_case(cell, sequence) for cell in CELLS for sequence in SEQUENCES]
 
-# ---- pointwise and dense ops -------------------------------------------------------------------------------------
+# ---- pointwise and dense ops -------------------------------------------------------------------------------
 
 
 def activation(name: str, **options: Any) -> OpCase:
@@ -184,7 +184,9 @@ def layer_norm(name: str, *, weight: bool, bias: bool) -> OpCase:
 
 
 def linear(name: str, *, bias: bool) -> OpCase:
-    return OpCase(name, "linear", reference.linear, partial(linear_sample, bias=bias), ("x", "weight", "bias"))
+    return OpCase(
+        name, "linear", reference.linear, partial(linear_sample, bias=bias), ("x", "weight", "bias")
+    )
 
 
 def embedding(name: str, **options: Any) -> OpCase:
@@ -229,7 +231,7 @@ POINTWISE = [
 
 OPS = RECURRENT + POINTWISE
 
-# ---- optimizer updates -------------------------------------------------------------------------------------------
+# ---- optimizer updates -------------------------------------------------------------------------------------
 
 
 def update(name: str, op: str, *state: str, stepped: bool = False, **options: Any) -> UpdateCase:
@@ -249,7 +251,16 @@ UPDATES = [
     update("adamw", "adam", "m", "v", **ADAM, weight_decay=0.1, decoupled=True),
     update("adam-amsgrad", "adam", "m", "v", "max_v", **ADAM),
     update("rmsprop", "rmsprop", "square_avg", lr=0.01, alpha=0.9, eps=1e-6, weight_decay=0.1),
-    update("rmsprop-momentum", "rmsprop", "square_avg", "momentum_buffer", lr=0.01, alpha=0.9, eps=1e-6, momentum=0.9),
+    update(
+        "rmsprop-momentum",
+        "rmsprop",
+        "square_avg",
+        "momentum_buffer",
+        lr=0.01,
+        alpha=0.9,
+        eps=1e-6,
+        momentum=0.9,
+    ),
     update("rmsprop-centred", "rmsprop", "square_avg", "grad_avg", lr=0.01, alpha=0.9, eps=1e-3),
     update("adagrad", "adagrad", "state_sum", lr=0.1, eps=1e-8, weight_decay=0.1, lr_decay=0.1, stepped=True),
 ]

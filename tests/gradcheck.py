@@ -1,6 +1,6 @@
 """Three ways to a gradient that share nothing with a backward kernel.
 
-All differentiate L = sum of <dout, out> over the outputs; function(inputs) -> outputs, both by name or in order.
+All differentiate L = sum of <dout, out> over the outputs; function takes inputs by name, gives outputs in order.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 Array = Any
 Function = Callable[[Mapping[str, Any]], Sequence[Array]]
 
-# PyTorch's gradcheck: central differences of float64 with eps 1e-6 leave about 1e-16 / 1e-6 = 1e-10 of rounding and
-# eps^2 = 1e-12 of truncation, so a right gradient passes with room and a wrong one does not.
+# PyTorch's gradcheck: central differences of float64 with eps 1e-6 leave about 1e-16 / 1e-6 = 1e-10 of rounding
+# and eps^2 = 1e-12 of truncation, so a right gradient passes with room and a wrong one does not.
 EPS, ATOL, RTOL = 1e-6, 1e-5, 1e-3
 
 # Any step so small that its square is nothing: the complex step has no cancellation to fear.
@@ -25,7 +25,9 @@ def loss(outputs: Sequence[Array], douts: Sequence[Array]) -> Any:
     return sum((out * dout).sum() for out, dout in zip(outputs, douts, strict=True) if dout is not None)
 
 
-def finite_difference(function: Function, inputs: Mapping[str, Any], name: str, douts: Sequence[Array]) -> Array:
+def finite_difference(
+    function: Function, inputs: Mapping[str, Any], name: str, douts: Sequence[Array]
+) -> Array:
     """dL/d(inputs[name]) by central differences, one element at a time; inputs[name] is float64."""
     gradient = np.zeros_like(inputs[name])
     for index in np.ndindex(gradient.shape):
@@ -41,7 +43,7 @@ def finite_difference(function: Function, inputs: Mapping[str, Any], name: str, 
 def directional(
     function: Function, inputs: Mapping[str, Any], directions: Mapping[str, Array], douts: Sequence[Array]
 ) -> float:
-    """The derivative of L along directions, by one complex step: exact to rounding where function takes complex."""
+    """The derivative of L along directions, by one complex step: exact to rounding. function takes complex."""
     moved = {name: inputs[name] + 1j * IMAGINARY * v for name, v in directions.items()}
     return float(np.imag(loss(function({**inputs, **moved}), douts)) / IMAGINARY)
 
@@ -57,7 +59,7 @@ def complex_step(function: Function, inputs: Mapping[str, Any], name: str, douts
 
 
 def relative_error(actual: Array, expected: Array) -> float:
-    """The largest error as a fraction of the largest value; 0 for empty arrays, inf for a NaN on one side only."""
+    """The largest error as a fraction of the largest value; 0 for empty arrays, inf where there is a NaN."""
     actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
     if actual.shape != expected.shape:
         raise AssertionError(f"shape {actual.shape}, expected {expected.shape}")

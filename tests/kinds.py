@@ -34,6 +34,12 @@ def as_dtype(inputs: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
     }
 
 
+def assert_same_bits(actual: Mapping[str, Array], expected: Mapping[str, Array], when: str = "") -> None:
+    """Every expected array is there, equal to the bit (NaN equals NaN)."""
+    for name, value in expected.items():
+        np.testing.assert_array_equal(actual[name], value, err_msg=f"{name} {when}")
+
+
 @dataclass(frozen=True)
 class OpCase:
     """weft.ops.<op>_forward and <op>_backward against a plain function of the same arguments."""
@@ -49,7 +55,7 @@ class OpCase:
         return self.name
 
     def inputs(self, size: Size | None = None, dtype: Any = np.float64, seed: int = 0) -> dict[str, Any]:
-        """Arguments by name; another seed, other numbers; all are float32 numbers, so each dtype gets the same."""
+        """Arguments by name; another seed, other numbers. Rounded to float32, so that each dtype gets the same."""
         rng = np.random.default_rng([zlib.crc32(self.name.encode()), seed])
         return as_dtype(as_dtype(self.sample(rng, size or Size()), np.float32), dtype)
 
@@ -73,6 +79,13 @@ class OpCase:
         if isinstance(grads, np.ndarray):
             return {self.differentiable[0]: grads}
         return {name.removeprefix("d"): grad for name, grad in zip(grads._fields, grads, strict=True)}
+
+    def run(self, inputs: Mapping[str, Any], douts: Sequence[Array] | None = None) -> dict[str, Array]:
+        """Every array that a forward and a backward give, by name: y, ..., dx, ..."""
+        outputs, saved = self.forward(inputs)
+        grads = self.backward(saved, self.douts(outputs) if douts is None else douts)
+        named = {f"d{name}": grad for name, grad in grads.items() if grad is not None}
+        return dict(zip(self.outputs, outputs, strict=True)) | named
 
     def expected(self, inputs: Mapping[str, Any]) -> tuple[Array, ...]:
         """The reference's outputs, computed in float64, or in complex128 where an input is complex."""

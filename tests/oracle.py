@@ -1,10 +1,10 @@
-"""What a row of the table should give, computed once from the plain reference and kept for every ISA and dtype."""
+"""What a row of the table should give, computed once from the reference and kept for every ISA and dtype."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from kinds import OpCase, Size, as_dtype
 
 Array = Any
 
-# Per dtype, how far a result may be from the exact one, as a fraction of its largest element: 4500 eps of float64
-# and 17 eps of float32. Errors of T = 64 steps stay below it, while a term missing anywhere is far above it.
+# Per dtype, how far a result may be from the exact one, as a fraction of its largest element: 4500 eps of
+# float64 and 17 eps of float32. Errors of T = 64 steps stay below; a term missing anywhere is far above.
 TOLERANCE = {np.float64: 1e-12, np.float32: 2e-6}
 
 
@@ -27,7 +27,7 @@ class Oracle:
     grads: Mapping[str, Array]
 
 
-@lru_cache(maxsize=None)
+@cache
 def oracle(case: OpCase, size: Size) -> Oracle:
     """Outputs, and every element of every gradient by a complex step: for small sizes."""
     inputs = case.inputs(size)
@@ -53,7 +53,7 @@ def check(case: OpCase, size: Size, dtype: Any) -> None:
 def check_along_directions(case: OpCase, inputs: Mapping[str, Any], directions: int = 1) -> None:
     """Like check in both dtypes, for sizes where a complex step per element would take too long.
 
-    The error e of a gradient g along a random normal direction v is <e, v>, about |e|; it is held against |g|.
+    The error e of a gradient g along a random normal direction v is <e, v>, about |e|, held against |g|.
     """
     expected = case.expected(inputs)
     douts = case.douts(expected)
@@ -71,4 +71,7 @@ def check_along_directions(case: OpCase, inputs: Mapping[str, Any], directions: 
             grad = grads[name].astype(np.float64)
             assert np.isfinite(grad).all(), f"d{name}"
             error = abs(slope - (grad * v).sum())
-            assert error <= 3 * tolerance * (np.linalg.norm(grad) or 1.0), (f"d{name}", dtype)  # 3 sigma of <e, v>
+            assert error <= 3 * tolerance * (np.linalg.norm(grad) or 1.0), (
+                f"d{name}",
+                dtype,
+            )  # 3 sigma of <e, v>

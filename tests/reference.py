@@ -1,8 +1,8 @@
-"""What every op of weft means, in plain NumPy: one step at a time, one row at a time, nothing shared with the kernels.
+"""What every op of weft means, in plain NumPy: a step at a time, a row at a time, nothing shared with the kernels.
 
-Every function takes complex arrays too: with an input moved by ih along the imaginary axis, the imaginary part of
-the result divided by h is the derivative without cancellation (Squire and Trapp, 1998). So these few lines are at
-once the specification of the forward pass and, through gradcheck.py, of the backward pass to 1e-15.
+Every function takes complex arrays too: with an input moved by ih along the imaginary axis, the imaginary part
+of the result divided by h is the derivative without cancellation (Squire and Trapp, 1998). So these few lines are
+at once the specification of the forward pass and, through gradcheck.py, of the backward pass to 1e-15.
 
 Shapes: T time, B batch, I input, H hidden, P projection, V vocabulary, D features.
 """
@@ -20,7 +20,7 @@ Array = Any  # real or complex NumPy arrays
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
 
-# ---- activations -------------------------------------------------------------------------------------------------
+# ---- activations -------------------------------------------------------------------------------------------
 
 
 def sigmoid(x: Array) -> Array:
@@ -58,7 +58,7 @@ def gelu(x: Array, approximate: str = "none") -> Array:
     return x * erfc(-x / math.sqrt(2)) / 2
 
 
-# ---- recurrent cells ---------------------------------------------------------------------------------------------
+# ---- recurrent cells ---------------------------------------------------------------------------------------
 
 
 def unroll(
@@ -72,7 +72,7 @@ def unroll(
     recurrent_dropout_mask: Array = None,
     zoneout_mask: Array = None,
 ) -> tuple[Array, ...]:
-    """y[b, t] is the h computed at time t; states = (h[B,P or H], ...) go in as initial and come out as last states.
+    """y[b, t] is the h computed at time t; states = (h[B,P or H], ...) go in as initial, come out as last ones.
 
     step(x_t, mask, h, ...) -> (h, ...), where mask multiplies h only on its way into the recurrent product.
     """
@@ -181,7 +181,7 @@ def gru(
     return unroll(step, x, [h], **sequence)
 
 
-# ---- the other layers' ops ---------------------------------------------------------------------------------------
+# ---- the other layers' ops ---------------------------------------------------------------------------------
 
 
 def linear(x: Array, weight: Array, bias: Array = None) -> Array:
@@ -213,7 +213,7 @@ def softmax_cross_entropy(
     weight: Array = None,
     reduction: str = "mean",
 ) -> Array:
-    """-sum_v q_v log p_v, where q is the target's one-hot vector mixed with label_smoothing of the uniform one."""
+    """-sum_v q_v log p_v: q is the target's one-hot vector mixed with label_smoothing of the uniform one."""
     vocabulary = logits.shape[-1]
     counted = np.where(targets == ignore_index, 0.0, 1.0 if weight is None else weight)
     shifted = np.where(targets[..., None] == ignore_index, 0.0, logits - logits.real.max(-1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Philox 4x32-10 (Salmon, Moraes, Dror, Shaw, 2011: "Parallel random numbers: as easy as 1, 2, 3"), in Python integers."""
+"""Philox 4x32-10 in Python integers (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def philox_4x32_10(counter: tuple[int, int, int, int], key: tuple[int, int]) -> 
 
 
 def dropout(x: Array, p: float, *, seed: int, offset: int = 0) -> Array:
-    """Element e of x takes word e % 4 of counter (e // 4, offset) under the key seed, and lives if it is >= p 2^32."""
+    """Element e takes word e % 4 of counter (e // 4, offset) under the key seed, and lives if that is >= p 2^32."""
     key = (seed & WORD, seed >> 32)
     keep = []
     for e in range(x.size):

@@ -1,4 +1,4 @@
-"""The same bits for any number of threads, whatever else is in the batch, call after call, from several threads."""
+"""The same bits for any number of threads, whatever else is in the batch, also when calls overlap."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import weft
 import weft.ops
 from cases import CELLS, POINTWISE, UPDATES, recurrent_case
-from kinds import OpCase, Size, UpdateCase
+from kinds import OpCase, Size, UpdateCase, assert_same_bits
 
 Array = Any
 
@@ -22,26 +22,12 @@ FEW_ROWS = Size(time=9, batch=2, input=40, hidden=517, projection=131)
 ELEMENTS = Size(time=101, batch=53, input=67, hidden=131)
 
 
-def everything_of(case: OpCase, inputs: Mapping[str, Any]) -> dict[str, Array]:
-    """Every array that a forward and a backward give."""
-    outputs, saved = case.forward(inputs)
-    grads = case.backward(saved, case.douts(outputs))
-    named = {f"d{name}": grad for name, grad in grads.items() if grad is not None}
-    return dict(zip(case.outputs, outputs, strict=True)) | named
-
-
-def assert_same_bits(actual: Mapping[str, Array], expected: Mapping[str, Array], when: str) -> None:
-    assert actual.keys() == expected.keys()
-    for name, value in expected.items():
-        np.testing.assert_array_equal(actual[name], value, err_msg=f"{name}, {when}")
-
-
 def check_threads(case: OpCase, inputs: Mapping[str, Any]) -> None:
     weft.set_num_threads(1)
-    alone = everything_of(case, inputs)
+    alone = case.run(inputs)
     for threads in (2, 3, 2):
         weft.set_num_threads(threads)
-        assert_same_bits(everything_of(case, inputs), alone, f"{threads} threads")
+        assert_same_bits(case.run(inputs), alone, f"{threads} threads")
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
@@ -111,7 +97,9 @@ def test_a_row_does_not_see_the_others(cell: str, sequence: str, dtype: Any) -> 
 def test_a_padded_row_is_the_row_cut_off(cell: str, reverse: bool) -> None:
     """Padding that `lengths` declares changes no bit of the outputs."""
     case = recurrent_case(cell, "plain")
-    inputs = case.inputs(Size(time=11, batch=4, input=7, hidden=21, projection=9), np.float32) | {"reverse": reverse}
+    inputs = case.inputs(Size(time=11, batch=4, input=7, hidden=21, projection=9), np.float32) | {
+        "reverse": reverse
+    }
     padded = case.forward(inputs | {"lengths": np.array([4, 0, 11, 7])})[0]
     for row, length in ((0, 4), (2, 11), (3, 7)):
         only = slice(row, row + 1)
@@ -124,6 +112,20 @@ def test_a_padded_row_is_the_row_cut_off(cell: str, reverse: bool) -> None:
             np.testing.assert_array_equal(last[only], expected)
 
 
+@pytest.mark.parametrize("threads", [(1, 3), (3, 1)], ids=["more", "fewer"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_backward_on_other_threads_than_forward(cell: str, threads: tuple[int, int]) -> None:
+    case = recurrent_case(cell, "everything")
+    inputs = case.inputs(MANY_ROWS, np.float32)
+    expected = case.run(inputs)
+    weft.set_num_threads(threads[0])
+    outputs, saved = case.forward(inputs)
+    weft.set_num_threads(threads[1])
+    for name, grad in case.backward(saved, case.douts(outputs)).items():
+        if grad is not None:
+            np.testing.assert_array_equal(grad, expected[f"d{name}"], err_msg=f"d{name}")
+
+
 def test_calls_from_several_python_threads() -> None:
     """The lock of the interpreter is released, so calls overlap; none may see another's workspace."""
     weft.set_num_threads(2)
@@ -131,10 +133,9 @@ def test_calls_from_several_python_threads() -> None:
     for cell in CELLS:
         case = recurrent_case(cell, "everything")
         jobs.append((case, case.inputs(Size(time=7, batch=9, input=8, hidden=40, projection=11), np.float32)))
-    alone = [everything_of(*job) for job in jobs]
+    alone = [case.run(inputs) for case, inputs in jobs]
     with ThreadPoolExecutor(4) as pool:
         for _ in range(3):
-            for (case, _), result, expected in zip(
-                jobs, pool.map(lambda job: everything_of(*job), jobs), alone, strict=True
-            ):
+            results = pool.map(lambda job: job[0].run(job[1]), jobs)
+            for (case, _), result, expected in zip(jobs, results, alone, strict=True):
                 assert_same_bits(result, expected, case.name)

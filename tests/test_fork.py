@@ -1,4 +1,4 @@
-"""A child of fork may call every kernel: the OpenMP threads of its parent are not there, and it must not wait for them."""
+"""A forked child may call every kernel: its parent's OpenMP threads are not there, and it must not wait for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finite differences of every op in float64 at PyTorch's tolerances, and how backward treats what it is given."""
+"""Finite differences of every op in float64 at PyTorch's tolerances, and the options of backward."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cases import CELLS, OPS, RECURRENT, recurrent_case
-from gradcheck import ATOL, RTOL, finite_difference
+from gradcheck import ATOL, RTOL, finite_difference, relative_error
 from kinds import OpCase
 
 DENSE = [case for case in OPS if case.name in ("linear", "linear-no-bias", "embedding", "layer-norm")]
@@ -76,7 +76,9 @@ def test_accumulate_may_be_partial(case: OpCase) -> None:
     outputs, saved = case.forward(case.inputs())
     douts = case.douts(outputs)
     once = case.backward_as_is(saved, douts)
-    last = max(i for i, g in enumerate(once) if g is not None and once._fields[i][1:] not in ACTIVATION_GRADIENTS)
+    last = max(
+        i for i, g in enumerate(once) if g is not None and once._fields[i][1:] not in ACTIVATION_GRADIENTS
+    )
     into = type(once)(*(np.ones_like(g) if i == last else None for i, g in enumerate(once)))
     result = case.backward_as_is(saved, douts, accumulate=into)
     assert result[last] is into[last]
@@ -101,7 +103,7 @@ def test_need_dx(case: OpCase) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("sequence", ["plain", "lengths-reverse", "everything"])
 def test_checkpoints_change_nothing(cell: str, sequence: str) -> None:
-    """Recomputing from every k-th state gives the very bits that keeping all of them gives."""
+    """Recomputed steps are the bits of the kept ones; only the weights' sums over time are grouped otherwise."""
     case = recurrent_case(cell, sequence)
     inputs = case.inputs()
     inputs["checkpoint_every"] = None
@@ -113,7 +115,10 @@ def test_checkpoints_change_nothing(cell: str, sequence: str) -> None:
         for out, expected in zip(again, outputs, strict=True):
             np.testing.assert_array_equal(out, expected)
         for name, grad in case.backward(saved, douts).items():
-            np.testing.assert_array_equal(grad, grads[name], err_msg=f"d{name}, checkpoint_every={every}")
+            if name in ACTIVATION_GRADIENTS:
+                np.testing.assert_array_equal(grad, grads[name], err_msg=f"d{name}, checkpoint_every={every}")
+            elif grad is not None:
+                assert relative_error(grad, grads[name]) <= 1e-14, f"d{name}, checkpoint_every={every}"
 
 
 @pytest.mark.parametrize("case", OPS, ids=str)

@@ -1,4 +1,4 @@
-"""Every instruction set that this machine has gives every row's results; WEFT_ISA chooses one or says why not."""
+"""Every instruction set of this machine gives every row's results; WEFT_ISA chooses one or says why not."""
 
 from __future__ import annotations
 

@@ -1,0 +1,175 @@
+"""What ops promise of arrays: any strides, any leading axes, no writing to what is given, nothing too small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cases import CELLS, OPS, POINTWISE, RECURRENT, UPDATES, recurrent_case
+from gradcheck import relative_error
+from kinds import OpCase, Size, UpdateCase, assert_same_bits
+
+Array = Any
+
+# ---- strides -----------------------------------------------------------------------------------------------
+
+
+def transposed(array: Array) -> Array:
+    """The same values with the first two axes laid out the other way round, the last one contiguous."""
+    return np.ascontiguousarray(array.swapaxes(0, 1)).swapaxes(0, 1) if array.ndim > 2 else backwards(array)
+
+
+def spaced(array: Array) -> Array:
+    """The same values inside a larger array of NaN, with gaps between rows and beyond them."""
+    fill = np.nan if array.dtype.kind == "f" else 1
+    *leading, last = array.shape
+    room = np.full((*(2 * n + 1 for n in leading), last + 3), fill, array.dtype)
+    view = room[(*(slice(1, 2 * n + 1, 2) for n in leading), slice(2, 2 + last))]
+    view[...] = array
+    return view
+
+
+def backwards(array: Array) -> Array:
+    """The same values with a negative stride of the first axis, if that is not the last one."""
+    return np.ascontiguousarray(array[::-1])[::-1] if array.ndim > 1 else array
+
+
+def last_axis_spaced(array: Array) -> Array:
+    """Beyond the contract, which wants a contiguous last axis: weft copies such an array."""
+    return np.repeat(array, 2, axis=-1)[..., ::2]
+
+
+LAYOUTS = {f.__name__: f for f in (transposed, spaced, backwards, last_axis_spaced)}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("case", OPS, ids=str)
+def test_strides(case: OpCase, layout: str) -> None:
+    """Inputs and gradients of outputs in any layout give the bits that contiguous ones give."""
+
+    def rearrange(value: Any) -> Any:
+        return LAYOUTS[layout](value) if isinstance(value, np.ndarray) and value.ndim else value
+
+    inputs = case.inputs()
+    expected = case.run(inputs)
+    douts = case.douts([expected[name] for name in case.outputs])
+    strided = {name: rearrange(value) for name, value in inputs.items()}
+    assert_same_bits(case.run(strided, tuple(rearrange(dout) for dout in douts)), expected)
+
+
+@pytest.mark.parametrize("case", OPS, ids=str)
+def test_broadcast_gradients(case: OpCase) -> None:
+    """dy of stride 0, as from a sum of the outputs."""
+    inputs = case.inputs()
+    ones = tuple(np.ones(out.shape) for out in case.forward(inputs)[0])
+    views = tuple(np.broadcast_to(np.ones(()), one.shape) for one in ones)
+    assert_same_bits(case.run(inputs, views), case.run(inputs, ones))
+
+
+# ---- inputs are never written, and may be the same array ---------------------------------------------------
+
+
+@pytest.mark.parametrize("case", OPS, ids=str)
+def test_inputs_are_not_written(case: OpCase) -> None:
+    """They may be read-only, and are what they were; so are the outputs after the backward pass."""
+    inputs = case.inputs()
+    before = {name: np.copy(value) for name, value in inputs.items() if isinstance(value, np.ndarray)}
+    outputs, saved = case.forward(inputs)
+    douts = case.douts(outputs)
+    arrays = [*(inputs[name] for name in before), *douts, *outputs]
+    after_forward = [array.copy() for array in (*douts, *outputs)]
+    for array in arrays:
+        array.flags.writeable = False
+    case.backward(saved, douts)
+    case.forward(inputs)
+    assert_same_bits(inputs, before)
+    for array, was in zip((*douts, *outputs), after_forward, strict=True):
+        np.testing.assert_array_equal(array, was)
+
+
+@pytest.mark.parametrize("case", OPS, ids=str)
+def test_the_gradient_may_be_the_output_itself(case: OpCase) -> None:
+    outputs, saved = case.forward(case.inputs())
+    copies = tuple(out.copy() for out in outputs)
+    expected = case.backward(saved, copies)
+    for name, grad in case.backward(saved, outputs).items():
+        np.testing.assert_array_equal(grad, expected[name], err_msg=f"d{name}")
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_arguments_may_share_memory(cell: str) -> None:
+    """One array for both biases, for both weights, and a state that is a slice of x."""
+    case = recurrent_case(cell, "plain")
+    inputs = case.inputs(Size(input=4, hidden=4, projection=4))
+    inputs["b_hh"], inputs["w_hh"] = inputs["b_ih"], inputs["w_ih"]
+    inputs["h0"] = inputs["x"][:, 1]
+    apart = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in inputs.items()}
+    assert_same_bits(case.run(inputs), case.run(apart))
+
+
+@pytest.mark.parametrize("case", RECURRENT, ids=str)
+def test_results_do_not_share_memory(case: OpCase) -> None:
+    """Every result is the caller's own: none is a view of another or of an input."""
+    inputs = case.inputs()
+    results = list(case.run(inputs).values())
+    given = [value for value in inputs.values() if isinstance(value, np.ndarray)]
+    for i, result in enumerate(results):
+        assert not any(np.may_share_memory(result, other) for other in (*given, *results[:i]))
+
+
+# ---- nothing is too small ----------------------------------------------------------------------------------
+
+SMALL = {
+    "no rows": Size(batch=0),
+    "no steps": Size(time=0),
+    "neither": Size(time=0, batch=0),
+    "all ones": Size(time=1, batch=1, input=1, hidden=1, projection=1),
+}
+
+
+@pytest.mark.parametrize("small", SMALL)
+@pytest.mark.parametrize("case", OPS, ids=str)
+def test_empty_and_smallest(case: OpCase, small: str) -> None:
+    """Shapes as ever; where there is nothing to do, weight gradients are zero and states pass through."""
+    inputs = case.inputs(SMALL[small])
+    result = case.run(inputs)
+    for name, expected in zip(case.outputs, case.expected(inputs), strict=True):
+        assert result[name].shape == expected.shape
+        assert relative_error(result[name], expected) <= 1e-12, name
+    for name in case.learnable(inputs):
+        assert result[f"d{name}"].shape == inputs[name].shape
+    if small != "all ones":
+        for name in case.learnable(inputs):
+            if name.startswith(("w", "b")):
+                assert not result[f"d{name}"].any(), name
+
+
+@pytest.mark.parametrize("case", UPDATES, ids=str)
+def test_empty_updates(case: UpdateCase) -> None:
+    arrays = case.arrays((0,), np.float32)
+    case.update(arrays, np.zeros(0, np.float32), 1)
+
+
+@pytest.mark.parametrize("case", POINTWISE, ids=str)
+def test_any_number_of_axes(case: OpCase) -> None:
+    """Ops on the last axis take any axes before it: as one long list of rows they give the same bits."""
+    inputs = case.inputs(Size(time=4, batch=3))
+    result = case.run(inputs)
+    leading = {"x", "logits", "indices", "targets"} | ({"weight"} if "logits" in inputs else set())
+
+    def flat(value: Any) -> Any:
+        return value.reshape(-1, *value.shape[2:])
+
+    def deep(value: Any) -> Any:
+        return value.reshape(3, 2, 1, 2, *value.shape[2:])
+
+    for reshape in (flat, deep):
+        again = {name: reshape(value) if name in leading else value for name, value in inputs.items()}
+        douts = tuple(
+            reshape(d) if d.ndim > 1 else d for d in case.douts([result[name] for name in case.outputs])
+        )
+        other = case.run(again, douts)
+        for name, value in result.items():
+            np.testing.assert_array_equal(other[name].reshape(value.shape), value, err_msg=name)
