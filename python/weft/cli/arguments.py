@@ -1,7 +1,7 @@
 """The command line's argument types and its parser: every value is checked before any work starts.
 
-An error is one line on standard error, `weft lm train: --hidden must be a whole number of at least 1, got '0'`,
-and exit code 2.
+An error is one line on standard error, `weft lm train: --hidden must be a whole number of at least 1, got
+'0'`, and exit code 2.
 """
 
 from __future__ import annotations
@@ -18,15 +18,21 @@ _LARGEST_SIZE = 2**31 - 1
 
 
 class CommandError(Exception):
-    """Ends a command with one line on standard error. `code` 2: bad arguments; 1: something failed later."""
+    """Ends a command with one line on standard error.
 
-    def __init__(self, message: str, *, code: int = 2) -> None:
+    code 2: bad arguments; 1: something failed later. command: which one, where it is not the one that runs.
+    hint: a second line.
+    """
+
+    def __init__(self, message: str, *, code: int = 2, command: str | None = None, hint: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.command = command
+        self.hint = hint
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors have the form `command: --argument must be ..., got ...`."""
+    """An ArgumentParser that raises CommandError, in the form `command: --argument must be ..., got ...`."""
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
@@ -34,7 +40,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         message = re.sub(r"^argument ([^:]+): ", r"\1 ", message)
-        self.exit(2, f"{self.prog}: {message}\nTry '{self.prog} --help'.\n")
+        raise CommandError(message, command=self.prog, hint=f"Try '{self.prog} --help'.")
 
 
 def whole(least: int, most: int = _LARGEST_SIZE) -> Callable[[str], int]:

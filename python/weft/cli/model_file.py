@@ -6,18 +6,17 @@ from pathlib import Path
 
 from weft.cli.arguments import CommandError
 from weft.models import LanguageModel
+from weft.models.language_model import find_model
 
-__all__ = ["MODEL_FILE", "describe", "load_model"]
-
-MODEL_FILE = "model.safetensors"
+__all__ = ["describe", "load_model"]
 
 
 def load_model(name: str) -> LanguageModel:
     """The model in a run's folder or in a file. Raises CommandError where there is none, or no whole one."""
     path = Path(name)
-    file = path / MODEL_FILE if path.is_dir() else path
+    file = find_model(path)
     if path.is_dir() and not file.exists():
-        raise CommandError(f"the folder {name!r} holds no {MODEL_FILE}: no run has saved a model there yet")
+        raise CommandError(f"the folder {name!r} holds no {file.name}: no run has saved a model there yet")
     if not file.exists():
         raise CommandError(f"there is no model {name!r}: give the folder of a run or a .safetensors file")
     try:
@@ -36,7 +35,5 @@ def describe(model: LanguageModel) -> str:
     layers = f"{config['num_layers']} x " if config["num_layers"] > 1 else ""
     parameters = sum(parameter.size for parameter in model.parameters())
     tied = ", tied weights" if config["tie_weights"] else ""
-    return (
-        f"{config['cell'].upper()}, embedding {config['embedding_size']}, hidden {layers}{config['hidden_size']}"
-        f"{tied}, {config['dtype']}: {parameters:,} parameters"
-    )
+    sizes = f"embedding {config['embedding_size']}, hidden {layers}{config['hidden_size']}"
+    return f"{config['cell'].upper()}, {sizes}{tied}, {config['dtype']}: {parameters:,} parameters"

@@ -32,7 +32,9 @@ def add_sample_arguments(parser: Parser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a run's folder, or a model's .safetensors file")
     text = parser.add_argument_group("text")
     text.add_argument(
-        "--prompt", metavar="TEXT", help="text to continue; - reads it from standard input (default: a new line)"
+        "--prompt",
+        metavar="TEXT",
+        help="text to continue; - reads it from standard input (default: a new line)",
     )
     text.add_argument("--length", type=whole(1), default=500, metavar="N", help="bytes to draw (default 500)")
     drawing = parser.add_argument_group("drawing")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import CommandError
+from weft.cli.arguments import CommandError
 
 __all__ = ["Text", "default_text", "read_text"]
 
@@ -58,6 +58,8 @@ def read_text(paths: Sequence[str]) -> Text:
     if paths.count("-") > 1:
         raise CommandError("standard input (-) can be read only once")
     for path in paths:
+        if not path:
+            raise CommandError("a text's name must not be empty")
         if path == "-":
             pieces.append(_refuse_binary(_read_standard_input(), "standard input"))
         elif Path(path).is_dir():
@@ -124,7 +126,7 @@ def _read_of_folder(path: Path) -> bytes | None:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All files below a folder, in the order of their paths, without hidden ones; links to folders stay out."""
+    """All files below a folder, sorted by path, without hidden ones and links to folders."""
 
     def refuse(error: OSError) -> None:
         raise CommandError(f"cannot read the folder {error.filename!r}: {error.strerror}")

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from weft.cli.arguments import Parser, duration, fraction, number, one_of, whole
 
-__all__ = ["DEFAULT_RATES", "TrainSettings", "add_train_arguments", "arguments_of"]
+__all__ = [
+    "DEFAULT_RATES",
+    "DEFAULT_STEPS",
+    "RESUMABLE",
+    "TrainSettings",
+    "add_train_arguments",
+    "arguments_of",
+    "settings_of",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
     """What a training run is told. The defaults are the main job: a minute on two cores, English prose.
 
-    None means "not given": the rate then follows the optimizer, the length of training is `steps`' default.
+    None means "not given": learning rate and weight decay then follow the optimizer, the embedding the
+    hidden size.
     """
 
     text: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
-    held_out: float = 0.1
+    held_out: float | None = None
     # model
     model: str = "gru"
     embedding: int | None = None
     hidden: int = 384
     layers: int = 1
-    dropout: float = 0.1
+    dropout: float = 0.0
     tie_weights: bool = False
     dtype: str = "float32"
     # training
@@ -35,8 +44,8 @@ class TrainSettings:
     sequence: int = 64
     optimizer: str = "adamw"
     lr: float | None = None
-    momentum: float = 0.9
-    weight_decay: float = 0.01
+    momentum: float | None = None
+    weight_decay: float | None = None
     clip: float = 1.0
     schedule: str = "cosine"
     warmup: int = 50
@@ -56,19 +65,41 @@ class TrainSettings:
     threads: int | None = None
     precision: str = "highest"
 
+    def resolved(self, steps: int | None) -> TrainSettings:
+        """Every choice made, as a run remembers them. steps: the length of training, if known."""
+        return replace(
+            self,
+            held_out=None if self.validation else self.held_out_part,
+            embedding=self.embedding_size,
+            lr=self.rate,
+            weight_decay=self.decay,
+            momentum=0.9 if self.optimizer == "sgd" and self.momentum is None else self.momentum,
+            steps=steps if self.epochs is None else self.steps,
+        )
+
+    @property
+    def held_out_part(self) -> float:
+        return 0.1 if self.held_out is None else self.held_out
+
     @property
     def rate(self) -> float:
         return DEFAULT_RATES[self.optimizer] if self.lr is None else self.lr
 
     @property
+    def decay(self) -> float:
+        if self.weight_decay is not None:
+            return self.weight_decay
+        return 0.01 if self.optimizer == "adamw" else 0.0
+
+    @property
     def embedding_size(self) -> int:
         if self.embedding is not None:
             return self.embedding
-        return self.hidden if self.tie_weights else 64
+        return self.hidden if self.tie_weights else 128
 
 
-DEFAULT_STEPS = 1600
-DEFAULT_RATES = {"adamw": 4e-3, "adam": 4e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 0.5}
+DEFAULT_STEPS = 1100
+DEFAULT_RATES = {"adamw": 3e-3, "adam": 3e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 0.5}
 
 # What a resumed run may be told anew; the rest belongs to the run.
 RESUMABLE = frozenset(
@@ -95,79 +126,170 @@ def add_train_arguments(parser: Parser) -> None:
     """Declare the arguments. Those that are not given stay out of the namespace."""
     default = TrainSettings()
 
-    def add(group: Any, *names: str, help: str, **options: Any) -> None:
-        group.add_argument(*names, default=argparse.SUPPRESS, help=help, **options)
+    text = _adder(parser, "text")
+    text(
+        "text",
+        "text files, folders (all their text files) or - for standard input; without any, "
+        "the topics of Python's own help()",
+        metavar="TEXT",
+        nargs="*",
+    )
+    text(
+        "--held-out",
+        "part of the text, at its end, that is kept for validation; 0: none (default 0.1)",
+        metavar="F",
+        type=fraction(),
+    )
+    text(
+        "--validation",
+        "validate on this file or folder instead; may be given several times",
+        metavar="TEXT",
+        action="append",
+    )
 
-    text = parser.add_argument_group("text")
-    add(text, "text", nargs="*", metavar="TEXT",
-        help="text files, folders (all their text files) or - for standard input; "
-             "without any, the topics of Python's own help()")  # fmt: skip
-    add(text, "--held-out", type=fraction(), metavar="F",
-        help=f"part of the text, at its end, that is kept for validation (default {default.held_out:g})")  # fmt: skip
-    add(text, "--validation", action="append", metavar="TEXT",
-        help="validate on this file or folder instead; may be given several times")  # fmt: skip
+    model = _adder(parser, "model")
+    model(
+        "--model",
+        f"the recurrent cell (default {default.model})",
+        metavar="{rnn,lstm,gru}",
+        type=one_of("rnn", "lstm", "gru"),
+    )
+    model("--hidden", f"units of a layer (default {default.hidden})", metavar="N", type=whole(1))
+    model("--layers", f"recurrent layers (default {default.layers})", metavar="N", type=whole(1))
+    model(
+        "--embedding",
+        "size of a byte's embedding (default 128; with tied weights, that of --hidden)",
+        metavar="N",
+        type=whole(1),
+    )
+    model(
+        "--dropout",
+        f"share of activations dropped between layers in training (default {default.dropout:g})",
+        metavar="P",
+        type=fraction(),
+    )
+    model("--tie-weights", "one matrix for the embedding and the output layer", action="store_true")
+    model(
+        "--dtype",
+        f"type of the weights and of all arithmetic (default {default.dtype})",
+        metavar="{float32,float64}",
+        type=one_of("float32", "float64"),
+    )
 
-    model = parser.add_argument_group("model")
-    add(model, "--model", type=one_of("rnn", "lstm", "gru"), metavar="{rnn,lstm,gru}",
-        help=f"the recurrent cell (default {default.model})")  # fmt: skip
-    add(model, "--hidden", type=whole(1), metavar="N", help=f"units of a layer (default {default.hidden})")
-    add(model, "--layers", type=whole(1), metavar="N", help=f"recurrent layers (default {default.layers})")
-    add(model, "--embedding", type=whole(1), metavar="N",
-        help="size of a byte's embedding (default 64; with tied weights, that of --hidden)")  # fmt: skip
-    add(model, "--dropout", type=fraction(), metavar="P",
-        help=f"share of activations dropped between layers while training (default {default.dropout:g})")  # fmt: skip
-    add(model, "--tie-weights", action="store_true",
-        help="one matrix for the embedding and the output layer")  # fmt: skip
-    add(model, "--dtype", type=one_of("float32", "float64"), metavar="{float32,float64}",
-        help=f"type of the weights and of all arithmetic (default {default.dtype})")  # fmt: skip
+    training = _adder(parser, "training")
+    training(
+        "--batch", f"streams of text read side by side (default {default.batch})", metavar="N", type=whole(1)
+    )
+    training(
+        "--sequence",
+        f"bytes of each stream in a step; the state is carried on (default {default.sequence})",
+        metavar="N",
+        type=whole(1),
+    )
+    training(
+        "--optimizer",
+        f"{', '.join(DEFAULT_RATES)} (default {default.optimizer})",
+        metavar="NAME",
+        type=one_of(*DEFAULT_RATES),
+    )
+    training(
+        "--lr",
+        f"learning rate (default {default.rate:g} for adamw; others follow the optimizer)",
+        metavar="X",
+        type=number(above=0),
+    )
+    training("--momentum", "momentum, of sgd only (default 0.9)", metavar="X", type=fraction())
+    training(
+        "--weight-decay",
+        "weight decay (default 0.01 for adamw, 0 for the others)",
+        metavar="X",
+        type=number(least=0),
+    )
+    training(
+        "--clip",
+        f"largest norm of the gradients; 0 is no clipping (default {default.clip:g})",
+        metavar="X",
+        type=number(least=0),
+    )
+    training(
+        "--schedule",
+        "course of the learning rate: cosine (falls to 0), constant, step (a tenth after each "
+        f"third), plateau (a half when validation stalls) (default {default.schedule})",
+        metavar="NAME",
+        type=one_of("cosine", "constant", "step", "plateau"),
+    )
+    training(
+        "--warmup",
+        f"steps in which the learning rate rises from 0 (default {default.warmup})",
+        metavar="N",
+        type=whole(0),
+    )
+    training(
+        "--seed",
+        f"seed of the initial weights, of dropout and of the cuts (default {default.seed})",
+        metavar="N",
+        type=whole(0),
+    )
 
-    training = parser.add_argument_group("training")
-    add(training, "--batch", type=whole(1), metavar="N",
-        help=f"streams of text read side by side (default {default.batch})")  # fmt: skip
-    add(training, "--sequence", type=whole(1), metavar="N",
-        help=f"bytes of each stream in a step; the state is carried on (default {default.sequence})")  # fmt: skip
-    add(training, "--optimizer", type=one_of(*DEFAULT_RATES), metavar="NAME",
-        help=f"{', '.join(DEFAULT_RATES)} (default {default.optimizer})")  # fmt: skip
-    add(training, "--lr", type=number(above=0), metavar="X",
-        help=f"learning rate (default {DEFAULT_RATES['adamw']:g} for adamw; others follow the optimizer)")  # fmt: skip
-    add(training, "--momentum", type=fraction(), metavar="X",
-        help=f"momentum, of sgd only (default {default.momentum:g})")  # fmt: skip
-    add(training, "--weight-decay", type=number(least=0), metavar="X",
-        help=f"weight decay (default {default.weight_decay:g} for adamw, 0 for the others)")  # fmt: skip
-    add(training, "--clip", type=number(least=0), metavar="X",
-        help=f"largest norm of the gradients; 0 is no clipping (default {default.clip:g})")  # fmt: skip
-    add(training, "--schedule", type=one_of("cosine", "constant", "step", "plateau"), metavar="NAME",
-        help="course of the learning rate: cosine (falls to 0), constant, step (a tenth after each third), "
-             f"plateau (a half when validation stalls) (default {default.schedule})")  # fmt: skip
-    add(training, "--warmup", type=whole(0), metavar="N",
-        help=f"steps in which the learning rate rises from 0 (default {default.warmup})")  # fmt: skip
-    add(training, "--seed", type=whole(0), metavar="N",
-        help=f"seed of the initial weights and of dropout (default {default.seed})")  # fmt: skip
+    length = _adder(parser, "length of training (what comes first ends it)")
+    length(
+        "--steps",
+        f"updates of the weights (default {DEFAULT_STEPS:,} where no limit is given)",
+        metavar="N",
+        type=whole(1),
+    )
+    length("--epochs", "passes through the text", metavar="N", type=whole(1))
+    length(
+        "--time-limit",
+        "such as 90 (seconds), 5m or 1h30m; where it is the only limit, cosine follows the clock",
+        metavar="TIME",
+        type=duration,
+    )
+    length("--patience", "end after N validations without a better one", metavar="N", type=whole(1))
 
-    length = parser.add_argument_group("length of training (what comes first ends it)")
-    add(length, "--steps", type=whole(1), metavar="N",
-        help=f"updates of the weights (default {DEFAULT_STEPS:,} where no limit is given)")  # fmt: skip
-    add(length, "--epochs", type=whole(1), metavar="N", help="passes through the text")
-    add(length, "--time-limit", type=duration, metavar="TIME",
-        help="such as 90 (seconds), 5m or 1h30m; where it is the only limit, the schedule follows the clock")  # fmt: skip
-    add(length, "--patience", type=whole(1), metavar="N",
-        help="end after N validations without a better one")  # fmt: skip
+    output = _adder(parser, "output")
+    output(
+        "--out",
+        "where the model, the log and the loss curve go (default: a new folder runs/lm-N)",
+        metavar="FOLDER",
+    )
+    output("--resume", "go on with the run in this folder, as it was set up", metavar="FOLDER")
+    output(
+        "--validate-every",
+        "steps between validations and checkpoints (default: ten a run)",
+        metavar="N",
+        type=whole(1),
+    )
+    output(
+        "--sample-length",
+        f"bytes of the sample at the end (default {default.sample_length})",
+        metavar="N",
+        type=whole(0),
+    )
+    output("--quiet", "no progress bar", action="store_true")
 
-    output = parser.add_argument_group("output")
-    add(output, "--out", metavar="FOLDER",
-        help="where the model, the log and the loss curve go (default: a new folder runs/lm-N)")  # fmt: skip
-    add(output, "--resume", metavar="FOLDER", help="go on with the run in this folder, as it was set up")
-    add(output, "--validate-every", type=whole(1), metavar="N",
-        help="steps between validations (default: ten validations a run)")  # fmt: skip
-    add(output, "--sample-length", type=whole(0), metavar="N",
-        help=f"bytes of the sample at the end (default {default.sample_length})")  # fmt: skip
-    add(output, "--quiet", action="store_true", help="no progress bar")
+    machine = _adder(parser, "machine")
+    machine(
+        "--threads",
+        "threads (default: all cores; results do not depend on it)",
+        metavar="N",
+        type=whole(1, 1024),
+    )
+    machine(
+        "--precision",
+        f"internal precision of float32 products (default {default.precision})",
+        metavar="{highest,high,medium}",
+        type=one_of("highest", "high", "medium"),
+    )
 
-    machine = parser.add_argument_group("machine")
-    add(machine, "--threads", type=whole(1, 1024), metavar="N",
-        help="threads (default: all cores; results do not depend on it)")  # fmt: skip
-    add(machine, "--precision", type=one_of("highest", "high", "medium"), metavar="NAME",
-        help=f"internal precision of float32 products: highest, high, medium (default {default.precision})")  # fmt: skip
+
+def _adder(parser: Parser, title: str) -> Callable[..., None]:
+    group = parser.add_argument_group(title)
+
+    def add(name: str, help: str, **options: Any) -> None:
+        group.add_argument(name, default=argparse.SUPPRESS, help=help, **options)
+
+    return add
 
 
 def settings_of(given: Mapping[str, Any]) -> TrainSettings:

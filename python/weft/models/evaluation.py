@@ -2,9 +2,9 @@
 
     bits per byte = -1/(N-1) * sum over t = 2..N of log2 p(x_t | x_1 ... x_{t-1})
 
-One stream reads the whole text in order. Several streams read equal parts of it side by side, which is faster;
-each begins `context` bytes before its part, and those bytes do not count, so every byte but the first is
-scored once and the figure hardly changes.
+One stream reads the whole text in order. Several streams read equal parts of it side by side, which is
+faster; each begins `context` bytes before its part, and those bytes do not count, so every byte but the first
+is scored once and the figure hardly changes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from weft import ops
 from weft.arguments import check_count
@@ -26,8 +27,8 @@ __all__ = ["HeldOutText", "bits_per_byte"]
 class HeldOutText:
     """A text to validate on, as a data source: x[S,T], its next bytes y[S,T], weight[S,T] 0 or 1.
 
-    ids: int[N], N >= 2. The streams are as many as asked for or fewer, where the text is too short for a part to be
-    longer than the context. Raises ValueError for a text of less than two bytes.
+    ids: int[N], N >= 2. There are fewer streams than asked for where parts would be too short beside the
+    context. Raises ValueError for a text of less than two bytes.
 
     >>> text = HeldOutText(np.arange(6, dtype=np.uint8), streams=1, sequence_length=4)
     >>> [batch.y[batch.weight > 0].tolist() for batch in text.batches(epoch=0)]
@@ -64,7 +65,7 @@ class HeldOutText:
             self.weight[row, first - begin : end - begin] = 1
 
     def __len__(self) -> int:
-        return -(-self.x.shape[1] // self.sequence_length)
+        return math.ceil(self.x.shape[1] / self.sequence_length)
 
     def batches(self, epoch: int = 0) -> Iterator[Batch]:
         """The batches, always the same; from the second on, the state carries over."""
@@ -73,8 +74,12 @@ class HeldOutText:
             yield Batch(self.x[window], self.y[window], weight=self.weight[window], continues=start > 0)
 
 
-def bits_per_byte(model: LanguageModel, ids: npt.NDArray[np.integer], *, streams: int = 1) -> float:
+def bits_per_byte(
+    model: LanguageModel, ids: npt.NDArray[np.integer], *, streams: int = 1, progress: bool = False
+) -> float:
     """Mean of -log2 p(byte | all before it) over every byte of ids[N] but the first.
+
+    progress: shows a bar in a terminal, where it takes more than a moment.
 
     >>> model = LanguageModel(hidden_size=8, rng=0)
     >>> 7 < bits_per_byte(model, np.frombuffer(b"weft and warp", np.uint8)) < 9
@@ -83,7 +88,8 @@ def bits_per_byte(model: LanguageModel, ids: npt.NDArray[np.integer], *, streams
     source = HeldOutText(ids, streams=streams, dtype=model.config["dtype"])
     state = None
     total = 0.0
-    for batch in source.batches():
+    hidden = None if progress else True  # None: hidden unless standard error is a terminal
+    for batch in tqdm(source.batches(), total=len(source), disable=hidden, delay=1, leave=False):
         logits, state = model.predict(batch.x, state)
         loss, _ = ops.softmax_cross_entropy_forward(logits, batch.y, weight=batch.weight, reduction="none")
         total += float(np.sum(loss, dtype=np.float64))

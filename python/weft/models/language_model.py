@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from weft.models.sampling import sample
 from weft.nn.backprop import State, StatefulBackprop
 from weft.nn.parameter import Array, Seed
 
-__all__ = ["VOCABULARY", "LanguageModel"]
+__all__ = ["VOCABULARY", "LanguageModel", "find_model"]
 
 VOCABULARY = 256
 _CELLS: dict[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {
@@ -43,8 +43,8 @@ _PROMPT_CHUNK = 1024
 class LanguageModel(nn.Layer):
     """p(next byte | all bytes before it): embedding, dropout, a stack of RNN, LSTM or GRU, dropout, linear.
 
-    x[B,T] of any integer type, values 0 to 255, gives logits[B,T,256] and the state after the last byte, which
-    the next call takes. `tie_weights` uses one matrix for the embedding and the output, so it needs
+    x[B,T] of any integer type, values 0 to 255, gives logits[B,T,256] and the state after the last byte,
+    which the next call takes. `tie_weights` uses one matrix for the embedding and the output, so it needs
     embedding_size = hidden_size. Raises ValueError or TypeError for settings that make no model.
 
     >>> model = LanguageModel("gru", embedding_size=8, hidden_size=16, rng=0)
@@ -53,7 +53,7 @@ class LanguageModel(nn.Layer):
     ((1, 4, 256), (1, 1, 16))
     """
 
-    stateful: ClassVar[bool] = True
+    stateful = True
 
     def __init__(
         self,
@@ -75,9 +75,9 @@ class LanguageModel(nn.Layer):
         check_number(name, "dropout", dropout, low=0, below=1)
         if tie_weights and embedding_size != hidden_size:
             raise ValueError(
-                f"{name}: tie_weights needs embedding_size = hidden_size, got {embedding_size} and {hidden_size}"
+                f"{name}: tie_weights needs embedding_size = hidden_size = {hidden_size}, "
+                f"got {embedding_size}"
             )
-        super().__init__()
         self.config: dict[str, Any] = {
             "cell": cell,
             "embedding_size": int(embedding_size),
@@ -162,14 +162,12 @@ class LanguageModel(nn.Layer):
 
     @classmethod
     def load(cls, path: str | Path) -> LanguageModel:
-        """The model that `save` wrote: file, or folder that holds a `model.safetensors`.
+        """The model that `save` wrote; in a folder `model.safetensors`, in a training run's the best.
 
         Raises FileNotFoundError, or ValueError that names the file and what is wrong with it. Nothing larger
         than the file is built, whatever its configuration says.
         """
-        path = Path(path)
-        if path.is_dir():
-            path = path / "model.safetensors"
+        path = find_model(Path(path))
         tensors, metadata = read_safetensors(path)
         try:
             config = _parse(metadata)
@@ -179,6 +177,14 @@ class LanguageModel(nn.Layer):
         except (ValueError, TypeError) as error:
             raise ValueError(f"LanguageModel.load: {path}: {error}") from error
         return model
+
+
+def find_model(path: Path) -> Path:
+    """The model file that a path means: itself, or in a folder the model, the best one or the last."""
+    if not path.is_dir():
+        return path
+    places = [path / place / "model.safetensors" for place in (".", "best", "last")]
+    return next((place for place in places if place.exists()), places[0])
 
 
 def _parse(metadata: dict[str, str]) -> dict[str, Any]:
@@ -192,7 +198,9 @@ def _parse(metadata: dict[str, str]) -> dict[str, Any]:
     if not isinstance(description, dict) or description.get("model") != "LanguageModel":
         raise ValueError("not a language model of weft")
     if description.get("format") != _FORMAT:
-        raise ValueError(f"format must be {_FORMAT}, got {description.get('format')!r}: written by a newer weft?")
+        raise ValueError(
+            f"format must be {_FORMAT}, got {description.get('format')!r}: written by a newer weft?"
+        )
     config = description.get("config")
     wanted = {"cell", "embedding_size", "hidden_size", "num_layers", "dropout", "tie_weights", "dtype"}
     if not isinstance(config, dict) or config.keys() != wanted:

@@ -1,0 +1,102 @@
+"""The command `weft`: train, sample and evaluate a byte-level language model; show the configuration.
+
+Errors in what the user gave are one line on standard error and exit code 2, failures later exit code 1,
+Ctrl-C exit code 130.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import weft
+from weft.cli import evaluate, sample, train, train_arguments
+from weft.cli.arguments import CommandError, Parser
+
+__all__ = ["main"]
+
+_DESCRIPTION = "Recurrent networks on CPUs: train a language model on any text, and look at the machine."
+_EXAMPLES = """\
+examples:
+  weft lm train                  a minute: trains on English prose that every Python carries
+  weft lm sample runs/lm-1       text from the model that it made
+  weft info                      version, instruction set, threads
+
+'weft lm train --help' explains every choice.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (without the program's name); gives the exit code."""
+    command = "weft"
+    try:
+        given = _parser().parse_args(arguments)
+        command = given.command
+        return int(given.run(given))
+    except CommandError as error:
+        print(f"{error.command or command}: {error}", file=sys.stderr)
+        if error.hint:
+            print(error.hint, file=sys.stderr)
+        return error.code
+    except BrokenPipeError:
+        # The reader (head, less) has left; the flush at exit must not complain of it either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        print(f"\n{command}: interrupted", file=sys.stderr)
+        return 130
+    except MemoryError as error:
+        print(f"{command}: not enough memory: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="weft", description=_DESCRIPTION, epilog=_EXAMPLES)
+    parser.add_argument("--version", action="version", version=f"weft {weft.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+
+    lm = commands.add_parser(
+        "lm",
+        help="train, sample and evaluate a language model",
+        description="A language model over bytes, so for any text in any language.",
+    )
+    actions = lm.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    train_parser = actions.add_parser(
+        "train",
+        help="train a model on text",
+        description="Train a model that predicts each byte of a text from those before it.",
+        epilog=train_arguments.EXAMPLES,
+    )
+    train_arguments.add_train_arguments(train_parser)
+    train_parser.set_defaults(run=train.run_train, command="weft lm train")
+    sample_parser = actions.add_parser(
+        "sample",
+        help="draw text from a trained model",
+        description="Draw text from a trained model, byte by byte.",
+        epilog=sample.EXAMPLES,
+    )
+    sample.add_sample_arguments(sample_parser)
+    sample_parser.set_defaults(run=sample.run_sample, command="weft lm sample")
+    eval_parser = actions.add_parser(
+        "eval",
+        help="score a trained model on text",
+        description="Bits per byte of a trained model on a text: less is better, 8 is knowing nothing.",
+        epilog=evaluate.EXAMPLES,
+    )
+    evaluate.add_eval_arguments(eval_parser)
+    eval_parser.set_defaults(run=evaluate.run_eval, command="weft lm eval")
+
+    info = commands.add_parser(
+        "info",
+        help="show version, instruction set, threads, precision",
+        description="What weft runs on: version, instruction sets, threads, OpenMP runtimes, precision.",
+    )
+    info.set_defaults(run=_info, command="weft info")
+    return parser
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    print(weft.show_config())
+    return 0

@@ -1,0 +1,54 @@
+"""What a run trains on and what it validates on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from weft.cli.arguments import CommandError
+from weft.cli.text import Text, read_text
+from weft.cli.train_arguments import TrainSettings
+
+__all__ = ["Corpus", "read_corpus"]
+
+_FEWEST_HELD_OUT = 16
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """train[N] and held_out[M] or None, ids uint8; `texts` are what they were cut from."""
+
+    train: npt.NDArray[np.uint8]
+    held_out: npt.NDArray[np.uint8] | None
+    texts: dict[str, Text]
+
+
+def read_corpus(settings: TrainSettings) -> Corpus:
+    """Read the texts and cut off what is held out. Raises CommandError if that is too little."""
+    text = read_text(settings.text)
+    if settings.validation:
+        validation = read_text(settings.validation)
+        corpus = Corpus(text.ids, validation.ids, {"text": text, "validation": validation})
+    else:
+        cut = text.ids.size - round(text.ids.size * settings.held_out_part)
+        corpus = Corpus(text.ids[:cut], text.ids[cut:] if settings.held_out_part else None, {"text": text})
+    _check_lengths(settings, corpus)
+    return corpus
+
+
+def _check_lengths(settings: TrainSettings, corpus: Corpus) -> None:
+    batch, sequence, size = settings.batch, settings.sequence, corpus.train.size
+    if size < (batch + 1) * sequence:
+        fitting = size // sequence - 1
+        advice = f"--batch {fitting}" if fitting >= 1 else f"--batch 1 --sequence {max(1, size // 2)}"
+        raise CommandError(
+            f"the text is too short: {size:,} bytes to train on, but --batch {batch} with --sequence "
+            f"{sequence} needs {(batch + 1) * sequence:,}: give more text, or {advice}"
+        )
+    if corpus.held_out is not None and corpus.held_out.size < _FEWEST_HELD_OUT:
+        raise CommandError(
+            f"the held-out text is too short: {corpus.held_out.size} bytes, needs {_FEWEST_HELD_OUT}: "
+            "give more text, a larger --held-out, or --held-out 0 for no validation"
+        )

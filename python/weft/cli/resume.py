@@ -1,0 +1,73 @@
+"""Going on with a run: its own settings, with what may change taken from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from weft.cli.arguments import CommandError, Parser
+from weft.cli.corpus import Corpus, read_corpus
+from weft.cli.run_folder import RunFolder
+from weft.cli.text import is_default
+from weft.cli.train_arguments import RESUMABLE, TrainSettings, add_train_arguments, settings_of
+
+__all__ = ["find_run", "same_corpus"]
+
+
+def find_run(given: Mapping[str, Any]) -> tuple[TrainSettings, RunFolder]:
+    """The settings to go on with, and the folder. Raises CommandError for what a run cannot change."""
+    folder = RunFolder(Path(given["resume"]))
+    description = folder.description()
+    parser = Parser(prog="run.json")
+    add_train_arguments(parser)
+    try:
+        stored = vars(parser.parse_args(description["arguments"]))
+    except CommandError as error:
+        raise CommandError(f"{str(folder.path / 'run.json')!r} is damaged: {error}") from None
+    run = settings_of(stored)
+    for name, value in given.items():
+        if hasattr(run, name) and name not in RESUMABLE and getattr(run, name) != value:
+            option = "--" + name.replace("_", "-")
+            if name == "out":
+                raise CommandError("--out and --resume exclude each other: a run goes on in its own folder")
+            raise CommandError(
+                f"{option} belongs to the run and cannot change on --resume: it is {getattr(run, name)}, "
+                f"got {value}"
+            )
+    changes = {name: value for name, value in given.items() if name in RESUMABLE}
+    if "steps" in changes or "epochs" in changes:
+        run = replace(run, steps=None, epochs=None)
+    for name in ("text", "validation"):
+        if not changes.get(name):
+            changes[name] = _sources(name, description, folder)
+    return replace(run, **{name: _frozen(value) for name, value in changes.items()}), folder
+
+
+def same_corpus(settings: TrainSettings, folder: RunFolder) -> Corpus:
+    """The run's texts. Raises CommandError where they have changed: training would judge itself wrongly."""
+    corpus = read_corpus(settings)
+    description = folder.description()
+    for name, text in corpus.texts.items():
+        if name not in description or text.digest != description[name]["sha256"]:
+            raise CommandError(
+                f"the {name} is not the one of the run in {str(folder.path)!r}: {text}; "
+                "give the same text, or start a new run"
+            )
+    return corpus
+
+
+def _sources(name: str, description: Mapping[str, Any], folder: RunFolder) -> tuple[str, ...]:
+    sources = tuple(description[name]["sources"]) if name in description else ()
+    if "-" in sources:
+        option = "--validation -" if name == "validation" else "-"
+        raise CommandError(
+            f"the run read its {name} from standard input: pipe the same in again, "
+            f"... | weft lm train {option} --resume {folder.path}"
+        )
+    return () if is_default(sources) else sources
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

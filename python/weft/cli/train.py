@@ -1,0 +1,149 @@
+"""`weft lm train`: read text, build a model or go on with one, train it, say how to go on from there."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import weft
+from weft import nn
+from weft.cli.arguments import CommandError
+from weft.cli.corpus import Corpus, read_corpus
+from weft.cli.learning import check_combination, make_model, make_optimizer, make_schedule
+from weft.cli.resume import find_run, same_corpus
+from weft.cli.run_folder import RunFolder
+from weft.cli.train_arguments import DEFAULT_STEPS, TrainSettings, arguments_of, settings_of
+from weft.cli.train_report import print_header, print_interrupted, print_result
+from weft.config import set_precision
+from weft.data import TextStream
+from weft.models import HeldOutText
+from weft.train import DivergedError, History, Trainer
+
+__all__ = ["run_train"]
+
+_VALIDATIONS = 10
+_VALIDATED_BYTES = 100_000  # of the held-out text, while training; at the end it is all of it
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that training needs, checked. total_steps is None where only the clock ends it."""
+
+    settings: TrainSettings
+    corpus: Corpus
+    stream: TextStream
+    trainer: Trainer
+    total_steps: int | None
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    given = vars(arguments)
+    if given.get("resume") is not None:
+        job, folder = _resumed(given)
+    else:
+        job, folder = _begun(given)
+    print_header(job.settings, job.corpus, job.stream, job.trainer, job.total_steps, folder)
+    history = _fit(job, folder)
+    if history.interrupted:
+        print_interrupted(history, job.trainer.position.step, job.total_steps, folder)
+        return 130
+    print_result(history, job.settings, job.corpus, folder)
+    return 0
+
+
+def _begun(given: Mapping[str, Any]) -> tuple[Job, RunFolder]:
+    """A new run."""
+    settings = settings_of(given)
+    check_combination(settings)
+    RunFolder.check(settings.out)
+    job = _prepared(settings, read_corpus(settings))
+    return job, RunFolder.create(settings.out, _remembered(job), job.corpus.texts)
+
+
+def _resumed(given: Mapping[str, Any]) -> tuple[Job, RunFolder]:
+    """A run that was begun before, where its last checkpoint left it."""
+    settings, folder = find_run(given)
+    check_combination(settings)
+    job = _prepared(settings, same_corpus(settings, folder))
+    if folder.has_checkpoint:
+        try:
+            job.trainer.resume(folder.path)
+        except (OSError, ValueError) as error:
+            raise CommandError(f"cannot go on with the run in {str(folder.path)!r}: {error}") from None
+    done = job.trainer.position.step
+    if job.total_steps is not None and done >= job.total_steps:
+        raise CommandError(
+            f"the run in {str(folder.path)!r} is complete ({done:,} steps); to train it further: "
+            f"weft lm train --resume {shlex.quote(str(folder.path))} --steps {2 * done}"
+        )
+    try:
+        folder.describe(_remembered(job), job.corpus.texts)
+    except OSError as error:
+        raise CommandError(f"cannot write to the folder {str(folder.path)!r}: {error.strerror}") from None
+    return job, folder
+
+
+def _prepared(settings: TrainSettings, corpus: Corpus) -> Job:
+    if settings.threads is not None:
+        weft.set_num_threads(settings.threads)
+    set_precision(settings.precision)
+    stream = TextStream(corpus.train, settings.batch, settings.sequence, seed=settings.seed)
+    total = _total_steps(settings, len(stream))
+    model = make_model(settings)
+    trainer = Trainer(
+        model,
+        nn.CrossEntropyLoss(),
+        make_optimizer(settings, model),
+        schedule=make_schedule(settings, total),
+        clip_norm=settings.clip or None,
+        from_loss={"bits_per_byte": lambda loss: loss / math.log(2)},
+    )
+    return Job(settings, corpus, stream, trainer, total)
+
+
+def _total_steps(settings: TrainSettings, steps_of_epoch: int) -> int | None:
+    limits = [settings.steps, None if settings.epochs is None else settings.epochs * steps_of_epoch]
+    known = [limit for limit in limits if limit is not None]
+    if known:
+        return min(known)
+    return None if settings.time_limit is not None else DEFAULT_STEPS
+
+
+def _remembered(job: Job) -> list[str]:
+    return arguments_of(job.settings.resolved(job.total_steps))
+
+
+def _fit(job: Job, folder: RunFolder) -> History:
+    """Train. Raises CommandError with code 1 where training or saving fails; what was saved stays."""
+    settings, held_out = job.settings, job.corpus.held_out
+    validation = None
+    if held_out is not None:
+        validation = HeldOutText(held_out[:_VALIDATED_BYTES], dtype=settings.dtype)
+    every = settings.validate_every
+    if every is None:
+        every = max(1, -(-job.total_steps // _VALIDATIONS)) if job.total_steps is not None else 100
+    go_on = f"go on from the last checkpoint with: weft lm train --resume {shlex.quote(str(folder.path))}"
+    try:
+        return job.trainer.fit(
+            job.stream,
+            steps=job.total_steps,
+            time_limit=settings.time_limit,
+            validation=validation,
+            validate_every=every if validation is not None else None,
+            log_every=max(1, every // 4),
+            log_csv=folder.log,
+            checkpoint_dir=folder.path,
+            checkpoint_every=every,
+            patience=settings.patience,
+            progress=not settings.quiet,
+        )
+    except DivergedError as error:
+        raise CommandError(str(error), code=1) from None
+    except OSError as error:
+        raise CommandError(f"{error.strerror or error}\n{go_on}", code=1) from None
+    except KeyboardInterrupt:
+        raise CommandError(f"interrupted at once; {go_on}", code=130) from None

@@ -1,0 +1,125 @@
+"""What `weft lm train` prints: the plan before, the result and the next commands after."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import closing
+from itertools import islice
+
+import weft
+from weft.cli.arguments import CommandError
+from weft.cli.corpus import Corpus
+from weft.cli.model_file import describe, load_model
+from weft.cli.run_folder import RunFolder
+from weft.cli.train_arguments import TrainSettings
+from weft.cli.utf8_writer import Utf8Writer
+from weft.config import get_isa
+from weft.data import TextStream
+from weft.files import replace_file
+from weft.models import LanguageModel, bits_per_byte
+from weft.train import History, Trainer
+
+__all__ = ["print_header", "print_interrupted", "print_result"]
+
+_EXACT_BYTES = 200_000  # held-out text up to this size is read as one stream; more takes several, for speed
+_STREAMS = 16
+_TEMPERATURE = 0.8
+
+
+def print_header(
+    settings: TrainSettings,
+    corpus: Corpus,
+    stream: TextStream,
+    trainer: Trainer,
+    total_steps: int | None,
+    folder: RunFolder,
+) -> None:
+    """What is about to happen."""
+    assert isinstance(trainer.model, LanguageModel)
+    held_out = "nothing held out" if corpus.held_out is None else f"{corpus.held_out.size:,} held out"
+    lengths = []
+    if total_steps is not None:
+        passes = total_steps / len(stream)
+        lengths.append(f"{total_steps:,} steps ({passes:.3g} passes through the text)")
+    if settings.time_limit is not None:
+        lengths.append(f"{settings.time_limit:g} s")
+    begun = f"; {trainer.position.step:,} steps are done" if trainer.position.step else ""
+    print(f"text      {corpus.texts['text']}")
+    print(f"          {corpus.train.size:,} bytes to train on, {held_out}")
+    print(f"model     {describe(trainer.model)}")
+    print(f"training  {' or '.join(lengths)}{begun}")
+    print(
+        f"          a step is {settings.batch} streams x {settings.sequence} bytes; {settings.optimizer}, "
+        f"learning rate {settings.rate:g}, {settings.schedule}"
+    )
+    print(f"machine   {get_isa()}, {weft.get_num_threads()} threads")
+    print(f"folder    {folder.path}", flush=True)
+
+
+def print_interrupted(history: History, step: int, total_steps: int | None, folder: RunFolder) -> None:
+    """After Ctrl-C: where the best model is and how to go on."""
+    of = f" of {total_steps:,}" if total_steps is not None else ""
+    print(f"\nInterrupted at step {step:,}{of}. {_best(history)}")
+    path = shlex.quote(str(folder.path))
+    print(f"Resume:    weft lm train --resume {path}")
+    if folder.has_model:
+        print(f"Sample:    weft lm sample {path}")
+
+
+def print_result(history: History, settings: TrainSettings, corpus: Corpus, folder: RunFolder) -> None:
+    """After training: the best model's measure and a sample of it, the files, and the commands that go on."""
+    last, path = history.last, shlex.quote(str(folder.path))
+    rate = last["tokens"] / last["seconds"] if last["seconds"] else 0.0
+    print(f"\nTrained {last['step']:,.0f} steps in {last['seconds']:.1f} s, {rate:,.0f} bytes/s.")
+    print(_best(history))
+    model = load_model(str(folder.path))
+    if corpus.held_out is not None:
+        streams = 1 if corpus.held_out.size <= _EXACT_BYTES else _STREAMS
+        bits = bits_per_byte(model, corpus.held_out, streams=streams, progress=not settings.quiet)
+        print(f"The best model on all {corpus.held_out.size:,} bytes held out: {bits:.4f} bits per byte")
+    files = ["best/model.safetensors", "log.csv"]
+    if settings.sample_length:
+        print(f"\nA sample, at temperature {_TEMPERATURE}:")
+        _sample(model, settings, folder)
+        files.append("sample.txt")
+    files += _draw(history, folder)
+    print(f"\nSaved in {folder.path}: {', '.join(files)}")
+    print(f"Continue:  weft lm train --resume {path} --steps {2 * int(last['step'])}")
+    print(f'Sample:    weft lm sample {path} --prompt "The "')
+    print(f"Evaluate:  weft lm eval {path} another.txt")
+
+
+def _best(history: History) -> str:
+    if history.best is None or history.best_step is None:
+        return "Nothing was validated: the model is that of the last step."
+    validated = [record for record in history.records if "validation_bits_per_byte" in record]
+    best = next((record for record in validated if record["step"] == history.best_step), None)
+    measure = f", {best['validation_bits_per_byte']:.4f} bits per byte held out" if best else ""
+    return f"The best model is that of step {history.best_step:,}{measure}."
+
+
+def _sample(model: LanguageModel, settings: TrainSettings, folder: RunFolder) -> None:
+    drawn = bytearray()
+    with closing(Utf8Writer(sys.stdout)) as writer:
+        generated = model.generate(rng=settings.seed, temperature=_TEMPERATURE)
+        for byte in islice(generated, settings.sample_length):
+            drawn.append(byte)
+            writer.write(bytes([byte]))
+    try:
+        with replace_file(folder.sample) as file:
+            file.write(drawn)
+    except OSError as error:
+        raise CommandError(f"could not save {str(folder.sample)!r}: {error.strerror}", code=1) from None
+
+
+def _draw(history: History, folder: RunFolder) -> list[str]:
+    """Draw the loss curve if there is matplotlib; the names of the files made."""
+    try:
+        history.plot(folder.curve)
+    except ImportError:
+        print("\n(No loss curve: it needs matplotlib, pip install 'weft[plot]'.)")
+        return []
+    except OSError as error:
+        raise CommandError(f"could not save {str(folder.curve)!r}: {error.strerror}", code=1) from None
+    return [folder.curve.name]

@@ -1,0 +1,102 @@
+"""The command line refuses what it cannot use: one line in the house form, exit code 2, before any work."""
+
+from __future__ import annotations
+
+import pytest
+
+from weft.cli import main
+from weft.cli.arguments import duration
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--hidden", "0"], "--hidden must be a whole number of at least 1, got '0'"),
+        (["--hidden", "1.5"], "--hidden must be a whole number of at least 1, got '1.5'"),
+        (["--hidden", "9" * 25], "--hidden must be a whole number of at most 2147483647, got"),
+        (["--layers", "-1"], "--layers must be a whole number of at least 1, got '-1'"),
+        (["--model", "transformer"], "--model must be one of rnn, lstm, gru, got 'transformer'"),
+        (
+            ["--optimizer", "lion"],
+            "--optimizer must be one of adamw, adam, rmsprop, adagrad, sgd, got 'lion'",
+        ),
+        (["--dropout", "1"], "--dropout must be a number from 0 and below 1, got '1'"),
+        (["--dropout", "nan"], "--dropout must be a number from 0 and below 1, got 'nan'"),
+        (["--held-out", "1"], "--held-out must be a number from 0 and below 1, got '1'"),
+        (["--lr", "0"], "--lr must be a number above 0, got '0'"),
+        (["--lr", "inf"], "--lr must be a number above 0, got 'inf'"),
+        (["--clip", "-1"], "--clip must be a number of at least 0, got '-1'"),
+        (["--time-limit", "soon"], "--time-limit must be a time such as 90 (seconds)"),
+        (["--time-limit", "0"], "--time-limit must be a time such as 90 (seconds)"),
+        (["--dtype", "float16"], "--dtype must be one of float32, float64, got 'float16'"),
+        (["--threads", "0"], "--threads must be a whole number from 1 to 1024, got '0'"),
+        (["--sequense", "3"], "unrecognized arguments: --sequense 3"),
+        (
+            ["--tie-weights", "--embedding", "8", "--hidden", "16"],
+            "--tie-weights needs --embedding equal to --hidden",
+        ),
+        (["--momentum", "0.5"], "--momentum is for --optimizer sgd only"),
+    ],
+)
+def test_train_refuses(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _refused(["lm", "train", *arguments], "weft lm train: ", message, capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--temperature", "-0.1"], "--temperature must be a number of at least 0, got '-0.1'"),
+        (["--top-k", "0"], "--top-k must be a whole number of at least 1, got '0'"),
+        (["--top-p", "0"], "--top-p must be a number above 0 and at most 1, got '0'"),
+        (["--top-p", "1.1"], "--top-p must be a number above 0 and at most 1, got '1.1'"),
+        (["--length", "0"], "--length must be a whole number of at least 1, got '0'"),
+    ],
+)
+def test_sample_refuses(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _refused(["lm", "sample", "model", *arguments], "weft lm sample: ", message, capsys)
+
+
+def test_eval_and_commands_refuse(capsys: pytest.CaptureFixture[str]) -> None:
+    _refused(["lm", "eval"], "weft lm eval: ", "required: MODEL", capsys)
+    _refused(
+        ["lm", "eval", "m", "--streams", "0"], "weft lm eval: ", "--streams must be a whole number", capsys
+    )
+    _refused([], "weft: ", "required: COMMAND", capsys)
+    _refused(["lm", "tune"], "weft lm: ", "invalid choice: 'tune'", capsys)
+
+
+@pytest.mark.parametrize("command", [[], ["lm"], ["lm", "train"], ["lm", "sample"], ["lm", "eval"], ["info"]])
+def test_help_explains_with_examples(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--help"])
+    text = capsys.readouterr().out
+    assert end.value.code == 0
+    assert text.startswith(f"usage: {' '.join(['weft', *command])}")
+    if command[1:]:
+        assert "examples:\n  " in text
+
+
+def test_info_shows_the_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"]) == 0
+    assert capsys.readouterr().out.startswith("weft ")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("1.5", 1.5), ("90s", 90), ("2m", 120), ("1.5h", 5400), ("1h30m5s", 5405)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert duration(text) == seconds
+
+
+def _refused(arguments: list[str], command: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = main(arguments)
+    except SystemExit as end:  # argparse's own way out
+        code = end.code
+    output = capsys.readouterr()
+    assert code == 2
+    assert output.out == ""
+    assert output.err.startswith(command)
+    assert message in output.err
+    assert "Traceback" not in output.err
