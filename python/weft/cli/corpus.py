@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from weft.cli.arguments import CommandError
 from weft.cli.text import Text, read_text
-from weft.cli.train_arguments import TrainSettings
+from weft.cli.train_settings import TrainSettings
 
 __all__ = ["Corpus", "read_corpus"]
 

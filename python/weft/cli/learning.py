@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 
 from weft import optim
 from weft.cli.arguments import CommandError
-from weft.cli.train_arguments import TrainSettings
+from weft.cli.train_settings import TrainSettings
 from weft.models import LanguageModel
+from weft.models.language_model import VOCABULARY
 from weft.optim.schedule import Schedule
 
 __all__ = ["ClockCosine", "check_combination", "make_model", "make_optimizer", "make_schedule"]
@@ -33,6 +35,7 @@ def check_combination(settings: TrainSettings) -> None:
 
 def make_model(settings: TrainSettings) -> LanguageModel:
     """The untrained model. Raises CommandError where it does not fit into memory."""
+    _check_memory(settings)
     try:
         return LanguageModel(
             settings.model,
@@ -49,6 +52,29 @@ def make_model(settings: TrainSettings) -> LanguageModel:
             f"a model of --layers {settings.layers} with --hidden {settings.hidden} and an embedding of "
             f"{settings.embedding_size} cannot be made: {error}"
         ) from None
+
+
+def _check_memory(settings: TrainSettings) -> None:
+    """Refuse before allocating: a system that overcommits would kill the process while it fills the arrays."""
+    itemsize, gates = (
+        {"float32": 4, "float64": 8}[settings.dtype],
+        {"rnn": 1, "gru": 3, "lstm": 4}[settings.model],
+    )
+    hidden, embedding, layers = settings.hidden, settings.embedding_size, settings.layers
+    recurrent = gates * hidden * (embedding + hidden + 2) + (layers - 1) * gates * hidden * (2 * hidden + 2)
+    weights = recurrent + VOCABULARY * (embedding + hidden + 1)
+    activations = (
+        settings.batch * settings.sequence * (embedding + layers * (gates + 2) * hidden + 2 * VOCABULARY)
+    )
+    # A weight is kept with its gradient and, in most optimizers, two more arrays of its size.
+    needed = itemsize * (4 * weights + activations)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise CommandError(
+            f"--layers {layers} with --hidden {hidden}, --embedding {embedding}, --batch {settings.batch} and "
+            f"--sequence {settings.sequence} needs about {needed / 2**30:,.1f} GiB of memory; "
+            f"this machine has {memory / 2**30:,.1f}"
+        )
 
 
 def make_optimizer(settings: TrainSettings, model: LanguageModel) -> optim.Optimizer:

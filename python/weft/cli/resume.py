@@ -11,7 +11,8 @@ from weft.cli.arguments import CommandError, Parser
 from weft.cli.corpus import Corpus, read_corpus
 from weft.cli.run_folder import RunFolder
 from weft.cli.text import is_default
-from weft.cli.train_arguments import RESUMABLE, TrainSettings, add_train_arguments, settings_of
+from weft.cli.train_arguments import add_train_arguments
+from weft.cli.train_settings import RESUMABLE, TrainSettings, settings_of
 
 __all__ = ["find_run", "same_corpus"]
 

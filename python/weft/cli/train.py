@@ -16,8 +16,8 @@ from weft.cli.corpus import Corpus, read_corpus
 from weft.cli.learning import check_combination, make_model, make_optimizer, make_schedule
 from weft.cli.resume import find_run, same_corpus
 from weft.cli.run_folder import RunFolder
-from weft.cli.train_arguments import DEFAULT_STEPS, TrainSettings, arguments_of, settings_of
 from weft.cli.train_report import print_header, print_interrupted, print_result
+from weft.cli.train_settings import DEFAULT_STEPS, TrainSettings, arguments_of, settings_of
 from weft.config import set_precision
 from weft.data import TextStream
 from weft.models import HeldOutText

@@ -12,7 +12,7 @@ from weft.cli.arguments import CommandError
 from weft.cli.corpus import Corpus
 from weft.cli.model_file import describe, load_model
 from weft.cli.run_folder import RunFolder
-from weft.cli.train_arguments import TrainSettings
+from weft.cli.train_settings import TrainSettings
 from weft.cli.utf8_writer import Utf8Writer
 from weft.config import get_isa
 from weft.data import TextStream
