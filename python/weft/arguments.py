@@ -30,7 +30,8 @@ def check_number(
     ValueError: Adam: lr must be a finite number >= 0, got -1
     """
     bounds = [(">=", low), (">", above), ("<=", high), ("<", below)]
-    expected = "a finite number" + "".join(f" {sign} {bound}" for sign, bound in bounds if bound is not None)
+    given = " and ".join(f"{sign} {bound}" for sign, bound in bounds if bound is not None)
+    expected = f"a finite number {given}".rstrip()
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{where}: {name} must be {expected}, got {value!r}")
     number = float(value)

@@ -44,6 +44,7 @@ class Fit:
         self.meter = trainer.meter
         self.reason: str | None = None
         self.norm: float | None = None
+        self._validated: int | None = None
         self._show = progress
         self._log: CsvLog | None = None
         self._claim_folder(overwrite)
@@ -150,9 +151,10 @@ class Fit:
         Whoever resumes would not have come by here, so it stays out of `last`, of the patience and of the
         schedule.
         """
-        if self.meter.count:
-            record = self._record(False, self.plan.validation is not None)
-            if self.plan.validation is not None and self._is_best(record):
+        validate = self.plan.validation is not None and self._validated != self.position.step
+        if self.meter.count or validate:
+            record = self._record(False, validate)
+            if validate and self._is_best(record):
                 self._save("best")
 
     def _limit(self) -> str | None:
@@ -170,17 +172,19 @@ class Fit:
             "step": position.step,
             "tokens": position.tokens,
             "seconds": round(position.seconds, 3),
-            "tokens_per_second": round((position.tokens - self._tokens_marked) / passed, 1),
             "lr": self.trainer.optimizer.lr,
-            **self.meter.means(),
         }
-        if self.norm is not None:
-            record["grad_norm"] = self.norm
+        if self.meter.count:  # nothing, if this step has been recorded before
+            record["tokens_per_second"] = round((position.tokens - self._tokens_marked) / passed, 1)
+            record |= self.meter.means()
+            if self.norm is not None:
+                record["grad_norm"] = self.norm
         if validate and self.plan.validation is not None:
             means = self.trainer.evaluate(self.plan.validation)
             if not math.isfinite(means["loss"]):
                 raise self._diverged(f"the validation loss became {means['loss']}")
             record |= {f"validation_{name}": value for name, value in means.items()}
+            self._validated = position.step
         self.meter.clear()
         self.history.records.append(record)
         if self._log is not None:

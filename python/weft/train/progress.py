@@ -70,8 +70,9 @@ class Progress:
                 if name not in FIRST_COLUMNS and name != "grad_norm"
             ]
             head = [f"epoch {record['epoch']:.0f}", f"step {record['step']:,.0f}"]
-            speed = f"{record['tokens_per_second']:,.0f} tokens/s"
-            print("  ".join([*head, *shown, speed, _clock(record["seconds"])]), file=sys.stderr, flush=True)
+            if "tokens_per_second" in record:
+                shown.append(f"{record['tokens_per_second']:,.0f} tokens/s")
+            print("  ".join([*head, *shown, _clock(record["seconds"])]), file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
         """Prints a message, above the bar if there is one."""
