@@ -1,4 +1,4 @@
-"""Data sources: every item comes where it should, in an order of (seed, epoch) alone; bad input is refused."""
+"""Data sources: each item where it should be, in an order of (seed, epoch) alone; bad input is refused."""
 
 from __future__ import annotations
 
