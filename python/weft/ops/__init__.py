@@ -1,21 +1,68 @@
 """Pure functions on NumPy arrays, forward and backward: weft's kernels."""
 
+from weft.ops.activations import (
+    gelu_backward,
+    gelu_forward,
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    silu_backward,
+    silu_forward,
+    tanh_backward,
+    tanh_forward,
+)
+from weft.ops.cross_entropy import softmax_cross_entropy_backward, softmax_cross_entropy_forward
+from weft.ops.dropout import dropout_backward, dropout_forward
+from weft.ops.embedding import EmbeddingGrads, embedding_backward, embedding_forward
 from weft.ops.gru import GRUGrads, gru_backward, gru_forward
+from weft.ops.layer_norm import LayerNormGrads, layer_norm_backward, layer_norm_forward
+from weft.ops.linear import LinearGrads, linear_backward, linear_forward
 from weft.ops.lstm import LSTMGrads, lstm_backward, lstm_forward
 from weft.ops.recurrent import cells, recurrent_backward, recurrent_forward
 from weft.ops.rnn import RNNGrads, rnn_backward, rnn_forward
+from weft.ops.updates import adagrad_update, adam_update, grad_norm, rmsprop_update, scale_, sgd_update
 
 __all__ = [
+    "EmbeddingGrads",
     "GRUGrads",
     "LSTMGrads",
+    "LayerNormGrads",
+    "LinearGrads",
     "RNNGrads",
+    "adagrad_update",
+    "adam_update",
     "cells",
+    "dropout_backward",
+    "dropout_forward",
+    "embedding_backward",
+    "embedding_forward",
+    "gelu_backward",
+    "gelu_forward",
+    "grad_norm",
     "gru_backward",
     "gru_forward",
+    "layer_norm_backward",
+    "layer_norm_forward",
+    "linear_backward",
+    "linear_forward",
     "lstm_backward",
     "lstm_forward",
     "recurrent_backward",
     "recurrent_forward",
+    "relu_backward",
+    "relu_forward",
+    "rmsprop_update",
     "rnn_backward",
     "rnn_forward",
+    "scale_",
+    "sgd_update",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+    "tanh_backward",
+    "tanh_forward",
 ]

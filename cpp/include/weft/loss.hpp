@@ -1,0 +1,53 @@
+// Softmax cross-entropy.
+//
+// T is float or double. Logits may have any row stride; every last axis is contiguous. Outputs may not
+// overlap anything else. A view that is optional is left out as {}. Both functions throw
+// std::invalid_argument, before they write anything, where a shape, a value or a target is wrong. Results do
+// not depend on the number of threads.
+#pragma once
+
+#include <cstdint>
+
+#include "weft/view.hpp"
+
+namespace weft {
+
+struct CrossEntropyOptions {
+  int64_t ignore_index = -100;   ///< rows with this target count for nothing
+  double label_smoothing = 0.0;  ///< s in [0, 1]: the target distribution is (1 - s) one-hot + s uniform
+};
+
+/// Over all rows: the sum of the weighted losses, and of the weights of the rows that are not ignored. Their
+/// quotient is the mean loss; what it is where the weights are zero is the caller's choice.
+struct CrossEntropyTotals {
+  double loss, weight;
+};
+
+/// loss_r = -weight_r sum_v q_rv log softmax(logits_r)_v,   q_r the smoothed one-hot of targets_r
+///
+///   logits      [R, V]  in, V >= 1
+///   targets     [R]     in, each in [0, V) or ignore_index
+///   weight      [R]     in, optional: all ones
+///   losses      [R]     out, zero where ignored
+///   normalizer  [R, 2]  out, optional, kept for backward: the row's maximum and its sum of exp(logit -
+///   maximum)
+///
+/// Rows that are ignored or have weight zero are not read: NaN there reaches nothing.
+template <class T>
+CrossEntropyTotals softmax_cross_entropy_forward(View<const T, 2> logits, View<const int64_t, 1> targets,
+                                                 View<const T, 1> weight, const CrossEntropyOptions& options,
+                                                 View<T, 1> losses, View<T, 2> normalizer);
+
+/// dlogits_rv = scale dlosses_r weight_r (softmax(logits_r)_v - q_rv)
+///
+///   logits, targets, weight, options, normalizer  in, as given to and by forward
+///   scale       of all rows: dloss for a sum, dloss / totals.weight for a mean
+///   dlosses     [R]     in, optional: all ones
+///   dlogits     [R, V]  out
+template <class T>
+void softmax_cross_entropy_backward(View<const T, 2> logits, View<const int64_t, 1> targets,
+                                    View<const T, 1> weight, const CrossEntropyOptions& options,
+                                    View<const T, 2> normalizer, double scale, View<const T, 1> dlosses,
+                                    View<T, 2> dlogits);
+
+}  // namespace weft

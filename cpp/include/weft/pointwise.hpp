@@ -1,0 +1,79 @@
+// Layers over elements and rows: layer normalisation, activations, dropout.
+//
+// T is float or double. Matrices may have any row stride; every last axis is contiguous. Outputs and
+// accumulated arrays may not overlap anything else; inputs may alias each other. A view that is optional is
+// left out as {}. Every function throws std::invalid_argument, before it writes anything, where a shape or a
+// value is wrong. Results do not depend on the number of threads.
+#pragma once
+
+#include <cstdint>
+
+#include "weft/view.hpp"
+
+namespace weft {
+
+/// y = (x - mean) / sqrt(variance + eps) * weight + bias, with the mean and the (biased) variance of each row
+/// of x
+///
+///   x                  [R, D]  in
+///   weight, bias       [D]     in, optional
+///   eps                >= 0
+///   y                  [R, D]  out
+///   mean               [R]     out, kept for backward
+///   inverse_deviation  [R]     out, kept for backward: 1 / sqrt(variance + eps)
+template <class T>
+void layer_norm_forward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> bias, double eps,
+                        View<T, 2> y, View<T, 1> mean, View<T, 1> inverse_deviation);
+
+/// Elements of T that layer_norm_backward needs as workspace.
+template <class T>
+int64_t layer_norm_backward_workspace(int64_t rows, int64_t size);
+
+///   x, weight, mean, inverse_deviation  in, as given to and by forward
+///   dy         [R, D]  in
+///   dx         [R, D]  out, optional
+///   dweight    [D]     accumulated, optional
+///   dbias      [D]     accumulated, optional
+///   workspace  [layer_norm_backward_workspace(R, D)] scratch
+template <class T>
+void layer_norm_backward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> mean,
+                         View<const T, 1> inverse_deviation, View<const T, 2> dy, View<T, 2> dx,
+                         View<T, 1> dweight, View<T, 1> dbias, View<T, 1> workspace);
+
+/// relu max(x, 0);  gelu x Phi(x);  gelu_tanh x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2;  silu x
+/// sigmoid(x)
+enum class Activation { relu, gelu, gelu_tanh, silu, sigmoid, tanh };
+
+/// What backward reads: the activation's input (gelu, gelu_tanh, silu) or its output (relu, sigmoid, tanh).
+constexpr bool keeps_input(Activation activation) {
+  return activation == Activation::gelu || activation == Activation::gelu_tanh ||
+         activation == Activation::silu;
+}
+
+/// y = activation(x)
+///
+///   x  [N]  in
+///   y  [N]  out
+template <class T>
+void activation_forward(Activation activation, View<const T, 1> x, View<T, 1> y);
+
+/// dx = dy activation'(x)
+///
+///   kept  [N]  in, forward's x or y: see keeps_input
+///   dy    [N]  in
+///   dx    [N]  out
+template <class T>
+void activation_backward(Activation activation, View<const T, 1> kept, View<const T, 1> dy, View<T, 1> dx);
+
+/// y_e = x_e / (1 - p) where element e is kept, else 0
+///
+/// Element e is kept if word e % 4 of Philox 4x32-10's block (e / 4, offset) under the key `seed` is at least
+/// p 2^32: a function of (seed, offset, e) alone. Backward is this function with dy for x.
+///
+///   x  [N]  in
+///   y  [N]  out
+///   p  in [0, 1)
+template <class T>
+void dropout(View<const T, 1> x, double p, uint64_t seed, uint64_t offset, View<T, 1> y);
+
+}  // namespace weft

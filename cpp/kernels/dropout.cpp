@@ -1,0 +1,39 @@
+// Dropout with a mask that is a function of (seed, offset, element) alone.
+//
+//   y_e  = x_e  [word_e >= p 2^32] / (1 - p)
+//   dx_e = dy_e [word_e >= p 2^32] / (1 - p)     the same function: backward draws the same words again
+//
+// What is dropped is zero, whatever x holds there. Srivastava et al., "Dropout", 2014; random words:
+// philox.hpp.
+#include "parallel.hpp"
+#include "philox.hpp"
+#include "pointwise.hpp"
+
+namespace weft::WEFT_ISA {
+
+template <class T>
+void dropout(const Dropout<T>& p, int threads) {
+  // Compared as word > threshold - 1, since a threshold of 2^32 (p next to 1) is no 32-bit word.
+  const uint32_t last_dropped = uint32_t(p.threshold - 1);
+  const T scale = p.threshold == 0 ? T(1) : T(p.scale);
+  parallel(threads, [&](int thread, int team) {
+    const Range range = share(p.size, thread, team, philox_elements);
+    uint32_t words[philox_elements];
+    for (int64_t begin = range.begin; begin < range.end; begin += philox_elements) {
+      const T* x = p.x + begin;
+      T* y = p.y + begin;
+      const int64_t count = min_of(philox_elements, range.end - begin);
+      if (p.threshold == 0) {
+        for (int64_t i = 0; i < count; ++i) y[i] = x[i];
+        continue;
+      }
+      philox(p.seed, p.offset, uint64_t(begin) / 4, words);
+      for (int64_t i = 0; i < count; ++i) y[i] = words[i] > last_dropped ? x[i] * scale : T(0);
+    }
+  });
+}
+
+template void dropout(const Dropout<float>&, int);
+template void dropout(const Dropout<double>&, int);
+
+}  // namespace weft::WEFT_ISA

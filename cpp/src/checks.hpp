@@ -1,0 +1,58 @@
+// Checks of views and numbers before a kernel runs.
+#pragma once
+
+#include <cmath>
+#include <initializer_list>
+#include <sstream>
+
+#include "errors.hpp"
+
+namespace weft {
+
+inline std::string number_text(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+/// Throws unless low <= value <= high (value < high where high_inside is false); NaN is never inside.
+inline void check_number(const char* operation, const char* argument, double value, double low, double high,
+                         bool high_inside = true) {
+  if (value >= low && (high_inside ? value <= high : value < high)) return;
+  const std::string range =
+      high == HUGE_VAL ? "at least " + number_text(low) + " and finite"
+                       : "in [" + number_text(low) + ", " + number_text(high) + (high_inside ? "]" : ")");
+  fail(operation, std::string(argument) + " must be " + range + ", got " + number_text(value));
+}
+/// Throws unless value is finite and at least zero.
+inline void check_not_negative(const char* operation, const char* argument, double value) {
+  check_number(operation, argument, value, 0, HUGE_VAL, false);
+}
+
+/// Throws unless the view has that shape, its last axis is contiguous, and it is there if it has elements.
+template <class T, int N>
+void check_view(const char* operation, const char* argument, const View<T, N>& view, const char* symbolic,
+                const std::type_identity_t<std::array<int64_t, N>>& expected) {
+  check_shape(operation, argument, view, symbolic, expected);
+  bool empty = false;
+  for (const int64_t size : expected) empty = empty || size == 0;
+  if (!view && !empty) fail(operation, std::string(argument) + " must not be null");
+  if (expected[N - 1] > 1 && view.stride[N - 1] != 1)
+    fail(operation, std::string(argument) + " must have a contiguous last axis, got a stride of " +
+                        std::to_string(view.stride[N - 1]) + " elements");
+}
+/// The same for an argument that may be left out.
+template <class T, int N>
+void check_optional(const char* operation, const char* argument, const View<T, N>& view, const char* symbolic,
+                    const std::type_identity_t<std::array<int64_t, N>>& expected) {
+  if (view) check_view(operation, argument, view, symbolic, expected);
+}
+/// Throws unless a workspace has at least `needed` elements.
+template <class T>
+void check_workspace(const char* operation, const View<T, 1>& view, int64_t needed) {
+  if (view.shape[0] < needed || (!view && needed > 0))
+    fail(operation, "workspace must have at least " + std::to_string(needed) + " elements, got " +
+                        std::to_string(view ? view.shape[0] : 0));
+}
+
+}  // namespace weft

@@ -1,0 +1,16 @@
+// How many threads a piece of work is worth.
+#pragma once
+
+#include "weft/config.hpp"
+
+namespace weft {
+
+/// Waking and joining a thread costs some microseconds: each gets at least that much work. `nanoseconds` is
+/// about what one thread would take.
+inline int threads_for(double nanoseconds) {
+  constexpr double least = 20'000;
+  const int threads = num_threads();
+  return nanoseconds >= least * threads ? threads : nanoseconds < 2 * least ? 1 : int(nanoseconds / least);
+}
+
+}  // namespace weft

@@ -1,0 +1,109 @@
+// linear: validation and dispatch.
+#include "checks.hpp"
+#include "cost.hpp"
+#include "dispatch.hpp"
+#include "weft/dense.hpp"
+
+namespace weft {
+namespace {
+
+template <class T>
+const DenseKernels<T>& dense() {
+  return *kernels<T>(current_table()).dense;
+}
+
+/// About the nanoseconds of a product of that size on one thread.
+double product_cost(int64_t rows, int64_t columns, int64_t depth) {
+  return (double(rows) + 2) * double(columns) * double(depth) / 50;
+}
+
+// What is packed is a matrix and at most 2 x 256 more rows of x, padded to at most 16 columns a panel.
+void check_sizes(const char* operation, int64_t inputs, int64_t outputs) {
+  const int64_t rows = checked_sum(operation, "the workspace", outputs, 512 + 16);
+  const int64_t elements =
+      checked_product(operation, "the workspace", rows, checked_sum(operation, "the workspace", inputs, 16));
+  checked_product(operation, "the workspace", elements, sizeof(double));
+}
+
+}  // namespace
+
+template <class T>
+int64_t linear_forward_workspace(int64_t inputs, int64_t outputs) {
+  check_sizes("linear_forward", inputs, outputs);
+  return dense<T>().linear_forward_workspace(inputs, outputs);
+}
+
+template <class T>
+void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1> bias, View<T, 2> y,
+                    View<T, 1> workspace) {
+  const char* operation = "linear_forward";
+  const int64_t rows = x.shape[0], inputs = x.shape[1], outputs = weight.shape[0];
+  check_view(operation, "x", x, "(R, I)", {rows, inputs});
+  check_view(operation, "weight", weight, "(O, I)", {outputs, inputs});
+  check_optional(operation, "bias", bias, "(O,)", {outputs});
+  check_view(operation, "y", y, "(R, O)", {rows, outputs});
+  check_workspace(operation, workspace, linear_forward_workspace<T>(inputs, outputs));
+  dense<T>().linear_forward({.rows = rows,
+                             .inputs = inputs,
+                             .outputs = outputs,
+                             .x = x.data,
+                             .x_row = x.stride[0],
+                             .weight = weight.data,
+                             .weight_row = weight.stride[0],
+                             .bias = bias.data,
+                             .y = y.data,
+                             .y_row = y.stride[0],
+                             .workspace = workspace.data},
+                            threads_for(product_cost(rows, outputs, inputs)));
+}
+
+template <class T>
+int64_t linear_backward_workspace(int64_t inputs, int64_t outputs) {
+  check_sizes("linear_backward", inputs, outputs);
+  return dense<T>().linear_backward_workspace(inputs, outputs);
+}
+
+template <class T>
+void linear_backward(View<const T, 2> x, View<const T, 2> weight, View<const T, 2> dy, View<T, 2> dx,
+                     View<T, 2> dweight, View<T, 1> dbias, View<T, 1> workspace) {
+  const char* operation = "linear_backward";
+  const int64_t rows = x.shape[0], inputs = x.shape[1], outputs = weight.shape[0];
+  check_view(operation, "x", x, "(R, I)", {rows, inputs});
+  check_view(operation, "weight", weight, "(O, I)", {outputs, inputs});
+  check_view(operation, "dy", dy, "(R, O)", {rows, outputs});
+  check_optional(operation, "dx", dx, "(R, I)", {rows, inputs});
+  check_optional(operation, "dweight", dweight, "(O, I)", {outputs, inputs});
+  check_optional(operation, "dbias", dbias, "(O,)", {outputs});
+  check_workspace(operation, workspace, linear_backward_workspace<T>(inputs, outputs));
+  dense<T>().linear_backward({.rows = rows,
+                              .inputs = inputs,
+                              .outputs = outputs,
+                              .x = x.data,
+                              .x_row = x.stride[0],
+                              .weight = weight.data,
+                              .weight_row = weight.stride[0],
+                              .dy = dy.data,
+                              .dy_row = dy.stride[0],
+                              .dx = dx.data,
+                              .dx_row = dx.stride[0],
+                              .dweight = dweight.data,
+                              .dweight_row = dweight.stride[0],
+                              .dbias = dbias.data,
+                              .workspace = workspace.data},
+                             threads_for(2 * product_cost(rows, outputs, inputs)));
+}
+
+template int64_t linear_forward_workspace<float>(int64_t, int64_t);
+template int64_t linear_forward_workspace<double>(int64_t, int64_t);
+template int64_t linear_backward_workspace<float>(int64_t, int64_t);
+template int64_t linear_backward_workspace<double>(int64_t, int64_t);
+template void linear_forward(View<const float, 2>, View<const float, 2>, View<const float, 1>, View<float, 2>,
+                             View<float, 1>);
+template void linear_forward(View<const double, 2>, View<const double, 2>, View<const double, 1>,
+                             View<double, 2>, View<double, 1>);
+template void linear_backward(View<const float, 2>, View<const float, 2>, View<const float, 2>,
+                              View<float, 2>, View<float, 2>, View<float, 1>, View<float, 1>);
+template void linear_backward(View<const double, 2>, View<const double, 2>, View<const double, 2>,
+                              View<double, 2>, View<double, 2>, View<double, 1>, View<double, 1>);
+
+}  // namespace weft
