@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "memory.hpp"
 #include "weft/config.hpp"
 
 namespace py = pybind11;
@@ -18,6 +19,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   module.def("set_isa", &weft::set_isa, py::arg("name"));
   module.def("num_threads", &weft::num_threads);
   module.def("set_num_threads", &weft::set_num_threads, py::arg("threads"));
+  module.def("release_memory", &weft::bindings::release_unused);
   register_recurrent(module);
   register_dense(module);
   register_pointwise(module);

@@ -1,9 +1,8 @@
 // weft._core.recurrent_forward / recurrent_backward.
-#include <cstdlib>
 #include <memory>
-#include <new>
 
 #include "arrays.hpp"
+#include "memory.hpp"
 #include "weft/config.hpp"
 #include "weft/recurrent.hpp"
 
@@ -12,14 +11,6 @@ namespace {
 namespace py = pybind11;
 using namespace weft;
 using namespace weft::bindings;
-
-using Memory = std::unique_ptr<void, decltype(&std::free)>;
-
-Memory allocate(size_t bytes) {
-  void* memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-  if (memory == nullptr) throw std::bad_alloc();
-  return {memory, &std::free};
-}
 
 /// The arguments of a forward call, kept alive for its backward calls, and what it saved.
 struct SavedBase {
@@ -34,7 +25,7 @@ struct Saved final : SavedBase {
   std::string forward_name, backward_name, cell;
   std::array<py::array, 13> keep;
   RecurrentArguments<T> arguments;
-  Memory memory{nullptr, &std::free};
+  Memory memory;
   size_t bytes = 0;
 
   size_t nbytes() const override { return bytes; }
@@ -88,7 +79,7 @@ struct Saved final : SavedBase {
     py::object dextra = weight("dw_peephole", 4, a.extra, v.dextra), dw_proj = weight("dw_proj", 5, a.w_proj, v.dw_proj);
     {
       py::gil_scoped_release release;
-      const Memory workspace = allocate(recurrent_sizes(cell, a, true).backward_workspace);
+      const Memory workspace = acquire(recurrent_sizes(cell, a, true).backward_workspace);
       recurrent_backward(cell, a, v, memory.get(), workspace.get());
     }
     return py::make_tuple(dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0, dextra, dw_proj);
@@ -157,9 +148,9 @@ py::tuple forward(const std::string& operation, const std::string& cell, const p
   }
   {
     py::gil_scoped_release release;
-    if (training) saved->memory = allocate(sizes.saved);
+    if (training) saved->memory = acquire(sizes.saved);
     saved->bytes = sizes.saved;
-    const Memory workspace = allocate(sizes.forward_workspace);
+    const Memory workspace = acquire(sizes.forward_workspace);
     recurrent_forward(cell, a, r, saved->memory.get(), workspace.get());
   }
   if (!training) return py::make_tuple(y, h_n, c_n, py::none());

@@ -84,6 +84,11 @@ def get_precision() -> str:
     return _precision
 
 
+def release_memory() -> int:
+    """Give the memory that weft keeps between calls, for the next ones, back to the system; returns the bytes."""
+    return _core.release_memory()
+
+
 def openmp_runtimes() -> list[str]:
     """OpenMP runtimes loaded into this process; more than one can slow all of them down."""
     maps = Path("/proc/self/maps")

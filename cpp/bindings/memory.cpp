@@ -1,0 +1,99 @@
+#include "memory.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <new>
+
+namespace weft::bindings {
+namespace {
+
+constexpr size_t huge_page = size_t(2) << 20;
+
+class Cache {
+ public:
+  void* acquire(size_t bytes) {
+    // Sizes in steps of at most an eighth, so that batches of similar shape share pieces.
+    size_t step = 64;
+    while (step * 16 < bytes) step *= 2;
+    bytes = std::max<size_t>(64, (bytes + step - 1) / step * step);
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = free_.lower_bound(bytes);
+      if (found != free_.end() && found->first <= bytes + bytes / 4) {
+        void* memory = found->second;
+        free_bytes_ -= found->first;
+        in_use(memory, found->first);
+        free_.erase(found);
+        return memory;
+      }
+    }
+    const bool large = bytes >= 2 * huge_page;
+    if (large) bytes = (bytes + huge_page - 1) / huge_page * huge_page;
+    void* memory = std::aligned_alloc(large ? huge_page : 64, bytes);
+    if (memory == nullptr) {
+      release_unused();
+      memory = std::aligned_alloc(large ? huge_page : 64, bytes);
+      if (memory == nullptr) throw std::bad_alloc();
+    }
+#ifdef MADV_HUGEPAGE
+    if (large) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+    const std::lock_guard lock(mutex_);
+    in_use(memory, bytes);
+    return memory;
+  }
+
+  void recycle(void* memory) {
+    const std::lock_guard lock(mutex_);
+    const auto found = used_.find(memory);
+    const size_t bytes = found->second;
+    used_.erase(found);
+    used_bytes_ -= bytes;
+    free_.emplace(bytes, memory);
+    free_bytes_ += bytes;
+    while (used_bytes_ + free_bytes_ > most_used_ && !free_.empty()) {  // the smallest first: cheapest to get again
+      free_bytes_ -= free_.begin()->first;
+      std::free(free_.begin()->second);
+      free_.erase(free_.begin());
+    }
+  }
+
+  size_t release_unused() {
+    const std::lock_guard lock(mutex_);
+    const size_t bytes = free_bytes_;
+    for (const auto& [size, memory] : free_) std::free(memory);
+    free_.clear();
+    free_bytes_ = 0;
+    most_used_ = used_bytes_;
+    return bytes;
+  }
+
+ private:
+  void in_use(void* memory, size_t bytes) {
+    used_.emplace(memory, bytes);
+    used_bytes_ += bytes;
+    most_used_ = std::max(most_used_, used_bytes_);
+  }
+
+  std::mutex mutex_;
+  std::multimap<size_t, void*> free_;
+  std::map<void*, size_t> used_;
+  size_t free_bytes_ = 0, used_bytes_ = 0, most_used_ = 0;
+};
+
+Cache& cache() {
+  static Cache* const instance = new Cache;  // never destroyed: pieces outlive static objects
+  return *instance;
+}
+
+}  // namespace
+
+void Recycle::operator()(void* memory) const { cache().recycle(memory); }
+Memory acquire(size_t bytes) { return Memory(cache().acquire(bytes)); }
+size_t release_unused() { return cache().release_unused(); }
+
+}  // namespace weft::bindings
