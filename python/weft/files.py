@@ -88,12 +88,11 @@ def write_safetensors(
 ) -> None:
     """Write arrays and strings, by name, to a `.safetensors` file that replaces the old one in one move.
 
-    The same input gives the same bytes. The arrays are streamed, so nothing is held twice in memory. (The
-    safetensors package would write non-contiguous arrays wrongly, and neither it nor its rename reaches the
-    disk before it returns.)
+    The same input gives the same bytes, and the arrays go to the file without a copy. (The safetensors
+    package writes non-contiguous arrays wrongly, and returns before its bytes are on the disk.)
 
-    Raises TypeError for a dtype the format lacks and for metadata that is not str -> str, ValueError for a
-    reserved name, OSError when the disk is full; the old file survives them all.
+    Raises TypeError for a dtype the format lacks and for metadata that is not str -> str, ValueError for
+    names that the format cannot hold, OSError when the disk is full. The old file survives them all.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
@@ -109,34 +108,29 @@ def write_safetensors(
     arrays = {name: _stored(name, tensor) for name, tensor in tensors.items()}
     header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
     end = 0
-    widest_first = sorted(
-        arrays.items(), key=lambda item: (-item[1].itemsize, item[0])
-    )  # keeps all arrays aligned
-    for name, array in widest_first:
+    order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))  # widest first: all are aligned
+    for name in order:
+        array = arrays[name]
         start, end = end, end + array.nbytes
         header[name] = {"dtype": _DTYPES[array.dtype], "shape": array.shape, "data_offsets": [start, end]}
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     with replace_file(path) as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        for _, array in widest_first:
-            file.write(array.reshape(-1).view(np.uint8))
+        for name in order:
+            file.write(arrays[name].reshape(-1).view(np.uint8).data)
 
 
 def _stored(name: str, tensor: npt.ArrayLike) -> Array:
     """The array as the format wants it: in C order, little endian."""
     if not isinstance(name, str) or name == "__metadata__":
-        raise ValueError(
-            f"write_safetensors: a tensor's name must be a str other than '__metadata__', got {name!r}"
-        )
+        raise ValueError(f"write_safetensors: names must be str, and not '__metadata__', got {name!r}")
     array = np.asarray(tensor)
     little = array.dtype.newbyteorder("<")
     if little not in _DTYPES:
         supported = ", ".join(str(dtype) for dtype in _DTYPES)
         raise TypeError(f"write_safetensors: {name!r} has dtype {array.dtype}, expected one of {supported}")
-    return np.ascontiguousarray(array, dtype=little).reshape(
-        array.shape
-    )  # which would make a scalar 1-dimensional
+    return np.asarray(array, dtype=little, order="C")
 
 
 def read_safetensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:

@@ -214,7 +214,7 @@ class BCEWithLogitsLoss(ElementwiseLoss):
         self.pos_weight = np.asarray(pos_weight, np.float64)
         if self.pos_weight.ndim > 1 or not (self.pos_weight >= 0).all():
             raise ValueError(
-                f"BCEWithLogitsLoss: pos_weight must be numbers >= 0 for the last axis, got {pos_weight}"
+                f"BCEWithLogitsLoss: pos_weight must be numbers >= 0 for the last axis, got {pos_weight!r}"
             )
 
     def value(self, p: Array, t: Array) -> Array:

@@ -14,13 +14,11 @@ Seed: TypeAlias = int | np.random.Generator | None
 class Parameter:
     """An array that is learned and its gradient.
 
-    data: float32 or float64, C order. It is not copied if it is so already, and stays the same array for
-    good: write
-        into it with `parameter.data[...] = values`, so that tied layers and optimizers see it.
+    data: float32 or float64, C order, writeable; not copied if it is so already. It stays the same array for
+        good: write into it, `parameter.data[...] = values`, and tied layers and optimizers see it.
     grad: dL/d(data), same shape and dtype, or None until a backward pass first adds to it.
 
-    The same Parameter in two layers is a tied weight: both add to one gradient, and an optimizer moves it
-    once.
+    The same Parameter in two layers is a tied weight: both add to its gradient, an optimizer moves it once.
 
     >>> from weft.nn import Embedding, Linear, Sequential
     >>> encoder, decoder = Embedding(256, 64), Linear(64, 256)
@@ -32,7 +30,7 @@ class Parameter:
     __slots__ = ("_data", "grad")
 
     def __init__(self, data: npt.ArrayLike) -> None:
-        self._data: Array = np.asarray(data, order="C")
+        self._data: Array = np.require(data, requirements="CAW")
         if self._data.dtype not in (np.float32, np.float64):
             raise TypeError(f"Parameter: data must be float32 or float64, got {self._data.dtype}")
         self.grad: Array | None = None

@@ -1,0 +1,383 @@
+"""Files: what is written is read back, by others too; nothing that befalls a save harms the old file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from weft.files import read_safetensors, replace_file, write_safetensors
+
+DTYPES = ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", "c8"]
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and limits")
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.endswith(".tmp")]
+
+
+def same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+# ---- round trips ----
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    tensors=st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])).filter(lambda name: name != "__metadata__"),
+        st.sampled_from(DTYPES).flatmap(
+            lambda dtype: hnp.arrays(np.dtype(dtype), hnp.array_shapes(min_dims=0, max_dims=4, min_side=0))
+        ),
+        max_size=5,
+    ),
+    metadata=st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"]))
+    ),
+)
+def test_round_trip(tmp_path_factory, tensors, metadata):
+    path = tmp_path_factory.mktemp("round") / "a.safetensors"
+    write_safetensors(path, tensors, metadata)
+    ours, our_metadata = read_safetensors(path)
+    theirs = safetensors.numpy.load_file(path)
+    assert our_metadata == metadata
+    assert ours.keys() == theirs.keys() == tensors.keys()
+    for name, array in tensors.items():
+        assert same(ours[name], array)
+        assert same(theirs[name], array)
+
+
+def test_reads_what_the_package_writes(tmp_path):
+    tensors = {"b": np.arange(6.0).reshape(2, 3), "a": np.array([True]), "empty": np.zeros((0, 3), np.int8)}
+    safetensors.numpy.save_file(tensors, tmp_path / "a", metadata={"k": "v"})
+    ours, metadata = read_safetensors(tmp_path / "a")
+    assert metadata == {"k": "v"}
+    assert ours.keys() == tensors.keys()
+    assert all(same(ours[name], tensors[name]) for name in tensors)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(24.0).reshape(2, 3, 4).T,
+        np.arange(24.0)[::-2],
+        np.broadcast_to(np.float32(3), (2, 3)),
+        np.arange(4, dtype=">f8"),
+        np.float64(7),
+    ],
+    ids=["transposed", "strided", "broadcast", "big endian", "scalar"],
+)
+def test_any_layout_is_written_right(tmp_path, array):
+    write_safetensors(tmp_path / "a", {"x": array})
+    back = read_safetensors(tmp_path / "a")[0]["x"]
+    np.testing.assert_array_equal(back, array)
+    assert back.shape == np.shape(array)
+
+
+def test_same_input_same_bytes_and_aligned(tmp_path):
+    tensors = {"z": np.ones(3, np.int8), "a": np.ones(2, np.float32), "m": np.ones(1)}
+    write_safetensors(tmp_path / "1", tensors, {"b": "1", "a": "2"})
+    write_safetensors(tmp_path / "2", dict(reversed(tensors.items())), {"b": "1", "a": "2"})
+    content = (tmp_path / "1").read_bytes()
+    assert content == (tmp_path / "2").read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    assert size % 8 == 0
+    for name, array in tensors.items():
+        assert header[name]["data_offsets"][0] % array.itemsize == 0
+
+
+# ---- arguments ----
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata", "error", "message"),
+    [
+        ({"x": np.array(["a"])}, None, TypeError, "'x' has dtype <U1"),
+        ({"x": np.array([None])}, None, TypeError, "'x' has dtype object"),
+        ({"x": np.zeros(1, np.complex128)}, None, TypeError, "complex128"),
+        ({"__metadata__": np.zeros(1)}, None, ValueError, "__metadata__"),
+        ({3: np.zeros(1)}, None, ValueError, "got 3"),
+        ({"\ud800": np.zeros(1)}, None, ValueError, "surrogates"),
+        ({}, {"epoch": 3}, TypeError, "epoch"),
+        ({}, {"k": "\ud800"}, ValueError, "surrogates"),
+    ],
+)
+def test_refused_before_anything_is_written(tmp_path, tensors, metadata, error, message):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    with pytest.raises(error, match=message):
+        write_safetensors(path, tensors, metadata)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_in_the_way(tmp_path):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        write_safetensors(tmp_path / "a", {})
+    with pytest.raises(FileNotFoundError):
+        write_safetensors(tmp_path / "none" / "a", {})
+    assert leftovers(tmp_path) == []
+
+
+# ---- hostile files ----
+
+
+def header(value: object, data: bytes = b"", size: int | None = None) -> bytes:
+    text = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return (len(text) if size is None else size).to_bytes(8, "little") + text + data
+
+
+def entry(dtype: object = "F32", shape: object = (2,), offsets: object = (0, 8)) -> dict[str, object]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+
+
+HOSTILE = {
+    "empty": b"",
+    "seven bytes": b"\0" * 7,
+    "no header": header(b""),
+    "not JSON": header(b"weft"),
+    "not UTF-8": header(b'{"\xff": 1}'),
+    "a list": header([]),
+    "deep": header(b'{"a":' * 100_000),
+    "header beyond the file": header({}, size=1000),
+    "header of 2^63 bytes": header({}, size=2**63),
+    "header of 2^64 - 1 bytes": header({}, size=2**64 - 1),
+    "data cut": header({"a": entry()}, bytes(7)),
+    "data left over": header({"a": entry()}, bytes(9)),
+    "size overflows": header({"a": entry(shape=(2**62, 4))}, bytes(8)),
+    "size wraps to 8": header({"a": entry(shape=(2**63 + 1, 2))}, bytes(8)),
+    "size of 4 TB": header({"a": entry(shape=(2**40,), offsets=(0, 2**42))}, bytes(8)),
+    "negative size": header({"a": entry(shape=(-2,))}, bytes(8)),
+    "fractional size": header({"a": entry(shape=(2.5,))}, bytes(8)),
+    "65 axes": header({"a": entry(shape=(2, *[1] * 64))}, bytes(8)),
+    "negative offset": header({"a": entry(offsets=(-8, 0))}, bytes(8)),
+    "offsets turned round": header({"a": entry(offsets=(8, 0))}, bytes(8)),
+    "offsets beyond the file": header({"a": entry(offsets=(2**40, 2**40 + 8))}, bytes(8)),
+    "overlap": header({"a": entry(), "b": entry()}, bytes(8)),
+    "hole": header({"a": entry(), "b": entry(offsets=(16, 24))}, bytes(24)),
+    "unknown dtype": header({"a": entry("F13")}, bytes(8)),
+    "a dtype that NumPy lacks": header({"a": entry("BF16", (4,))}, bytes(8)),
+    "another such": header({"a": entry("F8_E4M3", (8,))}, bytes(8)),
+    "no shape": header({"a": {"dtype": "F32", "data_offsets": [0, 8]}}, bytes(8)),
+    "metadata of numbers": header({"__metadata__": {"a": 1}}),
+    "a pickle": b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x8c\x06system\x93\x94.",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_file(tmp_path, name):
+    path = tmp_path / "evil.safetensors"
+    path.write_bytes(HOSTILE[name])
+    with pytest.raises(ValueError, match=r"evil\.safetensors is not a whole and valid") as error:
+        read_safetensors(path)
+    assert len(str(error.value)) < 1000
+
+
+def test_every_truncation(tmp_path):
+    whole = tmp_path / "whole"
+    write_safetensors(whole, {"a": np.ones((2, 3), np.float32), "b": np.arange(3)}, {"k": "v"})
+    content = whole.read_bytes()
+    cut = tmp_path / "cut"
+    for size in range(len(content)):
+        cut.write_bytes(content[:size])
+        with pytest.raises(ValueError, match="cut"):
+            read_safetensors(cut)
+
+
+@settings(deadline=None, max_examples=200)
+@given(data=st.data())
+def test_any_corruption_is_an_error_or_an_array(tmp_path_factory, data):
+    """A flipped byte gives other values, or a ValueError; never a crash, never an array beyond the file."""
+    path = tmp_path_factory.mktemp("flip") / "a"
+    write_safetensors(path, {"a": np.ones((2, 3), np.float32), "b": np.arange(3)}, {"k": "v"})
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    try:
+        tensors, _ = read_safetensors(path)
+    except ValueError:
+        return
+    assert sum(array.nbytes for array in tensors.values()) <= len(content)
+
+
+def test_not_a_regular_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_safetensors(tmp_path / "none")
+    with pytest.raises(ValueError, match="not a regular file"):
+        read_safetensors(tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(ValueError, match="not a regular file"):
+            read_safetensors(tmp_path / "pipe")
+
+
+# ---- crashes ----
+
+
+def test_replace_file_undoes_a_failed_block(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), replace_file(path) as file:
+        file.write(b"new")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
+def test_the_old_file_survives_a_full_disk(tmp_path, monkeypatch, call):
+    path = tmp_path / "a.safetensors"
+    write_safetensors(path, {"x": np.zeros(1000)})
+    before = path.read_bytes()
+
+    def fail(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if call == "write":
+        real_open = open
+
+        def failing_open(*args, **options):
+            stream = real_open(*args, **options)
+            return FailingAt(stream, budget=4000)
+
+        monkeypatch.setattr("builtins.open", failing_open)
+    else:
+        monkeypatch.setattr(os, call, fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_safetensors(path, {"x": np.ones(1000)})
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+class FailingAt:
+    """A file that is full after so many bytes."""
+
+    def __init__(self, stream, budget: int) -> None:
+        self.stream = stream
+        self.budget = budget
+
+    def write(self, data) -> int:
+        self.budget -= len(data)
+        if self.budget < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.stream.write(data)
+
+    def __getattr__(self, name: str):
+        return getattr(self.stream, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.stream.close()
+
+
+LIMITED = """
+import resource, signal, sys
+import numpy as np
+from weft.files import write_safetensors
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    write_safetensors(sys.argv[1], {"x": np.ones(100_000)})
+except OSError as error:
+    sys.exit(f"OSError {error.errno}")
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("limit", [0, 50, 4096, 790_000])
+def test_the_old_file_survives_the_systems_own_limit(tmp_path, limit):
+    path = tmp_path / "a.safetensors"
+    write_safetensors(path, {"x": np.zeros(10)})
+    before = path.read_bytes()
+    done = subprocess.run([sys.executable, "-c", LIMITED, path, str(limit)], capture_output=True, text=True)
+    assert done.stderr.strip() == f"OSError {errno.EFBIG}"
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+SAVING = """
+import sys
+import numpy as np
+from weft.files import write_safetensors
+print("ready", flush=True)
+for round in range(10**9):
+    tensors = {"x": np.full(200_000, round), "y": np.full(3, round)}
+    write_safetensors(sys.argv[1], tensors, {"round": str(round)})
+"""
+
+
+@POSIX
+def test_killed_again_and_again_while_saving(tmp_path):
+    path = tmp_path / "a.safetensors"
+    random = np.random.default_rng(0)
+    rounds = []
+    for _ in range(12):
+        child = subprocess.Popen([sys.executable, "-c", SAVING, path], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(random.uniform(0, 0.08))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        if path.exists():
+            tensors, metadata = read_safetensors(path)
+            round = int(metadata["round"])
+            assert (tensors["x"] == round).all()
+            assert (tensors["y"] == round).all()
+            rounds.append(round)
+    assert max(rounds, default=0) > 0
+
+
+def test_what_killed_processes_left_is_cleared_away(tmp_path):
+    old = tmp_path / ".a.safetensors.0123456789abcdef.tmp"
+    recent = tmp_path / ".a.safetensors.fedcba9876543210.tmp"
+    other = tmp_path / ".b.safetensors.0123456789abcdef.tmp"
+    for path in (old, recent, other):
+        path.write_bytes(b"part")
+    for path in (old, other):
+        os.utime(path, (time.time() - 7200,) * 2)
+    write_safetensors(tmp_path / "a.safetensors", {})
+    assert not old.exists()
+    assert recent.exists()  # another process may be at it
+    assert other.exists()
+
+
+@POSIX
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "runs").mkdir()
+    target = tmp_path / "runs" / "7"
+    write_safetensors(target, {"x": np.zeros(1)})
+    link = tmp_path / "best"
+    link.symlink_to(target)
+    write_safetensors(link, {"x": np.ones(1)})
+    assert link.is_symlink()
+    assert read_safetensors(target)[0]["x"] == 1
+
+
+@POSIX
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    mask = os.umask(0o027)
+    try:
+        write_safetensors(tmp_path / "a", {})
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
