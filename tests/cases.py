@@ -1,6 +1,6 @@
-"""THE table: every op of weft.ops is a row here (layers: nn_cases.py), and the tests of this folder run on rows.
+"""THE table: every op of weft.ops is a row here (layers: nn_cases.py), and the tests here run on rows.
 
-A new cell is one line in CELLS, and so on for the other lists; test_complete.py fails while anything is missing.
+A new cell is one line in CELLS, and so for the other lists; test_complete.py fails while anything is missing.
 """
 
 from __future__ import annotations

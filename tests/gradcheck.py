@@ -1,6 +1,6 @@
 """Three ways to a gradient that share nothing with a backward kernel.
 
-All differentiate L = sum of <dout, out> over the outputs; function takes inputs by name, gives outputs in order.
+All differentiate L = sum of <dout, out> over the outputs; function: inputs by name to outputs in order.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 Array = Any
 Function = Callable[[Mapping[str, Any]], Sequence[Array]]
 
-# PyTorch's gradcheck: central differences of float64 with eps 1e-6 leave about 1e-16 / 1e-6 = 1e-10 of rounding
-# and eps^2 = 1e-12 of truncation, so a right gradient passes with room and a wrong one does not.
+# PyTorch's gradcheck: central differences of float64 with eps 1e-6 leave about 1e-16 / 1e-6 = 1e-10 of
+# rounding and eps^2 = 1e-12 of truncation, so a right gradient passes with room and a wrong one does not.
 EPS, ATOL, RTOL = 1e-6, 1e-5, 1e-3
 
 # Any step so small that its square is nothing: the complex step has no cancellation to fear.
@@ -43,7 +43,7 @@ def finite_difference(
 def directional(
     function: Function, inputs: Mapping[str, Any], directions: Mapping[str, Array], douts: Sequence[Array]
 ) -> float:
-    """The derivative of L along directions, by one complex step: exact to rounding. function takes complex."""
+    """The derivative of L along directions, by one complex step: exact to rounding."""
     moved = {name: inputs[name] + 1j * IMAGINARY * v for name, v in directions.items()}
     return float(np.imag(loss(function({**inputs, **moved}), douts)) / IMAGINARY)
 

@@ -55,7 +55,7 @@ class OpCase:
         return self.name
 
     def inputs(self, size: Size | None = None, dtype: Any = np.float64, seed: int = 0) -> dict[str, Any]:
-        """Arguments by name; another seed, other numbers. Rounded to float32, so that each dtype gets the same."""
+        """Arguments by name; another seed, other numbers. Float32 numbers: each dtype gets the same."""
         rng = np.random.default_rng([zlib.crc32(self.name.encode()), seed])
         return as_dtype(as_dtype(self.sample(rng, size or Size()), np.float32), dtype)
 

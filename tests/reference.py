@@ -1,8 +1,8 @@
-"""What every op of weft means, in plain NumPy: a step at a time, a row at a time, nothing shared with the kernels.
+"""What every op of weft means, in plain NumPy, one step and row at a time: nothing is shared with the kernels.
 
-Every function takes complex arrays too: with an input moved by ih along the imaginary axis, the imaginary part
-of the result divided by h is the derivative without cancellation (Squire and Trapp, 1998). So these few lines are
-at once the specification of the forward pass and, through gradcheck.py, of the backward pass to 1e-15.
+Every function takes complex arrays too: with an input moved by ih along the imaginary axis, the imaginary
+part of the result divided by h is the derivative without cancellation (Squire and Trapp, 1998). So these few
+lines are at once the specification of forward and, through gradcheck.py, of backward to 1e-15.
 
 Shapes: T time, B batch, I input, H hidden, P projection, V vocabulary, D features.
 """
@@ -72,7 +72,7 @@ def unroll(
     recurrent_dropout_mask: Array = None,
     zoneout_mask: Array = None,
 ) -> tuple[Array, ...]:
-    """y[b, t] is the h computed at time t; states = (h[B,P or H], ...) go in as initial, come out as last ones.
+    """y[b, t] is the h computed at time t; states = (h[B,P or H], ...) go in as first, come out as last ones.
 
     step(x_t, mask, h, ...) -> (h, ...), where mask multiplies h only on its way into the recurrent product.
     """

@@ -24,7 +24,7 @@ def philox_4x32_10(counter: tuple[int, int, int, int], key: tuple[int, int]) -> 
 
 
 def dropout(x: Array, p: float, *, seed: int, offset: int = 0) -> Array:
-    """Element e takes word e % 4 of counter (e // 4, offset) under the key seed, and lives if that is >= p 2^32."""
+    """Element e takes word e % 4 of counter (e // 4, offset) under key seed, and lives if it is >= p 2^32."""
     key = (seed & WORD, seed >> 32)
     keep = []
     for e in range(x.size):

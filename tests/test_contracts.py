@@ -1,4 +1,4 @@
-"""What ops promise of arrays: any strides, any leading axes, no writing to what is given, nothing too small."""
+"""What ops promise of arrays: any strides, any leading axes, inputs only read, nothing too small."""
 
 from __future__ import annotations
 
@@ -117,6 +117,17 @@ def test_results_do_not_share_memory(case: OpCase) -> None:
     given = [value for value in inputs.values() if isinstance(value, np.ndarray)]
     for i, result in enumerate(results):
         assert not any(np.may_share_memory(result, other) for other in (*given, *results[:i]))
+
+
+def test_lengths_may_be_reused() -> None:
+    """A loader that writes the next batch's lengths into its array does not disturb a backward to come."""
+    case = recurrent_case("lstm-all", "everything")
+    inputs = case.inputs(Size(time=12, batch=5)) | {"lengths": np.array([12, 1, 9, 0, 12])}
+    expected = case.run(inputs)
+    outputs, saved = case.forward(inputs)
+    inputs["lengths"][:] = (0, 1, 0, 2, 0)
+    for name, grad in case.backward(saved, case.douts(outputs)).items():
+        np.testing.assert_array_equal(grad, expected[f"d{name}"], err_msg=f"d{name}")
 
 
 # ---- nothing is too small ----------------------------------------------------------------------------------

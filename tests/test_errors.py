@@ -38,7 +38,7 @@ def float_arrays(inputs: Mapping[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("case", TYPICAL, ids=str)
 def test_wrong_shapes(case: OpCase) -> None:
-    """One more along any axis, or more axes: an error that names an argument, what was expected and what came."""
+    """One more along an axis, or more axes: the error names an argument, what was expected and what came."""
     inputs = case.inputs()
     arrays = [name for name, value in inputs.items() if isinstance(value, np.ndarray)]
     for name in arrays:

@@ -1,4 +1,4 @@
-"""A forked child may call every kernel: its parent's OpenMP threads are not there, and it must not wait for them."""
+"""A forked child may call every kernel: its parent's OpenMP threads are not there to be waited for."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_need_dx(case: OpCase) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("sequence", ["plain", "lengths-reverse", "everything"])
 def test_checkpoints_change_nothing(cell: str, sequence: str) -> None:
-    """Recomputed steps are the bits of the kept ones; only the weights' sums over time are grouped otherwise."""
+    """Recomputed steps are the kept ones to the bit; only the weights' sums over time group otherwise."""
     case = recurrent_case(cell, sequence)
     inputs = case.inputs()
     inputs["checkpoint_every"] = None

@@ -50,6 +50,22 @@ def test_updates(isa: str, case: UpdateCase) -> None:
                 assert relative_error(value, expected[name]) <= tolerance, name
 
 
+@pytest.mark.parametrize("case", WIDE, ids=str)
+def test_backward_after_the_isa_changed(case: OpCase) -> None:
+    """What one instruction set saved, its own backward reads, whatever is chosen by then."""
+    inputs = case.inputs(Size(time=3, batch=18, input=35, hidden=67, projection=21))
+    for first in ISAS:
+        for second in ISAS:
+            with weft.config.use_isa(first):
+                outputs, saved = case.forward(inputs)
+                douts = case.douts(outputs)
+                expected = case.backward(saved, douts)
+            with weft.config.use_isa(second):
+                for name, grad in case.backward(saved, douts).items():
+                    if grad is not None:
+                        assert relative_error(grad, expected[name]) <= 1e-12, f"d{name}, {first} to {second}"
+
+
 def ask(isa: str) -> subprocess.CompletedProcess[str]:
     """A fresh process under WEFT_ISA that prints what it runs on."""
     program = "import weft, weft.config; print(weft.config.get_isa())"
