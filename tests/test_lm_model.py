@@ -107,7 +107,7 @@ def test_a_file_alone_rebuilds_the_model(settings: dict[str, Any], tmp_path: Pat
         ({"cell": "transformer"}, "cell must be one of 'rnn', 'lstm', 'gru', got 'transformer'"),
         ({"hidden_size": 0}, "hidden_size must be an integer >= 1, got 0"),
         ({"num_layers": 0}, "num_layers must be an integer >= 1, got 0"),
-        ({"dropout": 1.0}, "dropout must be a finite number >= 0 < 1, got 1.0"),
+        ({"dropout": 1.0}, "dropout must be a finite number >= 0 and < 1, got 1.0"),
         ({"tie_weights": True}, "tie_weights needs embedding_size = hidden_size = 7, got 5"),
     ],
 )

@@ -32,8 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (without the program's name); gives the exit code."""
     command = "weft"
     try:
-        given = _parser().parse_args(arguments)
+        given, strange = _parser().parse_known_args(arguments)
         command = given.command
+        if strange:
+            problem = f"unrecognized arguments: {' '.join(strange)}"
+            raise CommandError(problem, hint=f"Try '{command} --help'.")
         return int(given.run(given))
     except CommandError as error:
         print(f"{error.command or command}: {error}", file=sys.stderr)

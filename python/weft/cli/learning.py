@@ -55,11 +55,9 @@ def make_model(settings: TrainSettings) -> LanguageModel:
 
 
 def _check_memory(settings: TrainSettings) -> None:
-    """Refuse before allocating: a system that overcommits would kill the process while it fills the arrays."""
-    itemsize, gates = (
-        {"float32": 4, "float64": 8}[settings.dtype],
-        {"rnn": 1, "gru": 3, "lstm": 4}[settings.model],
-    )
+    """Refuse before allocating: a system that overcommits would kill the process later."""
+    itemsize = {"float32": 4, "float64": 8}[settings.dtype]
+    gates = {"rnn": 1, "gru": 3, "lstm": 4}[settings.model]
     hidden, embedding, layers = settings.hidden, settings.embedding_size, settings.layers
     recurrent = gates * hidden * (embedding + hidden + 2) + (layers - 1) * gates * hidden * (2 * hidden + 2)
     weights = recurrent + VOCABULARY * (embedding + hidden + 1)
@@ -71,8 +69,8 @@ def _check_memory(settings: TrainSettings) -> None:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > memory:
         raise CommandError(
-            f"--layers {layers} with --hidden {hidden}, --embedding {embedding}, --batch {settings.batch} and "
-            f"--sequence {settings.sequence} needs about {needed / 2**30:,.1f} GiB of memory; "
+            f"--layers {layers}, --hidden {hidden}, --embedding {embedding}, --batch {settings.batch} and "
+            f"--sequence {settings.sequence} need about {needed / 2**30:,.1f} GiB of memory; "
             f"this machine has {memory / 2**30:,.1f}"
         )
 
@@ -95,7 +93,7 @@ def make_optimizer(settings: TrainSettings, model: LanguageModel) -> optim.Optim
 
 def make_schedule(settings: TrainSettings, total_steps: int | None) -> Schedule:
     """The course of the learning rate over total_steps, or over the time limit where that is None."""
-    warmup = settings.warmup if total_steps is None else min(settings.warmup, total_steps)
+    warmup = settings.warmup
     if settings.schedule == "constant":
         return optim.ConstantLR(warmup_steps=warmup)
     if settings.schedule == "plateau":
@@ -103,7 +101,7 @@ def make_schedule(settings: TrainSettings, total_steps: int | None) -> Schedule:
     if settings.schedule == "step" and total_steps is not None:
         return optim.StepLR(-(-total_steps // 3), gamma=0.1, warmup_steps=warmup)
     if total_steps is not None:
-        return optim.CosineLR(total_steps, warmup_steps=warmup)
+        return optim.CosineLR(total_steps, warmup_steps=min(warmup, total_steps))
     assert settings.time_limit is not None
     return ClockCosine(settings.time_limit, warmup)
 

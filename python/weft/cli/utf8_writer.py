@@ -19,12 +19,13 @@ class Utf8Writer:
     On a terminal, control characters other than newline and tab become U+FFFD too. Characters that the
     stream's encoding lacks become "?".
 
-    >>> import sys
-    >>> writer = Utf8Writer(sys.stdout)
-    >>> for byte in "né".encode() + b"!":
+    >>> import io
+    >>> terminal = io.StringIO()
+    >>> writer = Utf8Writer(terminal)
+    >>> for byte in "né".encode():
     ...     writer.write(bytes([byte]))
-    >>> writer.close()
-    né!
+    >>> terminal.getvalue()
+    'né'
     """
 
     def __init__(self, stream: TextIO) -> None:

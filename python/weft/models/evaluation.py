@@ -54,7 +54,8 @@ class HeldOutText:
         self.rows = -(-targets // part)
         self.targets = targets
         context = context if self.rows > 1 else 0
-        self.x = np.zeros((self.rows, part + context), dtype=ids.dtype)
+        self.length: int = part + context
+        self.x = np.zeros((self.rows, self.length), dtype=ids.dtype)
         self.y = np.zeros_like(self.x)
         self.weight = np.zeros(self.x.shape, dtype=dtype)
         for row in range(self.rows):
@@ -65,11 +66,11 @@ class HeldOutText:
             self.weight[row, first - begin : end - begin] = 1
 
     def __len__(self) -> int:
-        return math.ceil(self.x.shape[1] / self.sequence_length)
+        return math.ceil(self.length / self.sequence_length)
 
     def batches(self, epoch: int = 0) -> Iterator[Batch]:
         """The batches, always the same; from the second on, the state carries over."""
-        for start in range(0, self.x.shape[1], self.sequence_length):
+        for start in range(0, self.length, self.sequence_length):
             window = np.s_[:, start : start + self.sequence_length]
             yield Batch(self.x[window], self.y[window], weight=self.weight[window], continues=start > 0)
 
