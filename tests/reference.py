@@ -1,4 +1,4 @@
-"""What every op of weft means, in plain NumPy, one step and row at a time: nothing is shared with the kernels.
+"""What every op of weft means, in plain NumPy, one step and row at a time: nothing shared with the kernels.
 
 Every function takes complex arrays too: with an input moved by ih along the imaginary axis, the imaginary
 part of the result divided by h is the derivative without cancellation (Squire and Trapp, 1998). So these few

@@ -12,7 +12,14 @@ WORD = 0xFFFFFFFF
 
 
 def philox_4x32_10(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The four 32-bit words that belong to a counter under a key."""
+    """The four 32-bit words that belong to a counter under a key; the known answers are Random123's.
+
+    >>> [f"{word:08x}" for word in philox_4x32_10((0, 0, 0, 0), (0, 0))]
+    ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
+    >>> pi = (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0)
+    >>> [f"{word:08x}" for word in philox_4x32_10(*pi)]
+    ['d16cfe09', '94fdcceb', '5001e420', '24126ea1']
+    """
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(10):
