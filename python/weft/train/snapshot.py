@@ -68,7 +68,9 @@ def resume(trainer: Trainer, folder: Path) -> None:
     best = chosen.parent / "best"
     if trainer.run_folder and exists(best):
         # A check when training ended may have found a better one than `last` knows of.
-        trainer.best = read_checkpoint(best).config["best"]
+        config = read_checkpoint(best).config
+        trainer.best = trainer.history.best = config["best"]
+        trainer.history.best_step = config["best_step"]
     trainer.history.checkpoint = chosen
 
 
@@ -94,9 +96,9 @@ def _check_model(trainer: Trainer, checkpoint: Checkpoint) -> None:
     problems = [f"lacks {name}" for name in own if name not in other]
     problems += [f"has {name}, which this model lacks" for name in other if name not in own]
     problems += [
-        f"has {name} {array.dtype} {array.shape}, here {own[name].dtype} {own[name].shape}"
-        for name, array in other.items()
-        if name in own and (array.shape, array.dtype) != (own[name].shape, own[name].dtype)
+        f"has {name} {other[name].dtype} {other[name].shape}, here {array.dtype} {array.shape}"
+        for name, array in own.items()
+        if name in other and (array.shape, array.dtype) != (other[name].shape, other[name].dtype)
     ]
     if checkpoint.config["random"].keys() != trainer.model.random_state().keys():
         problems.append("has other layers that draw random numbers (dropout)")

@@ -1,0 +1,505 @@
+"""The training loop: updates, accumulation, ragged batches, records, stopping, errors before work starts."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from weft import data, nn, optim, train
+
+
+def linear_data(rows: int = 64, batch_size: int = 16, **options: Any) -> data.ArrayDataset:
+    x = np.random.default_rng(0).normal(size=(rows, 3))
+    return data.ArrayDataset((x, x @ np.array([[1.0], [-2.0], [0.5]]) + 0.3), batch_size, **options)
+
+
+def linear() -> nn.Linear:
+    return nn.Linear(3, 1, dtype=np.float64, rng=0)
+
+
+def trainer_of(model: Any, lr: float = 0.1, **options: Any) -> train.Trainer:
+    return train.Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=lr), **options)
+
+
+def weights(model: Any) -> bytes:
+    return b"".join(parameter.data.tobytes() for parameter in model.parameters())
+
+
+def gradients(model: Any) -> np.ndarray:
+    return np.concatenate([parameter.grad.ravel() for parameter in model.parameters()])
+
+
+# ---- updates ---------------------------------------------------------------------------------------------
+
+
+def test_steps_are_sgd_by_hand() -> None:
+    model, twin = linear(), linear()
+    source = linear_data(seed=7)
+    trainer_of(model, lr=0.2).fit(source, epochs=2, progress=False)
+    for epoch in range(2):
+        for batch in source.batches(epoch):
+            twin.zero_grad()
+            y, backprop = twin(batch.x)
+            backprop(2 * (y - batch.y) / y.size)
+            for parameter in twin.parameters():
+                parameter.data[...] -= 0.2 * parameter.grad
+    for a, b in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(a.data, b.data, rtol=1e-12)
+
+
+def test_schedule_sets_the_rate_of_each_step() -> None:
+    rates = []
+    trainer = trainer_of(linear(), lr=0.4, schedule=lambda step, base: base / (1 + step))
+    trainer.fit(
+        linear_data(),
+        steps=4,
+        log_every=1,
+        callbacks=[lambda trainer, record: rates.append(record["lr"])],
+        progress=False,
+    )
+    assert rates == [0.4, 0.2, 0.4 / 3, 0.1]
+
+
+def test_plateau_hears_of_the_validation() -> None:
+    model = linear()
+    schedule = optim.PlateauLR(factor=0.5, patience=0, threshold=1.0)  # nothing is ever better by 100 %
+    history = trainer_of(model, lr=0.1, schedule=schedule).fit(
+        linear_data(), epochs=4, validation=linear_data(), progress=False
+    )
+    assert history["lr"] == [0.1, 0.1, 0.05, 0.025]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_accumulation_is_one_large_batch_however_ragged(reduction: str) -> None:
+    rng = np.random.default_rng(0)
+    sequences = [rng.normal(size=(length, 2)) for length in (9, 1, 5, 7, 2, 4)]
+    targets = [rng.normal(size=(len(sequence), 1)) for sequence in sequences]
+    found = []
+    for batch_size, accumulate in ((6, 1), (2, 3), (4, 2), (1, 6)):
+        model = nn.Sequential(nn.GRU(2, 5, dtype=np.float64, rng=0), nn.Linear(5, 1, dtype=np.float64, rng=1))
+        trainer = train.Trainer(
+            model,
+            nn.MSELoss(reduction=reduction),
+            optim.SGD(model.parameters(), lr=0.0),
+            accumulate=accumulate,
+        )
+        source = data.RaggedBatches(sequences, targets, batch_size)
+        history = trainer.fit(source, epochs=1, progress=False)
+        assert history.last["step"] == 1 and history.last["tokens"] == 28
+        found.append((history.last["loss"], gradients(model)))
+    for loss, gradient in found[1:]:
+        assert loss == pytest.approx(found[0][0], rel=1e-12)
+        np.testing.assert_allclose(gradient, found[0][1], rtol=1e-10, atol=1e-14)
+
+
+def test_an_epoch_ends_with_an_update_though_accumulation_is_not_full() -> None:
+    trainer = trainer_of(linear(), accumulate=3)
+    assert trainer.fit(linear_data(), epochs=2, progress=False).last["step"] == 4  # 4 batches: 3 + 1, twice
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_ragged_batch_is_its_sequences_one_by_one(kind: Any) -> None:
+    rng = np.random.default_rng(3)
+    sequences = [rng.normal(size=(length, 2)) for length in (6, 1, 4, 3)]
+    targets = [rng.integers(0, 5, len(sequence)) for sequence in sequences]
+    model = nn.Sequential(kind(2, 4, dtype=np.float64, rng=0), nn.Linear(4, 5, dtype=np.float64, rng=1))
+    loss = nn.CrossEntropyLoss()
+    trainer = train.Trainer(model, loss, optim.SGD(model.parameters(), lr=0.0))
+    together = trainer.fit(data.RaggedBatches(sequences, targets, 4), epochs=1, progress=False).last["loss"]
+    batched = gradients(model)
+    model.zero_grad()
+    total = 0.0
+    for sequence, target in zip(sequences, targets, strict=True):
+        (y, _), backprop = model(sequence[None])
+        one, loss_backprop = nn.CrossEntropyLoss(reduction="sum")(y, target[None])
+        total += float(one)
+        backprop(loss_backprop(1 / 14))
+    assert together == pytest.approx(total / 14, rel=1e-12)
+    np.testing.assert_allclose(batched, gradients(model), rtol=1e-10, atol=1e-14)
+
+
+def test_padding_is_never_looked_at() -> None:
+    """Garbage in padded places changes no bit of the loss or of the gradients."""
+    rng = np.random.default_rng(3)
+    x, y, lengths = rng.normal(size=(3, 6, 2)), rng.normal(size=(3, 6, 1)), np.array([6, 2, 4])
+    found = []
+    for garbage in (0.0, np.nan):
+        padding = np.arange(6) >= lengths[:, None]
+        x[padding], y[padding] = garbage, garbage
+        model = nn.Sequential(
+            nn.LSTM(2, 4, dtype=np.float64, rng=0), nn.Linear(4, 1, dtype=np.float64, rng=1)
+        )
+        history = trainer_of(model, lr=0.0).fit(
+            data.ArrayDataset((x, y), 3, shuffle=False, lengths=lengths), epochs=1, progress=False
+        )
+        found.append((history.last["loss"], gradients(model).tobytes()))
+    assert found[0] == found[1]
+
+
+def test_clipping_by_norm_and_by_value() -> None:
+    for options, bound in (({"clip_norm": 0.01}, 0.01), ({"clip_value": 0.003}, 0.006)):
+        model = linear()
+        before = [parameter.data.copy() for parameter in model.parameters()]
+        history = trainer_of(model, lr=1.0, **options).fit(
+            linear_data(), steps=1, log_every=1, progress=False
+        )
+        moved = [a.data - b for a, b in zip(model.parameters(), before, strict=True)]
+        assert np.sqrt(sum((part**2).sum() for part in moved)) == pytest.approx(bound, rel=1e-3)
+        assert ("grad_norm" in history.last) == ("clip_norm" in options)
+
+
+def test_seed_alone_decides_what_dropout_drops() -> None:
+    def run(model_seed: int, seed: int | None) -> bytes:
+        model = nn.Sequential(nn.Dropout(0.5, rng=model_seed), linear())
+        trainer_of(model, seed=seed).fit(linear_data(), epochs=1, progress=False)
+        return weights(model)
+
+    assert run(1, 5) == run(2, 5) != run(1, 6)
+    assert run(1, None) != run(2, None)
+
+
+# ---- measuring and recording -----------------------------------------------------------------------------
+
+
+def test_metrics_are_means_over_elements() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(21, 3)), rng.integers(0, 4, 21)
+    model = nn.Linear(3, 4, dtype=np.float64, rng=0)
+    trainer = train.Trainer(
+        model,
+        nn.CrossEntropyLoss(),
+        optim.SGD(model.parameters(), lr=0.0),
+        metrics={"accuracy": train.accuracy},
+        from_loss={"perplexity": np.exp},
+    )
+    found = trainer.evaluate(data.ArrayDataset((x, y), 8))
+    logits = model.predict(x)
+    assert found["accuracy"] == pytest.approx((logits.argmax(axis=1) == y).mean())
+    assert found["loss"] == pytest.approx(nn.CrossEntropyLoss().predict(logits, y))
+    assert found["perplexity"] == pytest.approx(np.exp(found["loss"]))
+    history = trainer.fit(data.ArrayDataset((x, y), 8), epochs=1, progress=False)
+    assert history.last["accuracy"] == pytest.approx(found["accuracy"])
+    assert history.last["loss"] == pytest.approx(found["loss"], rel=1e-12)
+
+
+def test_ignored_targets_do_not_count() -> None:
+    x, y = np.random.default_rng(0).normal(size=(8, 3)), np.array([0, 1, -100, 2, -100, -100, 1, -100])
+    model = nn.Linear(3, 4, dtype=np.float64, rng=0)
+    trainer = train.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters()))
+    whole = nn.CrossEntropyLoss().predict(model.predict(x), y)
+    assert trainer.evaluate(data.ArrayDataset((x, y), 3))["loss"] == pytest.approx(whole, rel=1e-12)
+
+
+def test_history_csv_and_records(tmp_path: Path) -> None:
+    trainer = trainer_of(linear(), clip_norm=1.0)
+    history = trainer.fit(
+        linear_data(),
+        epochs=2,
+        validation=linear_data(rows=20),
+        log_every=3,
+        log_csv=tmp_path / "logs" / "log.csv",
+        progress=False,
+    )
+    assert history["step"] == [3, 4, 6, 8] and history["epoch"] == [1, 1, 2, 2]
+    assert len(history["validation_loss"]) == 2
+    assert history["tokens"] == [48, 64, 96, 128]
+    assert history.stopped == "epochs" and not history.interrupted
+    assert history.best == min(history["validation_loss"]) and history.best_step == 8
+    with (tmp_path / "logs" / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["3", "4", "6", "8"]
+    first, second = map(str, history["validation_loss"])
+    assert [row["validation_loss"] for row in rows] == ["", first, "", second]
+    history.to_csv(tmp_path / "again.csv")
+    with (tmp_path / "again.csv").open() as file:
+        assert [float(row["loss"]) for row in csv.DictReader(file)] == history["loss"]
+    with pytest.raises(KeyError, match="no column 'accuracy'; there are epoch, step"):
+        history["accuracy"]
+
+
+def test_a_run_that_stops_between_checks_is_checked_at_the_end() -> None:
+    history = trainer_of(linear()).fit(linear_data(), steps=6, validation=linear_data(), progress=False)
+    assert history["step"] == [4, 6]
+    assert len(history["validation_loss"]) == 2
+
+
+def test_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = trainer_of(linear(), from_loss={"root": np.sqrt}).fit(
+        linear_data(), epochs=3, validation=linear_data(), progress=False
+    )
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"History.plot: needs matplotlib; .*pip install 'weft\[plot\]'"):
+        history.plot(tmp_path / "x.png")
+    monkeypatch.undo()
+    pytest.importorskip("matplotlib")
+    assert history.plot(tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="there is no record with a loss to plot"):
+        train.History().plot(tmp_path / "y.png")
+
+
+def test_progress_prints_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    trainer_of(linear()).fit(linear_data(), epochs=2, validation=linear_data())
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    first, second = captured.err.splitlines()
+    assert first.startswith("epoch 1  step 4  loss ") and "validation loss" in second and "tokens/s" in second
+
+
+def test_progress_is_a_bar_in_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("weft.train.progress._REFRESH", 0.0)
+    trainer_of(linear()).fit(linear_data(), epochs=3)
+    last = capsys.readouterr().err.split("\r")[-1]
+    for word in ("epoch 3", "step 12", "loss", "tokens/s", "left", "100%"):
+        assert word in last, last
+
+
+# ---- stopping --------------------------------------------------------------------------------------------
+
+
+def test_limits() -> None:
+    assert trainer_of(linear()).fit(linear_data(), steps=5, progress=False).stopped == "steps"
+    trainer = trainer_of(linear())
+    assert trainer.fit(linear_data(), epochs=2, steps=99, progress=False).stopped == "epochs"
+    before = weights(trainer.model)
+    assert trainer.fit(linear_data(), epochs=2, progress=False).stopped == "epochs"
+    assert weights(trainer.model) == before  # limits count from the first step: there was nothing left to do
+    assert trainer.fit(linear_data(), epochs=3, progress=False).last["step"] == 12
+    assert trainer_of(linear()).fit(linear_data(), time_limit=0.05, progress=False).stopped == "time"
+
+
+def test_patience_stops_and_best_is_kept(tmp_path: Path) -> None:
+    losses = iter([5.0, 3.0, 4.0, 3.5, 2.0, 9.0])
+    trainer = trainer_of(linear())
+    trainer.evaluate = lambda source: {"loss": next(losses)}  # type: ignore[method-assign]
+    history = trainer.fit(
+        linear_data(),
+        epochs=50,
+        validation=linear_data(),
+        patience=2,
+        checkpoint_dir=tmp_path,
+        progress=False,
+    )
+    assert history.stopped == "patience" and history["validation_loss"] == [5.0, 3.0, 4.0, 3.5]
+    assert (history.best, history.best_step) == (3.0, 8)
+    assert train.read_checkpoint(tmp_path / "best").config["position"]["step"] == 8
+    assert train.read_checkpoint(tmp_path / "last").config["position"]["step"] == 16
+
+
+def test_watching_another_value_where_higher_is_better() -> None:
+    scores = iter([0.1, 0.5, 0.4, 0.3])
+    trainer = trainer_of(linear(), metrics={"score": lambda p, t, w: next(scores)})
+    source = linear_data(rows=4, batch_size=4)
+    history = trainer.fit(
+        source, epochs=9, patience=2, monitor="score", higher_is_better=True, progress=False
+    )
+    assert history.stopped == "patience" and (history.best, history.best_step) == (0.5, 2)
+
+
+def test_callback_stops() -> None:
+    history = trainer_of(linear()).fit(
+        linear_data(), epochs=9, callbacks=[lambda trainer, record: record["step"] >= 8], progress=False
+    )
+    assert history.stopped == "callback" and history.last["step"] == 8
+
+
+def test_ctrl_c_stops_after_the_step_and_saves(tmp_path: Path) -> None:
+    def press(trainer: train.Trainer, record: Any) -> None:
+        if record["step"] == 5:
+            signal.raise_signal(signal.SIGINT)
+
+    options: dict[str, Any] = {"validation": linear_data(), "progress": False}
+    interrupted = trainer_of(linear())
+    history = interrupted.fit(
+        linear_data(), epochs=3, log_every=1, callbacks=[press], checkpoint_dir=tmp_path, **options
+    )
+    assert history.interrupted and history.last["step"] == 5
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert train.read_checkpoint(tmp_path / "best").config["position"]["step"] == 4
+    resumed = trainer_of(linear()).resume(tmp_path)
+    resumed.fit(linear_data(), epochs=3, **options)
+    whole = trainer_of(linear())
+    whole.fit(linear_data(), epochs=3, **options)
+    assert weights(resumed.model) == weights(whole.model)
+
+
+class Interrupting:
+    """A data source in which Ctrl-C is pressed twice, in the middle of an epoch."""
+
+    def __init__(self, source: data.ArrayDataset, after: int) -> None:
+        self.source, self.after = source, after
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def batches(self, epoch: int) -> Iterator[data.Batch]:
+        for number, batch in enumerate(self.source.batches(epoch)):
+            if epoch == 1 and number == self.after:
+                raise KeyboardInterrupt
+            yield batch
+
+
+def test_keyboard_interrupt_at_any_point_keeps_the_checkpoints(tmp_path: Path) -> None:
+    history = trainer_of(linear()).fit(
+        Interrupting(linear_data(), 2), epochs=5, checkpoint_dir=tmp_path, progress=False
+    )
+    assert history.interrupted
+    for name in ("best", "last"):
+        assert train.read_checkpoint(tmp_path / name).config["position"]["step"] == 4
+
+
+# ---- numbers that are not finite ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+def test_nan_stops_with_the_step_and_keeps_the_last_good_checkpoint(
+    tmp_path: Path, clip_norm: float | None
+) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    x[30] = np.nan
+    source = data.ArrayDataset((x, x[:, :1].copy()), 4, shuffle=False)
+    trainer = trainer_of(linear(), clip_norm=clip_norm)
+    with pytest.raises(train.DivergedError) as caught:
+        trainer.fit(source, epochs=2, checkpoint_dir=tmp_path, checkpoint_every=3, progress=False)
+    error = caught.value
+    assert error.step == 8 and error.checkpoint == tmp_path / "last"
+    for part in (
+        "the loss became nan at step 8 (epoch 1)",
+        str(tmp_path / "last"),
+        "lower learning rate (now 0.1)",
+        "clip_norm",
+    ):
+        assert part in str(error)
+    kept = train.read_checkpoint(tmp_path / "last")
+    assert kept.config["position"]["step"] == 6
+    assert all(np.isfinite(array).all() for array in kept.model.values())
+    again = trainer_of(linear(), clip_norm=clip_norm).resume(tmp_path, lr=1e-3)
+    assert again.position.step == 6 and again.optimizer.lr == again.base_lr == 1e-3
+
+
+def test_a_gradient_that_is_not_finite_moves_no_weight() -> None:
+    class Spoilt(nn.MSELoss):
+        def slope(self, p: Any, t: Any) -> Any:
+            return np.full_like(p, np.inf)
+
+    model = linear()
+    before = weights(model)
+    trainer = train.Trainer(model, Spoilt(), optim.SGD(model.parameters()), clip_norm=1.0)
+    with pytest.raises(train.DivergedError, match=r"the gradient's norm became (inf|nan) at step 1"):
+        trainer.fit(linear_data(), epochs=1, progress=False)
+    assert weights(model) == before
+
+
+def test_spoilt_weights_are_never_saved(tmp_path: Path) -> None:
+    """The loss of a step is still finite when its gradient spoils the weights."""
+
+    class Spoilt(nn.MSELoss):
+        def slope(self, p: Any, t: Any) -> Any:
+            return np.full_like(p, np.inf)
+
+    model = linear()
+    trainer_of(model).save(tmp_path / "last")
+    trainer = train.Trainer(model, Spoilt(), optim.SGD(model.parameters())).resume(tmp_path)
+    with pytest.raises(train.DivergedError, match="the weights became NaN or infinite"):
+        trainer.fit(linear_data(), epochs=1, checkpoint_dir=tmp_path, checkpoint_every=1, progress=False)
+    kept = train.read_checkpoint(tmp_path / "last")
+    assert kept.config["position"]["step"] == 0
+    assert all(np.isfinite(array).all() for array in kept.model.values())
+
+
+# ---- bad arguments ---------------------------------------------------------------------------------------
+
+
+def other_parameters() -> Any:
+    return optim.SGD(linear().parameters())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"model": "gru"}, TypeError, "Trainer: model must be a weft.nn.Layer, got str"),
+        ({"loss": "mse"}, TypeError, "Trainer: loss must be a loss such as"),
+        ({"loss": nn.MSELoss(reduction="none")}, ValueError, "must reduce to one number"),
+        ({"optimizer": "sgd"}, TypeError, "optimizer must be a weft.optim.Optimizer, got str"),
+        ({"optimizer": other_parameters()}, ValueError, "got 2 that are not the model's"),
+        ({"schedule": 0.1}, TypeError, "schedule must be a function"),
+        ({"clip_norm": 0}, ValueError, "Trainer: clip_norm must be a finite number > 0, got 0"),
+        ({"clip_value": -1}, ValueError, "Trainer: clip_value must be"),
+        ({"accumulate": 0}, ValueError, "Trainer: accumulate must be an integer >= 1, got 0"),
+        ({"tbptt": 5}, ValueError, "tbptt needs a model with a state"),
+        ({"seed": -1}, ValueError, "Trainer: seed must be an integer >= 0, got -1"),
+    ],
+)
+def test_trainer_refuses(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    model = linear()
+    given = {"model": model, "loss": nn.MSELoss(), "optimizer": optim.SGD(model.parameters())} | arguments
+    with pytest.raises(error, match=message):
+        train.Trainer(**given)
+
+
+class Empty:
+    def __len__(self) -> int:
+        return 0
+
+    def batches(self, epoch: int) -> Iterator[data.Batch]:
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({}, ValueError, "give epochs, steps or time_limit, or training would never end"),
+        ({"epochs": 0}, ValueError, "Trainer.fit: epochs must be an integer >= 1, got 0"),
+        ({"steps": 2.5}, TypeError, "steps must be an integer >= 1, got 2.5"),
+        ({"time_limit": 0}, ValueError, "time_limit must be a finite number > 0, got 0"),
+        ({"epochs": 1, "data": [1, 2]}, TypeError, "data must be a data source with batches"),
+        ({"epochs": 1, "data": Empty()}, ValueError, "data must hold at least one batch, got none"),
+        ({"epochs": 1, "validation": Empty()}, ValueError, "validation must hold at least one batch"),
+        ({"epochs": 1, "validate_every": 5}, ValueError, "validate_every needs validation data"),
+        ({"epochs": 1, "checkpoint_every": 5}, ValueError, "checkpoint_every needs checkpoint_dir"),
+        ({"epochs": 1, "patience": 0}, ValueError, "patience must be an integer >= 1, got 0"),
+        ({"epochs": 1, "min_delta": -1}, ValueError, "min_delta must be a finite number >= 0"),
+        ({"epochs": 1, "monitor": "accuracy"}, ValueError, "monitor must be one of 'loss', got 'accuracy'"),
+        ({"epochs": 1, "callbacks": [1]}, TypeError, "callbacks must be functions"),
+        ({"epochs": 1, "log_csv": "/"}, ValueError, "log_csv must be a file, but / is a folder"),
+        ({"epochs": 1, "checkpoint_dir": "/dev/null/run"}, OSError, "/dev/null"),
+    ],
+)
+def test_fit_refuses_before_work_starts(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    trainer = trainer_of(linear())
+    before = weights(trainer.model)
+    with pytest.raises(error, match=message):
+        trainer.fit(**({"data": linear_data(), "progress": False} | arguments))
+    assert weights(trainer.model) == before and trainer.position.step == 0
+
+
+def test_what_user_code_raises_comes_through() -> None:
+    def fails(trainer: Any, record: Any) -> None:
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        trainer_of(linear()).fit(linear_data(), epochs=1, callbacks=[fails], progress=False)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_no_needless_work_in_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One update call a parameter and step; nothing is measured or drawn that was not asked for."""
+    calls: list[str] = []
+    original: Callable[..., Any] = optim.SGD._update
+
+    def counted(self: Any, *arguments: Any) -> None:
+        calls.append("update")
+        original(self, *arguments)
+
+    monkeypatch.setattr(optim.SGD, "_update", counted)
+    trainer_of(linear()).fit(linear_data(), steps=10, progress=False)
+    assert len(calls) == 10 * 2
