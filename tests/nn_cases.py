@@ -88,7 +88,6 @@ STATELESS = [
     Case("sigmoid", lambda d: nn.Sigmoid()),
     Case("dropout", lambda d: nn.Dropout(0.4, rng=1)),
     Case("dropout 0", lambda d: nn.Dropout(0.0, rng=1)),
-    Case("dropout 1", lambda d: nn.Dropout(1.0, rng=1)),
     Case(
         "sequential",
         lambda d: nn.Sequential(nn.Linear(I, H, dtype=d, rng=1), nn.Tanh(), nn.Linear(H, 1, dtype=d, rng=2)),

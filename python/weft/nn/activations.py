@@ -1,8 +1,12 @@
 """Activations: y = f(x), element by element. Backward: dx = dy f'(x).
 
-relu    max(x, 0)
-gelu    x Phi(x), Phi the normal distribution function; "tanh": x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) /
-2 silu    x sigmoid(x) Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016 (gelu, silu)
+    ReLU      max(x, 0)
+    GELU      x Phi(x), Phi the normal distribution; "tanh": x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+    SiLU      x sigmoid(x)
+    Tanh      (exp(x) - exp(-x)) / (exp(x) + exp(-x))
+    Sigmoid   1 / (1 + exp(-x))
+
+Hendrycks and Gimpel, "Gaussian error linear units", 2016 (GELU, SiLU)
 """
 
 from __future__ import annotations

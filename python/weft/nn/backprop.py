@@ -18,6 +18,8 @@ from weft.nn.parameter import Array
 
 State: TypeAlias = Any  # an array or a tuple of states; the layer's docstring says which
 
+_ELEMENT = bytes(16)
+
 
 class Backprop:
     """`dx = backprop(dy)`: dy has the shape and dtype of the layer's result; parts of a tuple may be None.
@@ -78,7 +80,8 @@ def check_like(where: str, value: State, like: State) -> None:
 
 def outline(shape: tuple[int, ...], dtype: Any) -> Array:
     """An array of this shape and dtype that holds a single element: something to compare with."""
-    return np.broadcast_to(np.zeros((), dtype), shape)
+    array: Array = np.ndarray(shape, dtype, _ELEMENT, strides=(0,) * len(shape))
+    return array
 
 
 def _outline(value: State) -> State:

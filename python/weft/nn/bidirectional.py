@@ -1,7 +1,7 @@
 """Bidirectional: y = [forwards(x); reversed(backwards(reversed x))] along the last axis.
 
-Backward: dx = dx of forwards + reversed(dx of backwards), a new array. Each row is reversed up to its own
-end. Schuster and Paliwal, "Bidirectional recurrent neural networks", 1997
+Backward: dx = dx of forwards + reversed(dx of backwards), a new array. A row is reversed up to its own end.
+Schuster and Paliwal, "Bidirectional recurrent neural networks", 1997
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from weft.nn.sequential import require_layer
 class Bidirectional(Layer):
     """Any two stateful layers over the same sequences, the second from each row's end to its beginning.
 
-    x[B,T,...], y[B,T,F+G] if the layers give F and G features. state: (state of forwards, state of
-    backwards), either may be None. (For one cell type, `GRU(..., bidirectional=True)` is the same and
-    faster.) A sequence that starts inside a row, as `resets` tells, also ends there when read from the end.
+    x[B,T,...], y[B,T,F+G] if the layers give F and G features; lengths and resets as for a RecurrentLayer.
+    state: (state of forwards, state of backwards), either may be None, and so may their gradients.
+    For one type of cell, `GRU(..., bidirectional=True)` is the same and faster.
     Raises TypeError if a layer is not stateful.
 
     >>> from weft.nn import GRU, LSTM

@@ -1,7 +1,7 @@
 """RecurrentCell: one direction of one layer, and by itself one step.
 
-Inside, a cell's state is a tuple of arrays, (h,) or (h, c), any of them None for zeros; users see h alone, or
-(h, c). T time, B batch, I input, G gates, H hidden, P output (the projection's size, or H).
+Inside, a state is a tuple of arrays, (h,) or (h, c), any of them None for zeros; users see h, or (h, c).
+T time, B batch, I input, G gates, H hidden, P output (the projection's size, or H).
 """
 
 from __future__ import annotations
@@ -19,18 +19,16 @@ from weft.nn.parameter import Array, Parameter
 
 States: TypeAlias = tuple[Array, ...]
 GivenStates: TypeAlias = tuple[Array | None, ...]
-Gradients: TypeAlias = tuple[
-    Any, tuple[Any, ...]
-]  # (dx, dstate) from an op, whose type says that any might be None
+Gradients: TypeAlias = tuple[Any, tuple[Any, ...]]  # (dx, dstate), as the ops type them: maybe None
 
 
 class RecurrentCell(Layer):
     """Base of the cells. One step is `state, backprop = cell(x, state)`; `dx, dstate = backprop(dstate)`.
 
-    x[B, I]; state h[B, P], for LSTM (h[B, P], c[B, H]); None is zeros. Weights are PyTorch's: weight_ih[GH,
-    I], weight_hh[GH, P], bias_ih and bias_hh[GH] (or None), uniform within 1/sqrt(H).
+    x[B,I]; state h[B,P], for LSTM (h[B,P], c[B,H]); None is zeros. Weights are PyTorch's: weight_ih[GH,I],
+    weight_hh[GH,P], bias_ih and bias_hh[GH] (or None), uniform within 1/sqrt(H).
 
-    A cell is its weights and two methods that call its op: `forward` and `backward`.
+    A cell of one's own is its weights and two methods that call its op, `forward` and `backward`.
     """
 
     def __init__(

@@ -19,10 +19,10 @@ from weft.nn.parameter import Array, Parameter, Seed
 class Embedding(Layer):
     """A row of a learned table for each integer: y = W[x].
 
-    x[...] of any integer dtype, y[..., embedding_dim], weight[num_embeddings, embedding_dim]. The weight
-    starts standard normal, as PyTorch's; the row `padding_idx`, if one is named, starts at zero and gets no
-    gradient. backprop returns None: integers have no gradient. Raises ValueError for an integer outside the
-    table.
+    x[...] of any integer dtype, y[..., embedding_dim], weight[num_embeddings, embedding_dim].
+    The weight starts standard normal, as PyTorch's does; the row padding_idx, if one is named, starts at zero
+    and gets no gradient. backprop returns None, since integers have no gradient.
+    Raises ValueError for an integer outside the table, TypeError for other numbers.
 
     >>> y, backprop = Embedding(256, 16)(np.frombuffer(b"weft", np.uint8))
     >>> y.shape

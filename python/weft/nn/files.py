@@ -11,8 +11,8 @@ from weft.nn.layer import Layer
 def save(layer: Layer, path: PathLike, metadata: Mapping[str, str] | None = None) -> None:
     """Write a layer's state_dict, and strings beside it, to a `.safetensors` file in place of an old one.
 
-    A crash or a full disk leaves the old file as it was. PyTorch's and others' safetensors read it. Raises
-    OSError.
+    A crash or a full disk leaves the old file as it was. Every reader of safetensors takes it, PyTorch's too.
+    Raises OSError if it cannot be written.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -28,7 +28,7 @@ def save(layer: Layer, path: PathLike, metadata: Mapping[str, str] | None = None
 def load(layer: Layer, path: PathLike) -> dict[str, str]:
     """Take a layer's parameters from a `.safetensors` file, of weft or of PyTorch; returns its metadata.
 
-    Raises ValueError, with nothing changed, for a file that is broken or of another model; OSError if it
+    Raises ValueError, with nothing changed, for a file that is broken or of another model, and OSError if it
     cannot be read.
     """
     tensors, metadata = read_safetensors(path)

@@ -28,9 +28,9 @@ from weft.nn.recurrent import RecurrentLayer
 class GRUCell(RecurrentCell):
     """One step of a GRU: h' = (1 - z) n + z h, with r, z and n as at the head of this file.
 
-    `h, backprop = cell(x[B, input_size], h[B, hidden_size])`, `dx, dh = backprop(dh)`; an h of None is zeros.
-    Parameters are PyTorch's: weight_ih, weight_hh, bias_ih, bias_hh. Raises ValueError and TypeError for
-    arguments that do not fit.
+    `h, backprop = cell(x[B,I], h[B,H])`, `dx, dh = backprop(dh)`; an h of None is zeros. Parameters are
+    PyTorch's, gates in the order r z n: weight_ih[3H,I], weight_hh[3H,H], bias_ih[3H], bias_hh[3H].
+    Raises ValueError and TypeError for arguments that do not fit.
 
     >>> cell, h = GRUCell(3, 4), None
     >>> for x in np.ones((5, 2, 3), np.float32):
@@ -76,8 +76,7 @@ class GRU(RecurrentLayer):
 
     x[B,T,I], y[B,T,DH], state h[LD,B,H]; how it is called and what the options mean stands in RecurrentLayer.
     Parameters are PyTorch's, gates in the order r z n: weight_ih_l0[3H,I], weight_hh_l0[3H,H],
-    bias_ih_l0[3H], bias_hh_l0[3H], ..._l0_reverse, ... `reset_after=False` is the paper's form, which PyTorch
-    lacks.
+    bias_ih_l0[3H], bias_hh_l0[3H], and so on. `reset_after=False` is the paper's form, which PyTorch lacks.
     Raises ValueError and TypeError for arguments that do not fit. Cho et al., 2014.
 
     >>> gru = GRU(3, 4, bidirectional=True, rng=0)

@@ -4,8 +4,8 @@
     for gate in np.split(lstm.weight_hh_l0.data, 4):        # views, one a gate
         gate[...] = init.orthogonal(gate.shape, rng=rng)
 
-A weight[O, I] maps I to O: its fan-in is I and its fan-out O (any further axes multiply both, as in a
-convolution). `rng` is a seed, a NumPy generator, or None for the system's entropy.
+A weight[O, I] has fan-in I and fan-out O; further axes multiply both, as in a convolution.
+`rng` is a seed, a NumPy generator, or None for the system's entropy.
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ def orthogonal(
 ) -> Array:
     """gain times a random matrix with orthonormal columns, or rows if it is wider than high.
 
-    Keeps lengths, so recurrent products neither explode nor vanish at first. For gates that lie in one
-    matrix, fill each (see the head of this file). Saxe, McClelland and Ganguli, "Exact solutions to the
-    nonlinear dynamics of learning in deep linear neural networks", 2014.
+    Keeps lengths, so recurrent products neither explode nor vanish at first. Where one matrix holds several
+    gates, fill each by itself, as at the head of this file. Saxe, McClelland and Ganguli, "Exact solutions to
+    the nonlinear dynamics of learning in deep linear neural networks", 2014.
 
     >>> w = orthogonal((5, 3), dtype=np.float64, rng=0)
     >>> bool(np.allclose(w.T @ w, np.eye(3)))
@@ -134,9 +134,7 @@ def orthogonal(
     rows, columns = _matrix("orthogonal", shape)
     tall = normal((max(rows, columns), min(rows, columns)), 1.0, dtype=np.float64, rng=rng)
     q, r = np.linalg.qr(tall)
-    q *= np.where(
-        np.diag(r) < 0, -1.0, 1.0
-    )  # else the factorisation's choice of signs would favour some rotations
+    q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # else the signs that qr prefers would favour some rotations
     return (gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
 
 

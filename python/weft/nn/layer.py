@@ -8,12 +8,11 @@ A stateful layer runs over sequences x[B,T,I] and also takes a state and gives t
     (y, state), backprop = layer(x, state, lengths=None, resets=None)       dx, dstate = backprop(dy, dstate)
     y, state = layer.predict(x, state, lengths=None, resets=None)
 
-backprop adds dL/dw to the `.grad` of the layer's parameters and writes to no array that it was given. Results
-may share memory with arguments (Dropout's predict gives x itself), so nobody writes into an array that a
-layer was given or gave.
+backprop adds dL/dw to the `.grad` of the layer's parameters, and writes to no array that it was given. A
+result may share memory with an argument (Dropout's predict gives x itself): so do not write into either.
 
-A layer of one's own: keep Parameters and Layers as attributes (or in lists), write __call__ and predict, and
-wrap the backward in weft.nn.Backprop:
+A layer of one's own keeps Parameters and Layers as attributes (or in lists of them), has __call__ and
+predict, and wraps its backward in weft.nn.Backprop:
 
 >>> from weft.nn import Backprop, Parameter
 >>> class Scale(Layer):
@@ -161,13 +160,11 @@ class Layer:
 
     def random_state(self) -> dict[str, list[int]]:
         """path -> [seed, calls] of every layer that draws: with it, training goes on to the same bits."""
-        return {
-            path: [layer.seed, layer.calls] for path, layer in self.named_layers() if layer.seed is not None
-        }
+        return {path: [layer.seed, layer.calls] for path, layer in self._drawing_layers()}
 
     def load_random_state(self, state: Mapping[str, list[int]]) -> None:
         """Take back what random_state gave. Raises ValueError if it comes from a model of another form."""
-        own = {path: layer for path, layer in self.named_layers() if layer.seed is not None}
+        own = dict(self._drawing_layers())
         if own.keys() != state.keys():
             raise ValueError(
                 f"{type(self).__name__}.load_random_state: state must be of the layers {sorted(own)}, "
@@ -175,6 +172,9 @@ class Layer:
             )
         for path, (seed, calls) in state.items():
             own[path].seed, own[path].calls = int(seed), int(calls)
+
+    def _drawing_layers(self) -> Iterator[tuple[str, Any]]:
+        return ((path, layer) for path, layer in self.named_layers() if layer.seed is not None)
 
     # ---- showing ----
 
@@ -186,14 +186,18 @@ class Layer:
         return f"{type(self).__name__}()"
 
 
+def check_last_axis(layer: Layer, x: Array, size: int) -> None:
+    """Refuse an x of another last axis: an op would blame the weight for it, which the user never passed."""
+    if np.shape(x)[-1:] != (size,):
+        raise ValueError(f"{type(layer).__name__}: x must be (..., {size}), got {np.shape(x)}")
+
+
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
 def _as_array(where: str, path: str, value: Any) -> Array:
-    array = np.asarray(
-        value.detach() if hasattr(value, "detach") else value
-    )  # a torch Parameter refuses otherwise
+    array = np.asarray(value.detach() if hasattr(value, "detach") else value)  # else PyTorch's refuse
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{where}: {path} must be of real numbers, got dtype {array.dtype}")
     return array

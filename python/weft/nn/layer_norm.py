@@ -15,16 +15,15 @@ import numpy.typing as npt
 from weft import ops
 from weft.arguments import check_count, check_number
 from weft.nn.backprop import Backprop
-from weft.nn.layer import Layer
+from weft.nn.layer import Layer, check_last_axis
 from weft.nn.parameter import Array, Parameter, data_of, gradient_of
 
 
 class LayerNorm(Layer):
     """Mean 0 and variance 1 over the last axis, then a learned scale and shift.
 
-    x, y[..., normalized_shape], weight and bias[normalized_shape] (1 and 0 at first; None without
-    `elementwise_affine`, and no bias without `bias`). Raises ValueError and TypeError for an x that does not
-    fit.
+    x, y[..., normalized_shape]; weight and bias[normalized_shape], 1 and 0 at first, or None if not wanted.
+    Raises ValueError and TypeError for an x that does not fit.
 
     >>> LayerNorm(4).predict(np.array([[1, 2, 3, 4]], np.float32)).round(3)
     array([[-1.342, -0.447,  0.447,  1.342]], dtype=float32)
@@ -57,8 +56,7 @@ class LayerNorm(Layer):
         return self._forward(x)[0]
 
     def _forward(self, x: Array) -> tuple[Array, Any]:
-        if x.shape[-1:] != (self.normalized_shape,):  # without weights nothing else would notice
-            raise ValueError(f"LayerNorm: x must be (..., {self.normalized_shape}), got {x.shape}")
+        check_last_axis(self, x, self.normalized_shape)
         return ops.layer_norm_forward(x, data_of(self.weight), data_of(self.bias), eps=self.eps)
 
     def __repr__(self) -> str:

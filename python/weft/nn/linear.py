@@ -12,7 +12,7 @@ from weft import ops
 from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.backprop import Backprop
-from weft.nn.layer import Layer
+from weft.nn.layer import Layer, check_last_axis
 from weft.nn.parameter import Array, Parameter, Seed, data_of, gradient_of
 
 
@@ -20,8 +20,8 @@ class Linear(Layer):
     """An affine map of the last axis: y = x Wᵀ + b.
 
     x[..., in_features], y[..., out_features], weight[out_features, in_features], bias[out_features] or None.
-    All start uniform within 1/sqrt(in_features), as PyTorch's. Raises ValueError and TypeError for an x that
-    does not fit.
+    All start uniform within 1/sqrt(in_features), as PyTorch's do.
+    Raises ValueError and TypeError for an x that does not fit.
 
     >>> y, backprop = Linear(3, 2)(np.ones((5, 3), np.float32))
     >>> dx = backprop(np.ones_like(y))
@@ -45,6 +45,7 @@ class Linear(Layer):
         self.bias = Parameter(init.uniform((out_features,), bound, dtype=dtype, rng=rng)) if bias else None
 
     def __call__(self, x: Array) -> tuple[Array, Backprop]:
+        check_last_axis(self, x, self.in_features)
         y, saved = ops.linear_forward(x, self.weight.data, data_of(self.bias))
 
         def backprop(dy: Array) -> Array | None:
@@ -54,6 +55,7 @@ class Linear(Layer):
         return y, Backprop(self, backprop, y)
 
     def predict(self, x: Array) -> Array:
+        check_last_axis(self, x, self.in_features)
         return ops.linear_forward(x, self.weight.data, data_of(self.bias))[0]
 
     def __repr__(self) -> str:

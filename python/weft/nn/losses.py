@@ -5,13 +5,12 @@
 An element costs l(p, t), a loss's `value`, has the `slope` dl/dp, and counts by its weight w:
     reduction "sum"  sum of w l        "mean"  sum of w l / sum of w        "none"  w l
 The weight has the shape of the prediction or of its leading axes (a weight a step, say). Where it is 0, as in
-padding, prediction and target are not looked at: they may be NaN. If nothing counts, the mean is 0. Sums are
-in float64.
+padding, nothing is looked at: there may be NaN. If nothing counts, the mean is 0. Sums are in float64.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,8 @@ from weft import ops
 from weft.arguments import check_choice, check_count, check_number
 from weft.nn.backprop import Backprop, check_like
 from weft.nn.parameter import Array
+
+Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 
 
 class LossBackprop(Backprop):
@@ -58,8 +59,8 @@ class CrossEntropyLoss(Loss):
     """l = -sum_v q_v log softmax(p)_v: classes last, unlike PyTorch, whose classes come second.
 
     prediction[..., V] of unnormalised scores, target[...] of integers, weight[...]; with "none", loss[...].
-    q is 1 at the target, mixed with `label_smoothing` of 1/V everywhere. Targets equal to `ignore_index` do
-    not count. ValueError also for a target outside 0..V-1.
+    q is 1 at the target, mixed with label_smoothing of 1/V everywhere. Targets of ignore_index do not count.
+    Raises ValueError for a target outside 0..V-1, and as every loss.
 
     >>> loss, backprop = CrossEntropyLoss()(np.zeros((5, 4), np.float32), np.array([0, 1, 2, 3, -100]))
     >>> dprediction = backprop()
@@ -71,10 +72,9 @@ class CrossEntropyLoss(Loss):
         self, ignore_index: int = -100, label_smoothing: float = 0.0, reduction: str = "mean"
     ) -> None:
         super().__init__(reduction)
-        self.ignore_index = check_count("CrossEntropyLoss", "ignore_index", ignore_index, low=-(2**63))
-        self.label_smoothing = check_number(
-            "CrossEntropyLoss", "label_smoothing", label_smoothing, low=0, high=1
-        )
+        name = "CrossEntropyLoss"
+        self.ignore_index = check_count(name, "ignore_index", ignore_index, low=-(2**63))
+        self.label_smoothing = check_number(name, "label_smoothing", label_smoothing, low=0, high=1)
 
     def __call__(
         self, prediction: Array, target: Array, weight: npt.ArrayLike | None = None
@@ -84,7 +84,7 @@ class CrossEntropyLoss(Loss):
             target,
             ignore_index=self.ignore_index,
             label_smoothing=self.label_smoothing,
-            weight=None if weight is None else np.asarray(weight, prediction.dtype),
+            weight=None if weight is None else np.asarray(weight, getattr(prediction, "dtype", None)),
             reduction=self.reduction,
         )
 
@@ -101,11 +101,11 @@ class ElementwiseLoss(Loss):
     prediction, target of one shape and dtype; weight of that shape or of its leading axes.
     """
 
-    def value(self, p: Array, t: Array) -> Array:
+    def value(self, p: Floats, t: Floats) -> Floats:
         """l(p, t), element by element."""
         raise NotImplementedError
 
-    def slope(self, p: Array, t: Array) -> Array:
+    def slope(self, p: Floats, t: Floats) -> Floats:
         """dl/dp, element by element."""
         raise NotImplementedError
 
@@ -114,7 +114,7 @@ class ElementwiseLoss(Loss):
     ) -> tuple[Any, LossBackprop]:
         loss, p, t, share = self._forward(prediction, target, weight)
 
-        def backprop(dloss: Array) -> Array:
+        def backprop(dloss: Array) -> Any:
             return self.slope(p, t) * (share * dloss)  # loss = sum of value(p, t) * share
 
         return loss, LossBackprop(self, backprop, np.asarray(loss, p.dtype))
@@ -157,10 +157,10 @@ class MSELoss(ElementwiseLoss):
     2.0
     """
 
-    def value(self, p: Array, t: Array) -> Array:
+    def value(self, p: Floats, t: Floats) -> Floats:
         return np.square(p - t)
 
-    def slope(self, p: Array, t: Array) -> Array:
+    def slope(self, p: Floats, t: Floats) -> Floats:
         return 2 * (p - t)
 
 
@@ -171,10 +171,10 @@ class L1Loss(ElementwiseLoss):
     1.0
     """
 
-    def value(self, p: Array, t: Array) -> Array:
+    def value(self, p: Floats, t: Floats) -> Floats:
         return np.abs(p - t)
 
-    def slope(self, p: Array, t: Array) -> Array:
+    def slope(self, p: Floats, t: Floats) -> Floats:
         return np.sign(p - t)
 
 
@@ -191,12 +191,12 @@ class HuberLoss(ElementwiseLoss):
         super().__init__(reduction)
         self.delta = check_number("HuberLoss", "delta", delta, above=0)
 
-    def value(self, p: Array, t: Array) -> Array:
+    def value(self, p: Floats, t: Floats) -> Floats:
         far = np.abs(p - t)
         near = np.minimum(far, self.delta)
         return near * (far - 0.5 * near)
 
-    def slope(self, p: Array, t: Array) -> Array:
+    def slope(self, p: Floats, t: Floats) -> Floats:
         return np.clip(p - t, -self.delta, self.delta)
 
 
@@ -217,12 +217,12 @@ class BCEWithLogitsLoss(ElementwiseLoss):
                 f"BCEWithLogitsLoss: pos_weight must be numbers >= 0 for the last axis, got {pos_weight!r}"
             )
 
-    def value(self, p: Array, t: Array) -> Array:
+    def value(self, p: Floats, t: Floats) -> Floats:
         # -log sigmoid(p) = log(1 + exp(-p)), and log sigmoid(-p) = log sigmoid(p) - p
         a = self.pos_weight.astype(p.dtype)
         return (1 - t) * p + (1 + (a - 1) * t) * np.logaddexp(0, -p).astype(p.dtype)
 
-    def slope(self, p: Array, t: Array) -> Array:
+    def slope(self, p: Floats, t: Floats) -> Floats:
         a = self.pos_weight.astype(p.dtype)
         return (1 - t) - (1 + (a - 1) * t) * ops.sigmoid_forward(-p)[0]
 
@@ -245,12 +245,12 @@ class KLDivLoss(ElementwiseLoss):
         super().__init__(reduction)
         self.log_target = log_target
 
-    def value(self, p: Array, t: Array) -> Array:
+    def value(self, p: Floats, t: Floats) -> Floats:
         if self.log_target:
             return np.exp(t) * (t - p)
         return t * np.log(np.where(t > 0, t, 1)) - t * p
 
-    def slope(self, p: Array, t: Array) -> Array:
+    def slope(self, p: Floats, t: Floats) -> Floats:
         return -np.exp(t) if self.log_target else -t
 
     def _divisor(self, weight: Array, prediction: Array) -> float:

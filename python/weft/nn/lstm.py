@@ -1,16 +1,19 @@
 """LSTM: input gate i, forget gate f, candidate g, output gate o, cell state c.
 
-    i = sigmoid(W_i x + U_i h + b_i + p_i c)        f = sigmoid(W_f x + U_f h + b_f + p_f c), or 1 - i if
-    coupled g = tanh(W_g x + U_g h + b_g)                   c' = f c + i g o = sigmoid(W_o x + U_o h + b_o +
-    p_o c')       h' = W_hr (o tanh(c')),   y = h'
+    i = sigmoid(W_i x + U_i h + b_i + p_i c)
+    f = sigmoid(W_f x + U_f h + b_f + p_f c), or 1 - i if coupled
+    g = tanh(W_g x + U_g h + b_g)
+    c' = f c + i g
+    o = sigmoid(W_o x + U_o h + b_o + p_o c')
+    h' = W_hr (o tanh(c')),   y = h'
 
 Backward of c':  df = c dc',  di = g dc',  dg = i dc',  dc = f dc' + what comes through the peepholes.
 
-weight_ih[4H,I] = W_i W_f W_g W_o   weight_hh[4H,P] = U   bias_ih + bias_hh[4H] = b   (coupled: 3H, without f)
-weight_peephole[3,H] = p_i p_f p_o, absent without peephole     weight_hr[P,H], absent without projection
-(then P = H) Hochreiter and Schmidhuber, "Long short-term memory", 1997; Gers, Schmidhuber and Cummins,
-"Learning to forget", 2000; Gers and Schmidhuber, "Recurrent nets that time and count", 2000 (peepholes); Sak,
-Senior and Beaufays, 2014 (projection)
+weight_ih[4H,I] = W_i W_f W_g W_o    weight_hh[4H,P] = U    bias_ih + bias_hh[4H] = b    (coupled: 3H, no f)
+weight_peephole[3,H] = p_i p_f p_o, or none    weight_hr[P,H] projects, or none: then P = H
+Hochreiter and Schmidhuber, "Long short-term memory", 1997; Gers, Schmidhuber and Cummins, "Learning to
+forget", 2000; Gers and Schmidhuber, "Recurrent nets that time and count", 2000 (peepholes); Sak, Senior and
+Beaufays, "Long short-term memory recurrent neural network architectures", 2014 (projection)
 """
 
 from __future__ import annotations
@@ -33,10 +36,11 @@ class LSTMCell(RecurrentCell):
     """One step of an LSTM: c' = f c + i g, h' = o tanh(c'), as at the head of this file.
 
     `(h, c), backprop = cell(x[B,I], (h[B,P], c[B,H]))`, `dx, (dh, dc) = backprop((dh, dc))`; None is zeros.
-    Parameters are PyTorch's: weight_ih, weight_hh, bias_ih, bias_hh; and weight_peephole, weight_hr where
-    asked for. The forget gate's bias starts at `forget_bias` (None: drawn like the others, as in PyTorch), so
-    that a new LSTM remembers; coupled, the input gate's starts at its negative. Raises ValueError and
-    TypeError for what does not fit.
+    Parameters are PyTorch's, gates in the order i f g o: weight_ih[4H,I], weight_hh[4H,P], bias_ih[4H],
+    bias_hh[4H], weight_hr[P,H] if proj_size, and weight_peephole[3,H] (i f o) if peephole.
+    forget_bias: where the forget gate's bias starts, so that a new LSTM remembers. None: drawn like the
+        others, as PyTorch does. With coupled, where f = 1 - i, the input gate's starts at its negative.
+    Raises ValueError and TypeError for arguments that do not fit.
 
     >>> cell, state = LSTMCell(3, 4), None
     >>> for x in np.ones((5, 2, 3), np.float32):
@@ -119,9 +123,9 @@ class LSTM(RecurrentLayer):
     """Layers of long short-term memory: c' = f c + i g, h' = o tanh(c'), as at the head of this file.
 
     x[B,T,I], y[B,T,DP], state (h[LD,B,P], c[LD,B,H]), where P = proj_size or H; how it is called and what the
-    options mean stands in RecurrentLayer. Parameters are PyTorch's, gates in the order i f g o:
-    weight_ih_l0[4H,I], weight_hh_l0[4H,P], bias_ih_l0[4H], bias_hh_l0[4H], weight_hr_l0[P,H], ..._l0_reverse,
-    ...; and weight_peephole_l0[3,H] (i f o). `forget_bias`, `peephole` and `coupled` are LSTMCell's.
+    options mean stands in RecurrentLayer, and in LSTMCell for forget_bias, peephole and coupled.
+    Parameters are PyTorch's, gates in the order i f g o: weight_ih_l0[4H,I], weight_hh_l0[4H,P],
+    bias_ih_l0[4H], bias_hh_l0[4H], weight_hr_l0[P,H], and so on; and weight_peephole_l0[3,H].
     Raises ValueError and TypeError for arguments that do not fit. Hochreiter and Schmidhuber, 1997.
 
     >>> lstm = LSTM(3, 8, proj_size=4, rng=0)

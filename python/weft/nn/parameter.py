@@ -30,7 +30,7 @@ class Parameter:
     __slots__ = ("_data", "grad")
 
     def __init__(self, data: npt.ArrayLike) -> None:
-        self._data: Array = np.require(data, requirements="CAW")
+        self._data: Array = np.require(data, requirements=["C", "A", "W"])
         if self._data.dtype not in (np.float32, np.float64):
             raise TypeError(f"Parameter: data must be float32 or float64, got {self._data.dtype}")
         self.grad: Array | None = None

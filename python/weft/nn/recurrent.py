@@ -4,8 +4,8 @@
 
 Backward walks the layers from last to first; dx of a layer is the sum over its directions.
 
-A new cell is one file: a RecurrentCell (its weights and two calls into ops) and a RecurrentLayer that makes
-it. T time, B batch, I input, H hidden, P output (projection or H), L layers, D directions (1 or 2).
+A new cell is one file: a RecurrentCell (its weights, two calls into ops) and a RecurrentLayer that makes it.
+T time, B batch, I input, H hidden, P output (projection or H), L layers, D directions (1 or 2).
 """
 
 from __future__ import annotations
@@ -30,18 +30,21 @@ class RecurrentLayer(Layer):
 
         (y, state), backprop = layer(x, state, lengths=None, resets=None);   dx, dstate = backprop(dy, dstate)
 
-    x[B,T,I], y[B,T,DP]. state: h[LD,B,P], for LSTM (h[LD,B,P], c[LD,B,H]); None is zeros, for dy and dstate
-    too. lengths[B]: how many steps of each row are valid; past them y and dx are zero, and the state is the
-    last valid one. resets[B,T]: True where a new sequence starts inside a row: its state starts at zero (read
-    in reverse, it ends
-        there), so that several sequences in one row give what they give in rows of their own.
-    Raises ValueError and TypeError for arguments that do not fit.
+    x: [B,T,I].  y: [B,T,DP], zero past a row's end.
+    state: h[LD,B,P], for LSTM (h[LD,B,P], c[LD,B,H]). None is zeros, for dy and dstate too.
+    lengths: [B] integers, how many steps of each row are valid. The padding after them is never read.
+    resets: [B,T] bool, True where another sequence starts inside a row, with a state of zeros. Read in
+        reverse, it ends there, so that sequences in one row give what they give in rows of their own.
 
-    dropout acts between the layers, anew at each step. recurrent_dropout drops the same units of the state
-    that enters the recurrent product at every step of a call (Gal and Ghahramani, 2016). zoneout keeps units
-    of h as they were at the step before, anew at each step (Krueger et al., 2017). All three only in
-    training; predict uses zoneout's mean. checkpoint_every=k keeps the states of every k-th step for backward
-    and computes the others again: less memory.
+    Options that act in training only:
+    dropout: of the values that pass from layer to layer.
+    recurrent_dropout: of the h that enters the recurrent product; the same units at every step of a call (Gal
+        and Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", 2016).
+    zoneout: of the change in h, so that units stay as they were (Krueger et al., "Zoneout", 2017); predict
+        moves every unit by its expected share.
+    checkpoint_every: k keeps the states of every k-th step for backward, which computes the others again.
+
+    Raises ValueError and TypeError for arguments that do not fit.
     """
 
     stateful = True
@@ -62,9 +65,9 @@ class RecurrentLayer(Layer):
         name = type(self).__name__
         self.num_layers = check_count(name, "num_layers", num_layers)
         self.bidirectional = bidirectional
-        self.dropout = check_number(name, "dropout", dropout, low=0, high=1)
-        self.recurrent_dropout = check_number(name, "recurrent_dropout", recurrent_dropout, low=0, high=1)
-        self.zoneout = check_number(name, "zoneout", zoneout, low=0, high=1)
+        self.dropout = check_number(name, "dropout", dropout, low=0, below=1)
+        self.recurrent_dropout = check_number(name, "recurrent_dropout", recurrent_dropout, low=0, below=1)
+        self.zoneout = check_number(name, "zoneout", zoneout, low=0, below=1)
         if checkpoint_every is not None:
             check_count(name, "checkpoint_every", checkpoint_every)
         self.checkpoint_every = checkpoint_every
@@ -76,6 +79,7 @@ class RecurrentLayer(Layer):
             self._cells.append(pair)
         self.input_size = self._cells[0][0].input_size
         self.hidden_size = self._cells[0][0].hidden_size
+        self.output_size = input_size  # of y: what the last layer would feed into a next one
         self._owners = {
             f"{name}_l{depth}{'_reverse' * reverse}": (cell, name)
             for depth, pair in enumerate(self._cells)
@@ -179,14 +183,16 @@ class RecurrentLayer(Layer):
         while saved:  # popped, so that each layer's memory goes free as soon as it has been used
             dropped, kept = saved.pop()
             pair = self._cells[len(saved)]
-            dx: Array | None = None
+            dxs: list[Array] = []
             for reverse in reversed(range(len(pair))):
                 size = pair[reverse].output_size
                 dy_part = None if dy is None else dy[..., reverse * size : (reverse + 1) * size]
-                dx_part, dinitial_part = pair[reverse].backward(kept.pop(), dy_part, dlast.pop())
-                dx = dx_part if dx is None else np.add(dx, dx_part, out=dx)  # our own array: backward made it
+                dx, dinitial_part = pair[reverse].backward(kept.pop(), dy_part, dlast.pop())
+                dxs.append(dx)
                 dinitial.append(dinitial_part)
-            dy = dx if dropped is None else ops.dropout_backward(dropped, dx)
+            if self.bidirectional:
+                dxs[0] += dxs[1]  # in place: the cells have just made these arrays
+            dy = dxs[0] if dropped is None else ops.dropout_backward(dropped, dxs[0])
         return dy, _stacked(dinitial[::-1])
 
     def _masks(self, shape: tuple[int, int], cell: RecurrentCell, training: bool) -> dict[str, Array]:
@@ -205,11 +211,9 @@ class RecurrentLayer(Layer):
         return masks
 
     def __repr__(self) -> str:
-        options: dict[str, Any] = {"num_layers": 1, "bidirectional": False, "dropout": 0.0}
-        changed = [
-            f", {key}={getattr(self, key)}" for key, usual in options.items() if getattr(self, key) != usual
-        ]
-        return f"{type(self).__name__}({self.input_size}, {self.hidden_size}{''.join(changed)})"
+        usual = {"num_layers": 1, "bidirectional": False, "dropout": 0.0}
+        options = [f", {name}={getattr(self, name)}" for name in usual if getattr(self, name) != usual[name]]
+        return f"{type(self).__name__}({self.input_size}, {self.hidden_size}{''.join(options)})"
 
 
 def _by_cell(parts: GivenStates, count: int) -> list[GivenStates]:

@@ -20,9 +20,9 @@ from weft.nn.sequential import require_layer
 class Residual(Layer):
     """A layer that adds to what goes past it: y = x + layer(x). It is stateful if its layer is.
 
-    x, y of one shape. With `lengths`, x goes past only where it is valid: like a stateful layer's, y is zero
-    past a row's end. Parameters keep their names behind "layer.". Raises ValueError if layer(x) is not shaped
-    like x.
+    x, y of one shape. With `lengths`, x goes past only where it is valid: y is zero past a row's end, as the
+    layer's is. Parameters keep their names behind "layer.".
+    Raises ValueError if layer(x) is not shaped like x.
 
     >>> import numpy as np
     >>> from weft.nn import LSTM

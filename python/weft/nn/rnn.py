@@ -24,9 +24,9 @@ from weft.nn.recurrent import RecurrentLayer
 class RNNCell(RecurrentCell):
     """One step of an RNN: h = f(W_ih x + b_ih + W_hh h + b_hh).
 
-    `h, backprop = cell(x[B, input_size], h[B, hidden_size])`, `dx, dh = backprop(dh)`; an h of None is zeros.
-    Parameters are PyTorch's: weight_ih, weight_hh, bias_ih, bias_hh. Raises ValueError and TypeError for
-    arguments that do not fit.
+    `h, backprop = cell(x[B,I], h[B,H])`, `dx, dh = backprop(dh)`; an h of None is zeros. Parameters are
+    PyTorch's: weight_ih[H,I], weight_hh[H,H], bias_ih[H], bias_hh[H].
+    Raises ValueError and TypeError for arguments that do not fit.
 
     >>> cell, h = RNNCell(3, 4), None
     >>> for x in np.ones((5, 2, 3), np.float32):
@@ -71,8 +71,7 @@ class RNN(RecurrentLayer):
     """Plain recurrent layers: h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f = "tanh" or "relu".
 
     x[B,T,I], y[B,T,DH], state h[LD,B,H]; how it is called and what the options mean stands in RecurrentLayer.
-    Parameters are PyTorch's: weight_ih_l0[H,I], weight_hh_l0[H,H], bias_ih_l0[H], bias_hh_l0[H],
-    ..._l0_reverse, ...
+    Parameters are PyTorch's: weight_ih_l0[H,I], weight_hh_l0[H,H], bias_ih_l0[H], bias_hh_l0[H], and so on.
     Raises ValueError and TypeError for arguments that do not fit. Elman, "Finding structure in time", 1990.
 
     >>> rnn = RNN(3, 4, num_layers=2, rng=0)

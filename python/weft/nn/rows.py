@@ -33,10 +33,9 @@ def reverse_rows(x: Array, lengths: npt.ArrayLike | None = None) -> Array:
 
 
 def resets_backwards(resets: npt.ArrayLike | None, lengths: npt.ArrayLike | None = None) -> Array | None:
-    """The resets[B, T] for a layer that reads from the end: a sequence that starts at t ends at t - 1.
+    """The resets[B, T] for reading from the end: where a sequence starts at t, another one ends at t - 1.
 
-    So that a row of several sequences is, in both directions, the same as these sequences in rows of their
-    own.
+    So a row of several sequences is, in both directions, the same as these sequences in rows of their own.
 
     >>> resets_backwards(np.array([[True, False, True, False]])).astype(int)
     array([[0, 1, 0, 0]])

@@ -17,8 +17,7 @@ class Sequential(Layer):
     """Layers one after the other.
 
     It is stateful if one of its layers is. Then its state is a tuple with an entry for each stateful layer
-    (None: zeros), and `lengths` and `resets` go to each of these. Parameters are named by position
-    ("0.weight"), as in PyTorch.
+    (None: zeros), and `lengths` and `resets` go to each of these. Names are by position, "0.weight".
     Raises TypeError for what is not a layer, or is a cell (a single step: use the layer of that name).
 
     >>> import numpy as np
@@ -59,9 +58,7 @@ class Sequential(Layer):
             dlast = list(dstate or [None] * len(last))
             dinitial = []
             for layer in reversed(self.layers):
-                backprop = (
-                    steps.pop()
-                )  # popped, so that each layer's memory goes free as soon as it has been used
+                backprop = steps.pop()  # popped: a layer's memory goes free as soon as it has been used
                 if layer.stateful:
                     dy, dlayer = backprop(dy, dlast.pop())
                     dinitial.append(dlayer)
@@ -98,9 +95,7 @@ class Sequential(Layer):
         if not self.stateful and not (state is None and lengths is None and resets is None):
             raise TypeError("Sequential: state, lengths and resets need a stateful layer, and there is none")
         if state is not None and (not isinstance(state, tuple | list) or len(state) != count):
-            raise ValueError(
-                f"Sequential: state must be None or a tuple of {count}, one for each stateful layer"
-            )
+            raise ValueError(f"Sequential: state must be None or a tuple of {count}, one a stateful layer")
         return iter(state or (None,) * count)
 
     def named_children(self) -> Iterator[tuple[str, Layer]]:
