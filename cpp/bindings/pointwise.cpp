@@ -70,9 +70,11 @@ py::array new_like(const py::object& object) {
   return py::array_t<T>(std::vector<py::ssize_t>(array.shape(), array.shape() + array.ndim()));
 }
 
-void register_activation(py::module_& module, const char* name, Activation activation) {
-  const std::string forward = std::string(name) + "_forward", backward = std::string(name) + "_backward";
-  module.def(forward.c_str(), [forward, activation](const py::object& x) {
+/// `operation` is how errors name it.
+void register_activation(py::module_& module, const std::string& name, const std::string& operation,
+                         Activation activation) {
+  const std::string forward = operation + "_forward", backward = operation + "_backward";
+  module.def((name + "_forward").c_str(), [forward, activation](const py::object& x) {
     return by_dtype(forward.c_str(), "x", x, [&](auto zero) -> py::array {
       using T = decltype(zero);
       const auto x_view = flat_input<T>(forward.c_str(), "x", x);
@@ -83,30 +85,44 @@ void register_activation(py::module_& module, const char* name, Activation activ
       return y;
     });
   });
-  module.def(backward.c_str(), [backward, activation](const py::object& kept, const py::object& dy) {
-    return by_dtype(backward.c_str(), "saved", kept, [&](auto zero) -> py::array {
-      using T = decltype(zero);
-      const auto kept_view = flat_input<T>(backward.c_str(), "saved", kept);
-      const auto dy_view = flat_input<T>(backward.c_str(), "dy", dy, kept);
-      py::array dx = new_like<T>(kept);
-      const auto dx_view = flat_output<T>(backward.c_str(), "dx", dx);
-      py::gil_scoped_release release;
-      activation_backward<T>(activation, kept_view, dy_view, dx_view);
-      return dx;
-    });
+  module.def((name + "_backward").c_str(),
+             [backward, activation](const py::object& kept, const py::object& dy) {
+               return by_dtype(backward.c_str(), "saved", kept, [&](auto zero) -> py::array {
+                 using T = decltype(zero);
+                 const auto kept_view = flat_input<T>(backward.c_str(), "saved", kept);
+                 const auto dy_view = flat_input<T>(backward.c_str(), "dy", dy, kept);
+                 py::array dx = new_like<T>(kept);
+                 const auto dx_view = flat_output<T>(backward.c_str(), "dx", dx);
+                 py::gil_scoped_release release;
+                 activation_backward<T>(activation, kept_view, dy_view, dx_view);
+                 return dx;
+               });
+             });
+}
+
+py::array py_dropout_forward(const py::object& x, double p, uint64_t seed, uint64_t offset) {
+  const char* operation = "dropout_forward";
+  return by_dtype(operation, "x", x, [&](auto zero) -> py::array {
+    using T = decltype(zero);
+    const auto x_view = flat_input<T>(operation, "x", x);
+    py::array y = new_like<T>(x);
+    const auto y_view = flat_output<T>(operation, "y", y);
+    py::gil_scoped_release release;
+    dropout_forward<T>(x_view, p, seed, offset, y_view);
+    return y;
   });
 }
 
-py::array py_dropout(const std::string& operation, const std::string& argument, const py::object& x, double p,
-                     uint64_t seed, uint64_t offset) {
-  return by_dtype(operation.c_str(), argument.c_str(), x, [&](auto zero) -> py::array {
+py::array py_dropout_backward(const py::object& dy, double p, uint64_t seed, uint64_t offset) {
+  const char* operation = "dropout_backward";
+  return by_dtype(operation, "dy", dy, [&](auto zero) -> py::array {
     using T = decltype(zero);
-    const auto x_view = flat_input<T>(operation.c_str(), argument.c_str(), x);
-    py::array y = new_like<T>(x);
-    const auto y_view = flat_output<T>(operation.c_str(), "y", y);
+    const auto dy_view = flat_input<T>(operation, "dy", dy);
+    py::array dx = new_like<T>(dy);
+    const auto dx_view = flat_output<T>(operation, "dx", dx);
     py::gil_scoped_release release;
-    dropout<T>(x_view, p, seed, offset, y_view);
-    return y;
+    dropout_backward<T>(dy_view, p, seed, offset, dx_view);
+    return dx;
   });
 }
 
@@ -118,13 +134,14 @@ void register_updates(py::module_& module);
 void register_pointwise(py::module_& module) {
   module.def("layer_norm_forward", &py_layer_norm_forward);
   module.def("layer_norm_backward", &py_layer_norm_backward);
-  register_activation(module, "relu", Activation::relu);
-  register_activation(module, "gelu", Activation::gelu);
-  register_activation(module, "gelu_tanh", Activation::gelu_tanh);
-  register_activation(module, "silu", Activation::silu);
-  register_activation(module, "sigmoid", Activation::sigmoid);
-  register_activation(module, "tanh", Activation::tanh);
-  module.def("dropout", &py_dropout);
+  register_activation(module, "relu", "relu", Activation::relu);
+  register_activation(module, "gelu", "gelu", Activation::gelu);
+  register_activation(module, "gelu_tanh", "gelu", Activation::gelu_tanh);
+  register_activation(module, "silu", "silu", Activation::silu);
+  register_activation(module, "sigmoid", "sigmoid", Activation::sigmoid);
+  register_activation(module, "tanh", "tanh", Activation::tanh);
+  module.def("dropout_forward", &py_dropout_forward);
+  module.def("dropout_backward", &py_dropout_backward);
   register_loss(module);
   register_updates(module);
 }

@@ -129,7 +129,14 @@ void cross_entropy_backward(const CrossEntropyBackward<T>& p, int threads) {
       for_each_vector<T>(0, p.classes, [&](int64_t i, int64_t n) {
         store(dz + i, psub(pmul(exp(psub(load(z + i, n), top)), factor), uniform), n);
       });
-      dz[p.targets[r]] -= scale * (1 - smoothing);
+      T& at_target = dz[p.targets[r]];
+      if (smoothing == 0) {
+        at_target -= scale;
+      } else {  // p - q = (p - 1) + s (1 - 1/V), which keeps its digits where p is next to 1
+        T e[lanes<T>];
+        store(e, exp(psub(broadcast(z[p.targets[r]]), top)));
+        at_target = scale * ((e[0] / p.normalizer[2 * r + 1] - 1) + smoothing * (1 - 1 / T(p.classes)));
+      }
     }
   });
 }

@@ -37,7 +37,7 @@ void check_view(const char* operation, const char* argument, const View<T, N>& v
   bool empty = false;
   for (const int64_t size : expected) empty = empty || size == 0;
   if (!view && !empty) fail(operation, std::string(argument) + " must not be null");
-  if (expected[N - 1] > 1 && view.stride[N - 1] != 1)
+  if (!empty && expected[N - 1] > 1 && view.stride[N - 1] != 1)
     fail(operation, std::string(argument) + " must have a contiguous last axis, got a stride of " +
                         std::to_string(view.stride[N - 1]) + " elements");
 }

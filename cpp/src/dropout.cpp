@@ -5,14 +5,15 @@
 #include "weft/pointwise.hpp"
 
 namespace weft {
+namespace {
 
 template <class T>
-void dropout(View<const T, 1> x, double p, uint64_t seed, uint64_t offset, View<T, 1> y) {
-  const char* operation = "dropout";
+void run(const char* operation, const char* from, const char* to, View<const T, 1> x, double p, uint64_t seed,
+         uint64_t offset, View<T, 1> y) {
   const int64_t size = x.shape[0];
-  check_view(operation, "x", x, "(N,)", {size});
-  check_number(operation, "p", p, 0, 1, false);
-  check_view(operation, "y", y, "(N,)", {size});
+  check_view(operation, from, x, "(N,)", {size});
+  check_number(operation, "p", p, 0, 1);
+  check_view(operation, to, y, "(N,)", {size});
   kernels<T>(current_table())
       .pointwise->dropout({.size = size,
                            .x = x.data,
@@ -20,11 +21,25 @@ void dropout(View<const T, 1> x, double p, uint64_t seed, uint64_t offset, View<
                            .seed = seed,
                            .offset = offset,
                            .threshold = uint64_t(std::ceil(p * 4294967296.0)),
-                           .scale = 1 / (1 - p)},
+                           .scale = p < 1 ? 1 / (1 - p) : 0},
                           threads_for(double(size) * 0.8));
 }
 
-template void dropout(View<const float, 1>, double, uint64_t, uint64_t, View<float, 1>);
-template void dropout(View<const double, 1>, double, uint64_t, uint64_t, View<double, 1>);
+}  // namespace
+
+template <class T>
+void dropout_forward(View<const T, 1> x, double p, uint64_t seed, uint64_t offset, View<T, 1> y) {
+  run("dropout_forward", "x", "y", x, p, seed, offset, y);
+}
+
+template <class T>
+void dropout_backward(View<const T, 1> dy, double p, uint64_t seed, uint64_t offset, View<T, 1> dx) {
+  run("dropout_backward", "dy", "dx", dy, p, seed, offset, dx);
+}
+
+template void dropout_forward(View<const float, 1>, double, uint64_t, uint64_t, View<float, 1>);
+template void dropout_forward(View<const double, 1>, double, uint64_t, uint64_t, View<double, 1>);
+template void dropout_backward(View<const float, 1>, double, uint64_t, uint64_t, View<float, 1>);
+template void dropout_backward(View<const double, 1>, double, uint64_t, uint64_t, View<double, 1>);
 
 }  // namespace weft

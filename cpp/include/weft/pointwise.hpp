@@ -68,12 +68,20 @@ void activation_backward(Activation activation, View<const T, 1> kept, View<cons
 /// y_e = x_e / (1 - p) where element e is kept, else 0
 ///
 /// Element e is kept if word e % 4 of Philox 4x32-10's block (e / 4, offset) under the key `seed` is at least
-/// p 2^32: a function of (seed, offset, e) alone. Backward is this function with dy for x.
+/// p 2^32: a function of (seed, offset, e) alone.
 ///
 ///   x  [N]  in
+///   p  in [0, 1]; 1 drops everything
 ///   y  [N]  out
-///   p  in [0, 1)
 template <class T>
-void dropout(View<const T, 1> x, double p, uint64_t seed, uint64_t offset, View<T, 1> y);
+void dropout_forward(View<const T, 1> x, double p, uint64_t seed, uint64_t offset, View<T, 1> y);
+
+/// dx_e = dy_e / (1 - p) where element e was kept, else 0
+///
+///   p, seed, offset  as given to forward
+///   dy  [N]  in
+///   dx  [N]  out
+template <class T>
+void dropout_backward(View<const T, 1> dy, double p, uint64_t seed, uint64_t offset, View<T, 1> dx);
 
 }  // namespace weft

@@ -6,8 +6,8 @@
     sigmoid  y = 1 / (1 + exp(-x))                 dx = dy y (1 - y)
     tanh     y = tanh(x)                           dx = dy (1 - y^2)
 
-All take [...] of any shape and strides and return C-contiguous arrays; NaN goes through. Backward needs x (gelu, silu)
-or y (the others), which `saved` holds, not copied where it is contiguous.
+All take [...] of any shape and strides and return C-contiguous arrays; NaN goes through. Backward needs x
+(gelu, silu) or y (the others), which `saved` holds, not copied where it is contiguous.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def relu_backward(saved: ActivationSaved, dy: Array) -> Array:
 def gelu_forward(x: Array, approximate: str = "none") -> tuple[Array, ActivationSaved]:
     """The Gaussian error linear unit: y = x Phi(x), as (y, saved).
 
-    `approximate="tanh"` is y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2. Phi is the normal distribution.
-    Source: Hendrycks and Gimpel, "Gaussian error linear units", 2016.
+    `approximate="tanh"` is y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2. Phi is the normal
+    distribution. Source: Hendrycks and Gimpel, "Gaussian error linear units", 2016.
 
     Raises:
         ValueError: approximate is neither "none" nor "tanh".
@@ -94,7 +94,7 @@ def gelu_forward(x: Array, approximate: str = "none") -> tuple[Array, Activation
 
 
 def gelu_backward(saved: ActivationSaved, dy: Array) -> Array:
-    """dx = dy (Phi(x) + x phi(x)), with y = x Phi(x); or the derivative of the tanh form, as forward was called.
+    """dx = dy (Phi(x) + x phi(x)), with y = x Phi(x); the tanh form's derivative where forward used that.
 
     Raises ValueError or TypeError unless dy is like x.
     """

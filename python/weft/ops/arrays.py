@@ -12,7 +12,7 @@ Array: TypeAlias = NDArray[Any]
 
 
 def require_array(operation: str, name: str, array: Any, axes: str) -> None:
-    """Raise unless `array` is a NumPy array with the axes that `axes` spells: "(O, I)", or "(..., I)" for at least one."""
+    """Raise unless `array` is a NumPy array with the axes that `axes` spells: "(O, I)", "(..., I)"."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{operation}: {name} must be a NumPy array, got {type(array).__name__}")
     count = 0 if axes == "(...)" else axes.count(",") + (not axes.endswith(",)"))

@@ -3,8 +3,8 @@
     p = softmax(z)        q = (1 - s) onehot(t) + s / V
     loss = -w sum_v q_v log p_v        dz_v = dloss w (p_v - q_v)
 
-z logits, t the target class, w the element's weight, s label smoothing, V classes. Reductions over all elements:
-"none", "sum", or "mean" = sum of losses / sum of the weights of the elements that are not ignored.
+z logits, t the target class, w the element's weight, s label smoothing, V classes. Reductions over all
+elements: "none", "sum", or "mean" = sum of losses / sum of the weights of the elements that are not ignored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from weft.ops.arrays import Array, as_indices, as_rows, require_array, require_s
 
 
 class CrossEntropySaved(NamedTuple):
-    """What `softmax_cross_entropy_backward` needs: the forward's arrays, not copied, and each row's normaliser."""
+    """What `softmax_cross_entropy_backward` needs: the forward's arrays, not copied, and each row's sums."""
 
     logits: Array
     targets: NDArray[np.int64]
@@ -39,7 +39,7 @@ def softmax_cross_entropy_forward(
     label_smoothing: float = 0.0,
     weight: Array | None = None,
     reduction: str = "mean",
-) -> tuple[float | Array, CrossEntropySaved]:
+) -> tuple[Any, CrossEntropySaved]:
     """The cross-entropy of softmax(logits) with the targets, as (loss, saved).
 
     Args:
@@ -47,9 +47,10 @@ def softmax_cross_entropy_forward(
         targets: [...], integers of any dtype, each in [0, V) or ignore_index.
         ignore_index: elements with this target count for nothing, whatever their logits hold.
         label_smoothing: s in [0, 1].
-        weight: [...], of each element (not of each class), or None for ones. Elements of weight zero count for nothing.
-        reduction: "mean", "sum" (a float, summed in double precision) or "none" (an array [...]). The mean is 0 where
-            there is no weight at all.
+        weight: [...], of each element (not of each class), or None for ones. Elements of weight zero count
+            for nothing, whatever their logits hold.
+        reduction: "mean" or "sum" (a scalar of the logits' dtype, summed in double precision), or "none" (an
+            array [...]). The mean is 0 where there is no weight at all.
 
     Raises:
         ValueError: a shape, a target (the message names the first bad one) or a value does not fit.
@@ -59,7 +60,7 @@ def softmax_cross_entropy_forward(
         >>> import numpy as np
         >>> from weft import ops
         >>> loss, saved = ops.softmax_cross_entropy_forward(np.zeros((2, 4)), np.array([1, -100]))
-        >>> round(loss, 4)
+        >>> print(loss.round(4))
         1.3863
         >>> ops.softmax_cross_entropy_backward(saved)
         array([[ 0.25, -0.75,  0.25,  0.25],
@@ -82,9 +83,9 @@ def softmax_cross_entropy_forward(
     )
     if reduction == "none":
         return losses.reshape(labels.shape), saved
-    if reduction == "sum":
-        return total, saved
-    return total / total_weight if total_weight != 0 else 0.0, saved
+    if reduction == "mean":
+        total = total / total_weight if total_weight != 0 else 0.0
+    return logits.dtype.type(total), saved
 
 
 def softmax_cross_entropy_backward(saved: CrossEntropySaved, dloss: Any = 1.0) -> Array:

@@ -2,11 +2,12 @@
 
     y_e = x_e [word_e >= p 2^32] / (1 - p)        dx_e = dy_e [word_e >= p 2^32] / (1 - p)
 
-Element e, counted in C order, takes word e % 4 of block e // 4 of Philox 4x32-10 under the key `seed`, with the counter
-(block, offset). Nothing but these three numbers is kept for backward, and no other element, thread or shape matters.
+Element e, counted in C order, takes word e % 4 of block e // 4 of Philox 4x32-10 under the key `seed`, with
+the counter (block, offset). Backward draws the same words again: nothing but p, seed and offset is kept, and
+neither other elements nor the number of threads matter.
 
-Sources: Srivastava et al., "Dropout", 2014; Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2,
-3", 2011.
+Sources: Srivastava et al., "Dropout", 2014; Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy
+as 1, 2, 3", 2011.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def dropout_forward(x: Array, p: float, *, seed: int, offset: int = 0) -> tuple[
     """Zero each element with probability p and divide the others by 1 - p, as (y, saved).
 
     Args:
-        x: [...], float32 or float64, any strides. What it holds where it is dropped (NaN, say) does not matter.
-        p: probability to drop, in [0, 1).
+        x: [...], float32 or float64, any strides. What it holds where it is dropped does not matter.
+        p: probability to drop, in [0, 1]; 1 drops everything.
         seed: the key of the random numbers, in [0, 2**64).
         offset: which of 2**64 independent masks of that seed; a layer counts its calls with it.
 
@@ -66,7 +67,7 @@ def dropout_forward(x: Array, p: float, *, seed: int, offset: int = 0) -> tuple[
     saved = DropoutSaved(x.shape, x.dtype, p, _counter("seed", seed), _counter("offset", offset))
     if not x.flags.c_contiguous:
         x = np.array(x, order="C")
-    y: Array = _core.dropout("dropout_forward", "x", x, p, saved.seed, saved.offset)
+    y: Array = _core.dropout_forward(x, p, saved.seed, saved.offset)
     return y, saved
 
 
@@ -82,5 +83,5 @@ def dropout_backward(saved: DropoutSaved, dy: Array) -> Array:
         raise TypeError(f"{operation}: dy must have dtype {saved.dtype}, got {dy.dtype}")
     if not dy.flags.c_contiguous:
         dy = np.array(dy, order="C")
-    dx: Array = _core.dropout(operation, "dy", dy, saved.p, saved.seed, saved.offset)
+    dx: Array = _core.dropout_backward(dy, saved.p, saved.seed, saved.offset)
     return dx

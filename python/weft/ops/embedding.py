@@ -47,10 +47,11 @@ def embedding_forward(
     Args:
         indices: [...], integers of any dtype, each in [0, V).
         weight: [V, D], float32 or float64. Rows of any stride.
-        padding_idx: a row whose gradient stays zero; it is looked up like any other. Negative counts from the end.
+        padding_idx: a row whose gradient stays zero; it is looked up like any other. Negative ones count from
+            the end.
 
     Raises:
-        ValueError: an index or padding_idx is out of range; the message names the first such place and its value.
+        ValueError: an index or padding_idx is out of range; the message names the first bad one.
         TypeError: indices are not integers, or weight has another dtype.
 
     Example:
@@ -70,7 +71,8 @@ def embedding_forward(
     if padding_idx is not None:
         if not -vocabulary <= padding_idx < vocabulary:
             raise ValueError(
-                f"{operation}: padding_idx must be in [-V, V) = [{-vocabulary}, {vocabulary}), got {padding_idx}"
+                f"{operation}: padding_idx must be in [-V, V) = [{-vocabulary}, {vocabulary}), "
+                f"got {padding_idx}"
             )
         padding_idx %= vocabulary
     y: Array = _core.embedding_forward(rows, weight)

@@ -1,7 +1,8 @@
 """Layer normalisation over the last axis, forward and backward.
 
     xhat = (x - mean) / sqrt(variance + eps)        y = xhat w + b
-    g = dy w        dx = (g - mean(g) - xhat mean(g xhat)) / sqrt(variance + eps)        dw = sum of dy xhat, db = sum of dy
+    dx = (g - mean(g) - xhat mean(g xhat)) / sqrt(variance + eps),   g = dy w
+    dw = sum over rows of dy xhat        db = sum over rows of dy
 
 D features (the last axis). Source: Ba, Kiros and Hinton, "Layer normalization", 2016.
 """

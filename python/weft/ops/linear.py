@@ -33,8 +33,8 @@ def linear_forward(x: Array, weight: Array, bias: Array | None = None) -> tuple[
     """A linear map of the last axis: y = x W' + b, as (y[..., O], saved).
 
     Args:
-        x: [..., I], float32 or float64; all arrays share its dtype. Any strides; nothing is copied where the leading
-            axes fold into one and the last is contiguous.
+        x: [..., I], float32 or float64; all arrays share its dtype. Any strides; nothing is copied where the
+            leading axes fold into one and the last is contiguous.
         weight: [O, I].
         bias: [O], or None.
 

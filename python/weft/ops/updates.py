@@ -1,7 +1,7 @@
-"""The optimizers' updates, fused and in place, with PyTorch's formulas; and the norm and scaling that clipping needs.
+"""The optimizers' updates, fused and in place, with PyTorch's formulas; and what clipping by norm needs.
 
-All arrays of a call have one shape and dtype (float32 or float64). Those that are updated must be C-contiguous and may
-not overlap any other.
+All arrays of a call have one shape and dtype (float32 or float64). Those that are updated are C-contiguous
+and may not overlap any other.
 """
 
 from __future__ import annotations
@@ -73,15 +73,17 @@ def adam_update(
     step: int,
     max_v: Array | None = None,
 ) -> None:
-    """Adam: m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,  w = w - lr m_hat / (sqrt(v_hat) + eps).
+    """Adam: w = w - lr m_hat / (sqrt(v_hat) + eps), running means m of g and v of g^2.
 
-    m_hat = m / (1 - beta1^step), v_hat = v / (1 - beta2^step). g = grad + weight_decay w; AdamW (`decoupled`): g = grad,
-    and w = (1 - lr weight_decay) w first. With max_v (amsgrad), the largest v so far takes v's place in v_hat.
-    Sources: Kingma and Ba, "Adam", 2015; Loshchilov and Hutter, "Decoupled weight decay regularization", 2019; Reddi et
-    al., "On the convergence of Adam and beyond", 2018.
+    m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, g = grad + weight_decay w;
+    m_hat = m / (1 - beta1^step), v_hat = v / (1 - beta2^step). AdamW (`decoupled`): g = grad, and first
+    w = (1 - lr weight_decay) w. With max_v (amsgrad), the largest v so far takes v's place in v_hat.
+    Sources: Kingma and Ba, "Adam", 2015; Loshchilov and Hutter, "Decoupled weight decay regularization",
+    2019; Reddi et al., "On the convergence of Adam and beyond", 2018.
 
     Args:
-        param: in and out. grad: in, any strides. m, v, max_v: in and out, zeros at first. step: 1 at the first update.
+        param: in and out. grad: in, any strides. m, v, max_v: in and out, zeros at first.
+        step: 1 at the first update.
 
     Raises:
         ValueError: a shape or a number does not fit.
@@ -113,15 +115,16 @@ def rmsprop_update(
     momentum: float = 0.0,
     grad_avg: Array | None = None,
 ) -> None:
-    """RMSprop: s = alpha s + (1 - alpha) g^2,  w = w - lr g / (sqrt(s) + eps),  with g = grad + weight_decay w.
+    """RMSprop: w = w - lr g / (sqrt(s) + eps),  s = alpha s + (1 - alpha) g^2.
 
-    With grad_avg (centered): a = alpha a + (1 - alpha) g, and s - a^2 under the root. With momentum_buffer:
-    b = momentum b + g / (sqrt(s) + eps), and w = w - lr b.
-    Sources: Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centered: Graves,
-    "Generating sequences with recurrent neural networks", 2013.
+    g = grad + weight_decay w. With grad_avg (centered): a = alpha a + (1 - alpha) g, and s - a^2 under the
+    root. With momentum_buffer: b = momentum b + g / (sqrt(s) + eps), and w = w - lr b.
+    Sources: Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centered:
+    Graves, "Generating sequences with recurrent neural networks", 2013.
 
     Args:
-        param: in and out. grad: in, any strides. square_avg (s), momentum_buffer (b), grad_avg (a): in and out.
+        param: in and out. grad: in, any strides.
+        square_avg (s), momentum_buffer (b), grad_avg (a): in and out.
 
     Raises:
         ValueError: a shape or a number does not fit.
@@ -160,8 +163,9 @@ def adagrad_update(
     lr_decay: float = 0.0,
     step: int = 1,
 ) -> None:
-    """Adagrad: s = s + g^2,  w = w - lr / (1 + (step - 1) lr_decay) g / (sqrt(s) + eps),  with g = grad + weight_decay w.
+    """Adagrad: w = w - lr / (1 + (step - 1) lr_decay) g / (sqrt(s) + eps),  s = s + g^2.
 
+    g = grad + weight_decay w.
     Source: Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning", 2011.
 
     Args:

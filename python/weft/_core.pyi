@@ -1,0 +1,170 @@
+"""Types of the extension module: one section for each file of cpp/bindings."""
+
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+
+# ---- module.cpp ----
+
+def version() -> str: ...
+def available_isas() -> list[str]: ...
+def isa() -> str: ...
+def set_isa(name: str) -> None: ...
+def num_threads() -> int: ...
+def set_num_threads(threads: int) -> None: ...
+def release_memory() -> int: ...
+
+# ---- recurrent.cpp ----
+
+class RecurrentSaved:
+    @property
+    def operation(self) -> str: ...
+    @property
+    def nbytes(self) -> int: ...
+    def backward(
+        self,
+        dy: Array | None,
+        dh_n: Array | None,
+        dc_n: Array | None,
+        need_dx: bool,
+        accumulate: tuple[Array | None, ...],
+        /,
+    ) -> tuple[Any, ...]: ...
+
+def recurrent_cells() -> list[str]: ...
+def recurrent_forward(
+    operation: str,
+    cell: str,
+    x: Array,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Array | None,
+    b_hh: Array | None,
+    w_peephole: Array | None,
+    w_proj: Array | None,
+    h0: Array | None,
+    c0: Array | None,
+    lengths: Array | None,
+    resets: Array | None,
+    recurrent_dropout_mask: Array | None,
+    zoneout_mask: Array | None,
+    reverse: bool,
+    checkpoint_every: int,
+    training: bool,
+    /,
+) -> Any: ...
+
+# ---- dense.cpp: leading axes folded into one ----
+
+def linear_forward(x: Array, weight: Array, bias: Array | None, /) -> Array: ...
+def linear_backward(
+    x: Array, weight: Array, dy: Array, need_dx: bool, dweight: Array | None, dbias: Array | None, /
+) -> Array | None: ...
+def embedding_forward(indices: Array, weight: Array, /) -> Array: ...
+def embedding_backward(indices: Array, dy: Array, dweight: Array, padding_index: int, /) -> None: ...
+
+# ---- pointwise.cpp: rows, or C-contiguous arrays of any shape ----
+
+def layer_norm_forward(
+    x: Array, weight: Array | None, bias: Array | None, eps: float, /
+) -> tuple[Array, Array, Array]: ...
+def layer_norm_backward(
+    x: Array,
+    weight: Array | None,
+    mean: Array,
+    inverse_deviation: Array,
+    dy: Array,
+    need_dx: bool,
+    dweight: Array | None,
+    dbias: Array | None,
+    /,
+) -> Array | None: ...
+def relu_forward(x: Array, /) -> Array: ...
+def relu_backward(y: Array, dy: Array, /) -> Array: ...
+def gelu_forward(x: Array, /) -> Array: ...
+def gelu_backward(x: Array, dy: Array, /) -> Array: ...
+def gelu_tanh_forward(x: Array, /) -> Array: ...
+def gelu_tanh_backward(x: Array, dy: Array, /) -> Array: ...
+def silu_forward(x: Array, /) -> Array: ...
+def silu_backward(x: Array, dy: Array, /) -> Array: ...
+def sigmoid_forward(x: Array, /) -> Array: ...
+def sigmoid_backward(y: Array, dy: Array, /) -> Array: ...
+def tanh_forward(x: Array, /) -> Array: ...
+def tanh_backward(y: Array, dy: Array, /) -> Array: ...
+def dropout_forward(x: Array, p: float, seed: int, offset: int, /) -> Array: ...
+def dropout_backward(dy: Array, p: float, seed: int, offset: int, /) -> Array: ...
+
+# ---- loss.cpp ----
+
+def softmax_cross_entropy_forward(
+    logits: Array, targets: Array, weight: Array | None, ignore_index: int, label_smoothing: float, /
+) -> tuple[Array, Array, float, float]: ...
+def softmax_cross_entropy_backward(
+    logits: Array,
+    targets: Array,
+    weight: Array | None,
+    ignore_index: int,
+    label_smoothing: float,
+    normalizer: Array,
+    scale: float,
+    dlosses: Array | None,
+    /,
+) -> Array: ...
+
+# ---- updates.cpp: C-contiguous arrays of one shape ----
+
+def sgd_update(
+    param: Array,
+    grad: Array,
+    velocity: Array | None,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    nesterov: bool,
+    weight_decay: float,
+    maximize: bool,
+    /,
+) -> None: ...
+def adam_update(
+    param: Array,
+    grad: Array,
+    m: Array,
+    v: Array,
+    max_v: Array | None,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    step: int,
+    /,
+) -> None: ...
+def rmsprop_update(
+    param: Array,
+    grad: Array,
+    square_avg: Array,
+    momentum_buffer: Array | None,
+    grad_avg: Array | None,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    /,
+) -> None: ...
+def adagrad_update(
+    param: Array,
+    grad: Array,
+    state_sum: Array,
+    lr: float,
+    eps: float,
+    weight_decay: float,
+    lr_decay: float,
+    step: int,
+    /,
+) -> None: ...
+def sum_of_squares(operation: str, argument: str, array: Array, /) -> float: ...
+def scale(operation: str, array: Array, factor: float, /) -> None: ...
