@@ -24,13 +24,18 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   list(APPEND WEFT_ISAS avx2 avx512)
 endif()
 
+set(WEFT_OPTIMIZE -O3)
+if(WEFT_SANITIZE)  # instrumented vector code takes minutes a file to optimize further
+  set(WEFT_OPTIMIZE -O1)
+endif()
+
 file(GLOB WEFT_KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/kernels/*.cpp)
 foreach(isa IN LISTS WEFT_ISAS)
   add_library(weft_kernels_${isa} OBJECT ${WEFT_KERNELS})
   target_include_directories(weft_kernels_${isa} PRIVATE ${PROJECT_SOURCE_DIR}/cpp)
   target_compile_definitions(weft_kernels_${isa} PRIVATE WEFT_ISA=${isa} Eigen=Eigen_${isa} EIGEN_DONT_PARALLELIZE
                                                          NDEBUG)
-  target_compile_options(weft_kernels_${isa} PRIVATE ${WEFT_FLAGS_${isa}} -O3 -fno-math-errno -fno-trapping-math
+  target_compile_options(weft_kernels_${isa} PRIVATE ${WEFT_FLAGS_${isa}} ${WEFT_OPTIMIZE} -fno-math-errno -fno-trapping-math
                                                      -ffp-contract=fast -fno-exceptions -fno-rtti -Wall -Wextra
                                                      -Wno-ignored-attributes -Wno-maybe-uninitialized)
   target_link_libraries(weft_kernels_${isa} PRIVATE Eigen3::Eigen OpenMP::OpenMP_CXX)
