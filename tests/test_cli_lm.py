@@ -439,6 +439,16 @@ def test_evaluating_repeats_what_training_said(
     assert "the whole text" in capsys.readouterr().out
 
 
+def test_a_model_of_nan_is_named(run: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    model = LanguageModel.load(run)
+    model.head.weight.data[...] = np.nan
+    path = str(Path(run) / "nan.safetensors")
+    model.save(path)
+    refused(["lm", "eval", path, text], "the model is spoilt", capsys, code=1)
+    assert main(["lm", "sample", path]) == 1
+    assert "the largest logit" in capsys.readouterr().err
+
+
 def test_evaluating_refuses_too_little(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = tmp_path / "one.txt"
     one.write_bytes(b"x")

@@ -68,6 +68,7 @@ def _parser() -> Parser:
     actions = lm.add_subparsers(metavar="COMMAND", required=True, title="commands")
     train_parser = actions.add_parser(
         "train",
+        usage="weft lm train [TEXT ...] [OPTION ...]",
         help="train a model on text",
         description="Train a model that predicts each byte of a text from those before it.",
         epilog=train_arguments.EXAMPLES,
@@ -76,6 +77,7 @@ def _parser() -> Parser:
     train_parser.set_defaults(run=train.run_train, command="weft lm train")
     sample_parser = actions.add_parser(
         "sample",
+        usage="weft lm sample MODEL [OPTION ...]",
         help="draw text from a trained model",
         description="Draw text from a trained model, byte by byte.",
         epilog=sample.EXAMPLES,
@@ -84,6 +86,7 @@ def _parser() -> Parser:
     sample_parser.set_defaults(run=sample.run_sample, command="weft lm sample")
     eval_parser = actions.add_parser(
         "eval",
+        usage="weft lm eval MODEL [TEXT ...] [OPTION ...]",
         help="score a trained model on text",
         description="Bits per byte of a trained model on a text: less is better, 8 is knowing nothing.",
         epilog=evaluate.EXAMPLES,

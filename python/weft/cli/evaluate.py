@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 
 import numpy as np
@@ -75,5 +76,7 @@ def run_eval(arguments: argparse.Namespace) -> int:
 def _report(model: LanguageModel, name: str, ids: npt.NDArray[np.uint8], streams: int) -> None:
     start = time.perf_counter()
     bits = bits_per_byte(model, ids, streams=streams, progress=True)
+    if not math.isfinite(bits):
+        raise CommandError(f"the model is spoilt: its bits per byte are {bits}", code=1)
     rate = (ids.size - 1) / (time.perf_counter() - start)
     print(f"{name:<16} {bits:.4f} bits per byte  ({ids.size:,} bytes, {rate:,.0f} bytes/s)")

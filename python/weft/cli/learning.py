@@ -56,6 +56,8 @@ def make_model(settings: TrainSettings) -> LanguageModel:
 
 def _check_memory(settings: TrainSettings) -> None:
     """Refuse before allocating: a system that overcommits would kill the process later."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return
     itemsize = {"float32": 4, "float64": 8}[settings.dtype]
     gates = {"rnn": 1, "gru": 3, "lstm": 4}[settings.model]
     hidden, embedding, layers = settings.hidden, settings.embedding_size, settings.layers

@@ -72,12 +72,16 @@ def print_result(history: History, settings: TrainSettings, corpus: Corpus, fold
     last, path = history.last, shlex.quote(str(folder.path))
     rate = last["tokens"] / last["seconds"] if last["seconds"] else 0.0
     print(f"\nTrained {last['step']:,.0f} steps in {last['seconds']:.1f} s, {rate:,.0f} bytes/s.")
-    print(_best(history))
     model = load_model(str(folder.path))
     if corpus.held_out is not None:
         streams = 1 if corpus.held_out.size <= _EXACT_BYTES else _STREAMS
         bits = bits_per_byte(model, corpus.held_out, streams=streams, progress=not settings.quiet)
-        print(f"The best model on all {corpus.held_out.size:,} bytes held out: {bits:.4f} bits per byte")
+        step = f" (step {history.best_step:,})" if history.best_step is not None else ""
+        print(
+            f"The best model{step}, on all {corpus.held_out.size:,} bytes held out: {bits:.4f} bits per byte"
+        )
+    else:
+        print(_best(history))
     files = ["best/model.safetensors", "log.csv"]
     if settings.sample_length:
         print(f"\nA sample, at temperature {_TEMPERATURE}:")
