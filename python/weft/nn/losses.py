@@ -89,10 +89,10 @@ class CrossEntropyLoss(Loss):
         )
 
         def backprop(dloss: Array) -> Array:
-            given = dloss if self.reduction == "none" else float(dloss)
-            return ops.softmax_cross_entropy_backward(saved, given)
+            return ops.softmax_cross_entropy_backward(saved, dloss if dloss.ndim else float(dloss))
 
-        return loss, LossBackprop(self, backprop, np.asarray(loss, prediction.dtype))
+        y = np.asarray(loss, prediction.dtype)
+        return loss if self.reduction == "none" else float(loss), LossBackprop(self, backprop, y)
 
 
 class ElementwiseLoss(Loss):
