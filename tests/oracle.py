@@ -50,30 +50,46 @@ def check(case: OpCase, size: Size, dtype: Any) -> None:
         assert relative_error(grads[name], expected) <= TOLERANCE[dtype], f"d{name}"
 
 
-def check_along_directions(case: OpCase, inputs: Mapping[str, Any], directions: int = 1) -> None:
-    """Like check in both dtypes, for sizes where a complex step per element would take too long.
+@dataclass(frozen=True)
+class Slopes:
+    """Outputs, and slopes of the loss along random directions: for sizes with too many elements."""
 
-    The error e of a gradient g along a random normal direction v is <e, v>, about |e|, held against |g|.
-    """
-    expected = case.expected(inputs)
-    douts = case.douts(expected)
-    # Differences that cancel to nothing (the norm of one feature, p - q of one class) keep the rounding of
-    # their terms, which are of the size of dy.
-    terms = case.op in ("layer_norm", "softmax_cross_entropy")
-    cancelled = float(sum(np.linalg.norm(dout) for dout in douts)) if terms else 0.0
-    rng = np.random.default_rng(11)
-    slopes = []
-    for name in case.learnable(inputs) * directions:
-        v = rng.normal(size=inputs[name].shape)
-        slopes.append((name, v, directional(case.expected, inputs, {name: v}, douts)))
-    for dtype, tolerance in TOLERANCE.items():
-        outputs, saved = case.forward(as_dtype(inputs, dtype))
-        for name, out, right in zip(case.outputs, outputs, expected, strict=True):
-            assert relative_error(out, right) <= tolerance, (name, dtype)
-        grads = case.backward(saved, [dout.astype(dtype) for dout in douts])
-        for name, v, slope in slopes:
-            grad = grads[name].astype(np.float64)
-            assert np.isfinite(grad).all(), f"d{name}"
-            error = abs(slope - (grad * v).sum())
-            size = max(float(np.linalg.norm(grad)), cancelled) or 1.0
-            assert error <= 3 * tolerance * size, (f"d{name}", dtype)  # 3 sigma of <e, v>
+    case: OpCase
+    inputs: Mapping[str, Any]
+    outputs: tuple[Array, ...]
+    douts: tuple[Array, ...]
+    slopes: tuple[tuple[str, Array, float], ...]  # argument, direction, derivative
+
+    @classmethod
+    def of(cls, case: OpCase, inputs: Mapping[str, Any]) -> Slopes:
+        outputs = case.expected(inputs)
+        douts = case.douts(outputs)
+        rng = np.random.default_rng(11)
+        directions = [(name, rng.normal(size=inputs[name].shape)) for name in case.learnable(inputs)]
+        slopes = ((name, v, directional(case.expected, inputs, {name: v}, douts)) for name, v in directions)
+        return cls(case, inputs, outputs, douts, tuple(slopes))
+
+    def check(self) -> None:
+        """Like the check above, in both dtypes.
+
+        The error e of a gradient g along a random normal direction v is <e, v>, about |e|, held against |g|.
+        """
+        # Differences that cancel to nothing (the norm of one feature, p - q of one class) keep the rounding
+        # of their terms, which are of the size of dy.
+        terms = self.case.op in ("layer_norm", "softmax_cross_entropy")
+        cancelled = float(sum(np.linalg.norm(dout) for dout in self.douts)) if terms else 0.0
+        for dtype, tolerance in TOLERANCE.items():
+            outputs, saved = self.case.forward(as_dtype(self.inputs, dtype))
+            for name, out, right in zip(self.case.outputs, outputs, self.outputs, strict=True):
+                assert relative_error(out, right) <= tolerance, (name, dtype)
+            grads = self.case.backward(saved, [dout.astype(dtype) for dout in self.douts])
+            for name, v, slope in self.slopes:
+                grad = grads[name].astype(np.float64)
+                assert np.isfinite(grad).all(), f"d{name}"
+                error = abs(slope - (grad * v).sum())
+                size = max(float(np.linalg.norm(grad)), cancelled) or 1.0
+                assert error <= 3 * tolerance * size, (f"d{name}", dtype)  # 3 sigma of <e, v>
+
+
+def check_along_directions(case: OpCase, inputs: Mapping[str, Any]) -> None:
+    Slopes.of(case, inputs).check()
