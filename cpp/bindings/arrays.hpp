@@ -12,10 +12,11 @@ namespace weft::bindings {
 
 namespace py = pybind11;
 
-/// `object` as an array of T with N axes whose last axis is contiguous; a copy only where that axis is strided.
-/// The array is written to `keep`, which must outlive the view. None gives an empty view.
+/// `object` as an array of T with N axes whose last axis is contiguous; a copy only where that axis is
+/// strided. The array is written to `keep`, which must outlive the view. None gives an empty view.
 template <class T, int N>
-View<const T, N> input(const char* operation, const char* argument, const py::object& object, py::array& keep) {
+View<const T, N> input(const char* operation, const char* argument, const py::object& object,
+                       py::array& keep) {
   if (object.is_none()) return {};
   if (!py::isinstance<py::array>(object))
     throw py::type_error(std::string(operation) + ": " + argument + " must be a NumPy array, got " +
@@ -23,7 +24,8 @@ View<const T, N> input(const char* operation, const char* argument, const py::ob
   keep = py::reinterpret_borrow<py::array>(object);
   if (!py::isinstance<py::array_t<T>>(keep))
     throw py::type_error(std::string(operation) + ": " + argument + " must have dtype " +
-                         std::string(py::str(py::dtype::of<T>())) + ", got " + std::string(py::str(keep.dtype())));
+                         std::string(py::str(py::dtype::of<T>())) + ", got " +
+                         std::string(py::str(keep.dtype())));
   if (keep.ndim() != N)
     throw py::value_error(std::string(operation) + ": " + argument + " must have " + std::to_string(N) +
                           (N == 1 ? " axis" : " axes") + ", got shape " +
@@ -43,7 +45,8 @@ View<const T, N> input(const char* operation, const char* argument, const py::ob
   return view;
 }
 
-/// The same for an array that is written: it must already be what the kernel needs, since a copy would lose the result.
+/// The same for an array that is written: it must already be what the kernel needs, since a copy would lose
+/// the result.
 template <class T, int N>
 View<T, N> output(const char* operation, const char* argument, py::array& array) {
   py::array keep;
@@ -59,9 +62,11 @@ template <class F>
 auto by_dtype(const char* operation, const char* argument, const py::object& array, F dispatch) {
   if (py::isinstance<py::array_t<float>>(array)) return dispatch(float{});
   if (py::isinstance<py::array_t<double>>(array)) return dispatch(double{});
-  const std::string actual = py::isinstance<py::array>(array) ? std::string(py::str(array.attr("dtype")))
-                                                              : std::string(py::str(py::type::of(array).attr("__name__")));
-  throw py::type_error(std::string(operation) + ": " + argument + " must be a float32 or float64 array, got " + actual);
+  const std::string actual = py::isinstance<py::array>(array)
+                                 ? std::string(py::str(array.attr("dtype")))
+                                 : std::string(py::str(py::type::of(array).attr("__name__")));
+  throw py::type_error(std::string(operation) + ": " + argument +
+                       " must be a float32 or float64 array, got " + actual);
 }
 
 }  // namespace weft::bindings

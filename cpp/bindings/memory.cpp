@@ -55,7 +55,8 @@ class Cache {
     used_bytes_ -= bytes;
     free_.emplace(bytes, memory);
     free_bytes_ += bytes;
-    while (used_bytes_ + free_bytes_ > most_used_ && !free_.empty()) {  // the smallest first: cheapest to get again
+    while (used_bytes_ + free_bytes_ > most_used_ &&
+           !free_.empty()) {  // the smallest first: cheapest to get again
       free_bytes_ -= free_.begin()->first;
       std::free(free_.begin()->second);
       free_.erase(free_.begin());

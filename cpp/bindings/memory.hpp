@@ -1,5 +1,5 @@
-// Workspaces and saved states that are used again instead of being allocated for every call: the operating system zeroes
-// each fresh page, which for a training step of some megabytes costs as much as its arithmetic.
+// Workspaces and saved states that are used again instead of being allocated for every call: the operating
+// system zeroes each fresh page, which for a training step of some megabytes costs as much as its arithmetic.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@ struct Recycle {
 };
 using Memory = std::unique_ptr<void, Recycle>;
 
-/// At least `bytes`, aligned to 64, contents undefined; throws std::bad_alloc. Any thread may call it. Released pieces
-/// are kept, at most as many bytes as have been in use at once.
+/// At least `bytes`, aligned to 64, contents undefined; throws std::bad_alloc. Any thread may call it.
+/// Released pieces are kept, at most as many bytes as have been in use at once.
 Memory acquire(size_t bytes);
 
 /// Frees every piece that is not in use; returns the bytes freed.

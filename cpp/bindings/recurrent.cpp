@@ -1,10 +1,11 @@
 // weft._core.recurrent_forward / recurrent_backward.
+#include "weft/recurrent.hpp"
+
 #include <memory>
 
 #include "arrays.hpp"
 #include "memory.hpp"
 #include "weft/config.hpp"
-#include "weft/recurrent.hpp"
 
 namespace {
 
@@ -15,9 +16,10 @@ using namespace weft::bindings;
 /// The arguments of a forward call, kept alive for its backward calls, and what it saved.
 struct SavedBase {
   virtual ~SavedBase() = default;
-  virtual py::tuple backward(const py::object& dy, const py::object& dh_n, const py::object& dc_n, bool need_dx,
-                             const py::tuple& accumulate) = 0;
-  virtual size_t nbytes() const = 0;
+  virtual py::tuple backward(const py::object& dy, const py::object& dh_n, const py::object& dc_n,
+                             bool need_dx, const py::tuple& accumulate) = 0;
+  std::string operation;  ///< "lstm": which backward this is for
+  size_t bytes = 0;
 };
 
 template <class T>
@@ -26,9 +28,6 @@ struct Saved final : SavedBase {
   std::array<py::array, 13> keep;
   RecurrentArguments<T> arguments;
   Memory memory;
-  size_t bytes = 0;
-
-  size_t nbytes() const override { return bytes; }
 
   py::tuple backward(const py::object& dy, const py::object& dh_n, const py::object& dc_n, bool need_dx,
                      const py::tuple& accumulate) override {
@@ -57,7 +56,8 @@ struct Saved final : SavedBase {
       dc0 = array;
     }
     // Weight gradients: the caller's array to add to, or a new one of zeros; none where there was no weight.
-    const auto weight = [&]<int N>(const char* name, int index, const View<const T, N>& of, View<T, N>& view) {
+    const auto weight = [&]<int N>(const char* name, int index, const View<const T, N>& of,
+                                   View<T, N>& view) {
       py::object result = py::none();
       if (!of) return result;
       if (index < int(accumulate.size()) && !accumulate[index].is_none()) {
@@ -76,10 +76,11 @@ struct Saved final : SavedBase {
     };
     py::object dw_ih = weight("dw_ih", 0, a.w_ih, v.dw_ih), dw_hh = weight("dw_hh", 1, a.w_hh, v.dw_hh);
     py::object db_ih = weight("db_ih", 2, a.b_ih, v.db_ih), db_hh = weight("db_hh", 3, a.b_hh, v.db_hh);
-    py::object dextra = weight("dw_peephole", 4, a.extra, v.dextra), dw_proj = weight("dw_proj", 5, a.w_proj, v.dw_proj);
+    py::object dextra = weight("dw_peephole", 4, a.extra, v.dextra),
+               dw_proj = weight("dw_proj", 5, a.w_proj, v.dw_proj);
     {
       py::gil_scoped_release release;
-      const Memory workspace = acquire(recurrent_sizes(cell, a, true).backward_workspace);
+      const Memory workspace = acquire(recurrent_backward_workspace(cell, a, memory.get()));
       recurrent_backward(cell, a, v, memory.get(), workspace.get());
     }
     return py::make_tuple(dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0, dextra, dw_proj);
@@ -91,22 +92,26 @@ struct Saved final : SavedBase {
 
 /// A mask [B, T, P], or [B, P] for all steps.
 template <class T>
-View<const T, 3> mask(const char* op, const char* name, const py::object& object, py::array& keep, int64_t time) {
-  if (object.is_none() || !py::isinstance<py::array>(object) || py::reinterpret_borrow<py::array>(object).ndim() != 2)
+View<const T, 3> mask(const char* op, const char* name, const py::object& object, py::array& keep,
+                      int64_t time) {
+  if (object.is_none() || !py::isinstance<py::array>(object) ||
+      py::reinterpret_borrow<py::array>(object).ndim() != 2)
     return input<T, 3>(op, name, object, keep);
   const auto view = input<T, 2>(op, name, object, keep);
   return {view.data, {view.shape[0], time, view.shape[1]}, {view.stride[0], 0, view.stride[1]}};
 }
 
 template <class T>
-py::tuple forward(const std::string& operation, const std::string& cell, const py::object& x, const py::object& w_ih,
-                  const py::object& w_hh, const py::object& b_ih, const py::object& b_hh, const py::object& extra,
-                  const py::object& w_proj, const py::object& h0, const py::object& c0, const py::object& lengths,
-                  const py::object& resets, const py::object& recurrent_dropout_mask, const py::object& zoneout_mask,
-                  bool reverse, int64_t checkpoint_every, bool training) {
+py::tuple forward(const std::string& operation, const std::string& cell, const py::object& x,
+                  const py::object& w_ih, const py::object& w_hh, const py::object& b_ih,
+                  const py::object& b_hh, const py::object& extra, const py::object& w_proj,
+                  const py::object& h0, const py::object& c0, const py::object& lengths,
+                  const py::object& resets, const py::object& recurrent_dropout_mask,
+                  const py::object& zoneout_mask, bool reverse, int64_t checkpoint_every, bool training) {
   auto saved = std::make_unique<Saved<T>>();
   saved->forward_name = operation + "_forward";
   saved->backward_name = operation + "_backward";
+  saved->operation = operation;
   saved->cell = cell;
   const char* op = saved->forward_name.c_str();
   RecurrentArguments<T>& a = saved->arguments;
@@ -123,7 +128,8 @@ py::tuple forward(const std::string& operation, const std::string& cell, const p
   a.c0 = input<T, 2>(op, "c0", c0, keep[8]);
   a.lengths = input<int64_t, 1>(op, "lengths", lengths, keep[9]);
   a.resets = input<bool, 2>(op, "resets", resets, keep[10]);
-  a.recurrent_dropout_mask = mask<T>(op, "recurrent_dropout_mask", recurrent_dropout_mask, keep[11], a.x.shape[1]);
+  a.recurrent_dropout_mask =
+      mask<T>(op, "recurrent_dropout_mask", recurrent_dropout_mask, keep[11], a.x.shape[1]);
   a.zoneout_mask = mask<T>(op, "zoneout_mask", zoneout_mask, keep[12], a.x.shape[1]);
   a.reverse = reverse;
   a.checkpoint_every = checkpoint_every;
@@ -160,20 +166,22 @@ py::tuple forward(const std::string& operation, const std::string& cell, const p
 }  // namespace
 
 void register_recurrent(py::module_& module) {
-  py::class_<SavedBase>(module, "RecurrentSaved", "What a recurrent forward call keeps for its backward calls.")
-      .def_property_readonly("nbytes", &SavedBase::nbytes)
+  py::class_<SavedBase>(module, "RecurrentSaved",
+                        "What a recurrent forward call keeps for its backward calls.")
+      .def_readonly("operation", &SavedBase::operation)
+      .def_readonly("nbytes", &SavedBase::bytes)
       .def("backward", &SavedBase::backward);
   module.def("recurrent_cells", [] {
     py::list cells;
     for (const RecurrentCellInfo& cell : recurrent_cells()) cells.append(cell.name);
     return cells;
   });
-  module.def("recurrent_forward", [](const std::string& operation, const std::string& cell, const py::object& x,
-                                     const py::args& rest) {
+  module.def("recurrent_forward", [](const std::string& operation, const std::string& cell,
+                                     const py::object& x, const py::args& rest) {
     const std::string op = operation + "_forward";
     return by_dtype(op.c_str(), "x", x, [&]<class T>(T) {
-      return forward<T>(operation, cell, x, rest[0], rest[1], rest[2], rest[3], rest[4], rest[5], rest[6], rest[7],
-                        rest[8], rest[9], rest[10], rest[11], rest[12].template cast<bool>(),
+      return forward<T>(operation, cell, x, rest[0], rest[1], rest[2], rest[3], rest[4], rest[5], rest[6],
+                        rest[7], rest[8], rest[9], rest[10], rest[11], rest[12].template cast<bool>(),
                         rest[13].template cast<int64_t>(), rest[14].template cast<bool>());
     });
   });

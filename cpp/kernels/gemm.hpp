@@ -1,14 +1,15 @@
 // The packed product: C[m, n] = init[m, n] + sum_k A[m, k] B[k, n], the one that everything else is built on.
 //
 //   A    M x K, any strides: element (m, k) at data[m * row + k * col]
-//   B    packed in panels of `lanes` columns: element (k, n) at data[(n / lanes) * panel + k * step + n % lanes].
-//        pack() makes panels (step = lanes, panel = K * lanes); a row-major matrix whose rows are padded to whole
-//        vectors is one already (step = its row stride, panel = lanes).
+//   B    packed in panels of `lanes` columns: element (k, n) at data[(n / lanes) * panel + k * step + n %
+//   lanes].
+//        pack() makes panels (step = lanes, panel = K * lanes); a row-major matrix whose rows are padded to
+//        whole vectors is one already (step = its row stride, panel = lanes).
 //   C    M x N, rows of stride `row`
 //
-// The sum over k runs in order, one fused multiply-add after the other, whatever M, N and the tile: an element's bits do
-// not depend on its neighbours, on the batch or on the number of threads. After every `depth_block` of k the partial sum
-// goes through C.
+// The sum over k runs in order, one fused multiply-add after the other, whatever M, N and the tile: an
+// element's bits do not depend on its neighbours, on the batch or on the number of threads. After every
+// `depth_block` of k the partial sum goes through C.
 #pragma once
 
 #include "isa.hpp"
@@ -27,7 +28,8 @@ struct Panels {
   int64_t step, panel;
 };
 
-/// What C starts from: nothing (data == nullptr), a row for all (row == 0), or a matrix (C itself to accumulate).
+/// What C starts from: nothing (data == nullptr), a row for all (row == 0), or a matrix (C itself to
+/// accumulate).
 template <class T>
 struct Init {
   const T* data = nullptr;
@@ -80,8 +82,8 @@ __attribute__((noinline)) void tile(int64_t depth, const T* __restrict a, int64_
 }
 
 template <class T>
-using Tile = void (*)(int64_t, const T*, int64_t, int64_t, const T*, int64_t, int64_t, const T*, int64_t, T*, int64_t,
-                      int64_t);
+using Tile = void (*)(int64_t, const T*, int64_t, int64_t, const T*, int64_t, int64_t, const T*, int64_t, T*,
+                      int64_t, int64_t);
 
 /// All tiles of N panels, by their number of rows.
 template <class T, int N>
@@ -101,18 +103,19 @@ inline constexpr Tiles<T, N> tiles{};
 
 /// One group of N panels against all rows of A, in tiles of nearly equal height.
 template <class T, int N>
-inline void product_of_panels(int64_t rows, int64_t depth, Rows<T> a, Panels<T> b, Init<T> init, T* c, int64_t c_row,
-                              int64_t last_columns) {
+inline void product_of_panels(int64_t rows, int64_t depth, Rows<T> a, Panels<T> b, Init<T> init, T* c,
+                              int64_t c_row, int64_t last_columns) {
   const int64_t count = (rows + tile_rows(N) - 1) / tile_rows(N);
   for (int64_t i = 0; i < count; ++i) {
     const int64_t begin = rows * i / count, end = rows * (i + 1) / count;
     const T* start = init.data == nullptr ? nullptr : init.data + begin * init.row;
-    tiles<T, N>.rows[end - begin](depth, a.data + begin * a.row, a.row, a.col, b.data, b.step, b.panel, start, init.row,
-                                  c + begin * c_row, c_row, last_columns);
+    tiles<T, N>.rows[end - begin](depth, a.data + begin * a.row, a.row, a.col, b.data, b.step, b.panel, start,
+                                  init.row, c + begin * c_row, c_row, last_columns);
   }
 }
 
-/// C = init + A B for `rows` x `columns` elements of C. Columns of B's last panel past `columns` are never stored.
+/// C = init + A B for `rows` x `columns` elements of C. Columns of B's last panel past `columns` are never
+/// stored.
 template <class T>
 inline void gemm(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Panels<T> b, Init<T> init, T* c,
                  int64_t c_row) {
@@ -151,17 +154,53 @@ inline void gemm(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Panels
   } while (k < depth);
 }
 
+/// Elements of scratch that gemm_transposed() needs.
+template <class T>
+constexpr int64_t transposed_size(int64_t rows) {
+  return round_up(rows, tile_rows(2)) * depth_block + lanes<T>;
+}
+
+/// C += A B where A is given transposed, element (m, k) at a[k * a_row + m], as deltas are in a weight
+/// gradient. Reading it in place would touch a new page for every k, so tiles of A are copied to `scratch`
+/// first; whole vectors are read, up to lanes - 1 elements past a row's end.
+template <class T>
+inline void gemm_transposed(int64_t rows, int64_t columns, int64_t depth, const T* a, int64_t a_row,
+                            Panels<T> b, T* c, int64_t c_row, T* scratch) {
+  constexpr int height = tile_rows(2), width = lanes<T>;
+  const int64_t panels = (columns + width - 1) / width;
+  for (int64_t k = 0; k < depth; k += depth_block) {
+    const int64_t block = min_of(depth - k, depth_block);
+    for (int64_t m = 0; m < rows; m += height)
+      for (int64_t i = 0; i < block; ++i) {
+        const T* from = a + (k + i) * a_row + m;
+        T* to = scratch + m * block + i * height;  // the vector's surplus is overwritten by the next k
+        for (int64_t v = 0; v < min_of(height, rows - m); v += width) store(to + v, load(from + v));
+      }
+    for (int64_t p = 0; p < panels; p += 2) {
+      const int n = p + 1 < panels ? 2 : 1;
+      const int64_t last = p + n == panels ? columns - (panels - 1) * width : width;
+      const T* right = b.data + p * b.panel + k * b.step;
+      for (int64_t m = 0; m < rows; m += height) {
+        const int64_t tall = min_of(height, rows - m);
+        T* out = c + m * c_row + p * width;
+        const Tile<T> run = n == 2 ? tiles<T, 2>.rows[tall] : tiles<T, 1>.rows[tall];
+        run(block, scratch + m * block, 1, height, right, b.step, b.panel, out, c_row, out, c_row, last);
+      }
+    }
+  }
+}
+
 /// Elements that pack() writes for a K x N matrix.
 template <class T>
 constexpr int64_t packed_size(int64_t depth, int64_t columns) {
   return depth * round_up(columns, lanes<T>);
 }
 
-/// Packs columns [first, last) of B, where (k, n) lies at source[k * k_stride + n * n_stride], into panels that lie
-/// `panel` elements apart; `first` is a multiple of `lanes`. Columns from `columns` on are zero.
+/// Packs columns [first, last) of B, where (k, n) lies at source[k * k_stride + n * n_stride], into panels
+/// that lie `panel` elements apart; `first` is a multiple of `lanes`. Columns from `columns` on are zero.
 template <class T>
-inline void pack(const T* source, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns, T* packed,
-                 int64_t panel, int64_t first, int64_t last) {
+inline void pack(const T* source, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns,
+                 T* packed, int64_t panel, int64_t first, int64_t last) {
   constexpr int width = lanes<T>;
   for (int64_t n = first; n < last; n += width) {
     T* out = packed + n / width * panel;
@@ -181,8 +220,8 @@ inline void pack(const T* source, int64_t k_stride, int64_t n_stride, int64_t de
 }
 /// The same for a matrix that is packed whole, panel after panel.
 template <class T>
-inline void pack(const T* source, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns, T* packed,
-                 int64_t first, int64_t last) {
+inline void pack(const T* source, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns,
+                 T* packed, int64_t first, int64_t last) {
   pack(source, k_stride, n_stride, depth, columns, packed, depth * lanes<T>, first, last);
 }
 template <class T>

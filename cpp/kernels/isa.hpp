@@ -1,7 +1,7 @@
 // Vectors of the instruction set that this file is being compiled for.
 //
-// Every kernel lives in weft::<isa>, so that one source compiled several times gives several sets of symbols. Kernels
-// use no standard-library templates: those would be weak symbols shared between instruction sets.
+// Every kernel lives in weft::<isa>, so that one source compiled several times gives several sets of symbols.
+// Kernels use no standard-library templates: those would be weak symbols shared between instruction sets.
 #pragma once
 
 #include <Eigen/Core>
@@ -56,8 +56,9 @@ inline void store_partial(T* p, const Vec<T>& v, int64_t n) {
   for (int64_t i = 0; i < n; ++i) p[i] = tail[i];
 }
 
-/// body(i, n) for every vector of a row of `size` elements: n == lanes inside, less at the tail. The tail runs the same
-/// instructions on a padded copy, so an element's result does not depend on where in the row it lies.
+/// body(i, n) for every vector of a row of `size` elements: n == lanes inside, less at the tail. The tail
+/// runs the same instructions on a padded copy, so an element's result does not depend on where in the row it
+/// lies.
 template <class T, class Body>
 inline void for_each_vector(int64_t begin, int64_t end, Body body) {
   int64_t i = begin;
@@ -76,7 +77,9 @@ inline void store(T* p, const Vec<T>& v, int64_t n) {
     store_partial(p, v, n);
 }
 
-inline constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+inline constexpr int64_t round_up(int64_t n, int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
 inline constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 inline constexpr int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
 

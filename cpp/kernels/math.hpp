@@ -3,8 +3,8 @@
 //   sigmoid(x) = 1 / (1 + exp(-x))            accurate in relative terms on the whole line
 //   tanh(x)    = -e / (2 + e),  e = expm1(-2|x|), with the sign of x
 //
-// exp, log and float's tanh are Eigen's (tanh within 2 ulp); Eigen's logistic is thousands of ulp off near -9 and its
-// tanh of doubles is not vectorised, so these two are here.
+// exp, log and float's tanh are Eigen's (tanh within 2 ulp); Eigen's logistic is thousands of ulp off near -9
+// and its tanh of doubles is not vectorised, so these two are here.
 #pragma once
 
 #include "isa.hpp"

@@ -1,4 +1,5 @@
-// One parallel region per call: body(thread, threads) on each thread, with barriers inside where a phase must end.
+// One parallel region per call: body(thread, threads) on each thread, with barriers inside where a phase must
+// end.
 #pragma once
 
 #include <cstdint>

@@ -28,9 +28,14 @@ RecurrentMemory memory(const RecurrentProblem<T>& p, bool training) {
 
 template <class T, class Cell>
 constexpr RecurrentCell<T> entry() {
-  return {Cell::name,       Cell::gates,           Cell::extras,
-          Cell::has_c,      Cell::takes_projection, &memory<T, Cell>,
-          &sequence_forward<T, Cell>, &sequence_backward<T, Cell>};
+  return {Cell::name,
+          Cell::gates,
+          Cell::extras,
+          Cell::has_c,
+          Cell::takes_projection,
+          &memory<T, Cell>,
+          &sequence_forward<T, Cell>,
+          &sequence_backward<T, Cell>};
 }
 
 template <class T, class List>

@@ -1,4 +1,5 @@
-// The recurrent family as cpp/src sees it: one problem description for every cell, and a row of functions per cell.
+// The recurrent family as cpp/src sees it: one problem description for every cell, and a row of functions per
+// cell.
 //
 // Shapes: T time, B batch, I input, H hidden units, G gates, P width of the state h (H without a projection).
 // Optional pointers are null where absent. Strides count elements; last axes are contiguous.
@@ -9,7 +10,8 @@
 
 namespace weft {
 
-/// The order of work. Rows are sorted by length, longest first, so that the rows still active at a step are a prefix.
+/// The order of work. Rows are sorted by length, longest first, so that the rows still active at a step are a
+/// prefix.
 struct SequencePlan {
   int64_t steps;          ///< the longest length
   const int64_t* order;   ///< [B] the caller's row of each sorted row
@@ -44,8 +46,8 @@ struct RecurrentOutputs {
 
 template <class T>
 struct RecurrentGradients {
-  const T *dy, *dh_n, *dc_n;                             ///< given; null means zero
-  T *dx, *dh0, *dc0;                                     ///< overwritten
+  const T *dy, *dh_n, *dc_n;                            ///< given; null means zero
+  T *dx, *dh0, *dc0;                                    ///< overwritten
   T *dw_ih, *dw_hh, *db_ih, *db_hh, *dextra, *dw_proj;  ///< accumulated
   int64_t dy_batch, dy_time, dh_n_row, dc_n_row, dx_batch, dx_time, dh0_row, dc0_row;
   int64_t dw_ih_row, dw_hh_row, dextra_row, dw_proj_row;
@@ -65,7 +67,8 @@ struct RecurrentCell {
   RecurrentMemory (*memory)(const RecurrentProblem<T>&, bool training);
   /// saved is null in inference.
   void (*forward)(const RecurrentProblem<T>&, const RecurrentOutputs<T>&, void* saved, void* workspace);
-  void (*backward)(const RecurrentProblem<T>&, const RecurrentGradients<T>&, const void* saved, void* workspace);
+  void (*backward)(const RecurrentProblem<T>&, const RecurrentGradients<T>&, const void* saved,
+                   void* workspace);
 };
 
 template <class T>

@@ -1,17 +1,19 @@
-// The sequence driver: what its forward and backward share. It knows time, direction, ragged lengths, resets, threads
-// and products; a cell (cells/<cell>.hpp) knows only the pointwise maths of one tile.
+// The sequence driver: what its forward and backward share. It knows time, direction, ragged lengths, resets,
+// threads and products; a cell (cells/<cell>.hpp) knows only the pointwise maths of one tile.
 //
-// A step s of a row is its s-th valid step in the order of processing: time s, or length - 1 - s in reverse. Rows are
-// sorted by length, longest first, so the rows active at step s are the first active[s]; arrays of all row-steps are
-// dense, (s, j) at row offset[s] + j, and hold no padding. Thread n of N owns the sorted rows n, n + N, n + 2N, ...:
-// rows do not depend on each other, so a forward pass has no barrier, and every thread sees the same mix of lengths.
+// A step s of a row is its s-th valid step in the order of processing: time s, or length - 1 - s in reverse.
+// Rows are sorted by length, longest first, so the rows active at step s are the first active[s]; arrays of
+// all row-steps are dense, (s, j) at row offset[s] + j, and hold no padding. Thread n of N owns the sorted
+// rows n, n + N, n + 2N, ...: rows do not depend on each other, so a forward pass has no barrier, and every
+// thread sees the same mix of lengths.
 //
-// Shapes: T time, B batch, I input, H hidden, P width of the state h, G gates. Every row in a buffer of the driver is
-// padded with zeros to whole vectors, so cells need no tails.
+// Shapes: T time, B batch, I input, H hidden, P width of the state h, G gates. Every row in a buffer of the
+// driver is padded with zeros to whole vectors, so cells need no tails.
 #pragma once
 
 #include "cells/tile.hpp"
 #include "gemm.hpp"
+#include "pack_transposed.hpp"
 #include "parallel.hpp"
 #include "recurrent_table.hpp"
 
@@ -34,8 +36,8 @@ class Arena {
   size_t used_ = 0;
 };
 
-/// Elements from one row of a buffer to the next: whole cache lines, and not a multiple of 512 bytes, since rows that
-/// far apart compete for the same sets of the first-level cache.
+/// Elements from one row of a buffer to the next: whole cache lines, and not a multiple of 512 bytes, since
+/// rows that far apart compete for the same sets of the first-level cache.
 template <class T>
 constexpr int64_t row_stride(int64_t elements) {
   constexpr int64_t line = 64 / sizeof(T);
@@ -43,7 +45,8 @@ constexpr int64_t row_stride(int64_t elements) {
   return (lines % 8 == 0 ? lines + 1 : lines) * line;
 }
 
-/// Row-steps whose pre-activations are in flight at once: enough for the input's product, few enough for the L2 cache.
+/// Row-steps whose pre-activations are in flight at once: enough for the input's product, few enough for the
+/// L2 cache.
 inline constexpr int64_t chunk_rows = 256;
 
 template <class T>
@@ -66,11 +69,12 @@ inline void copy_row_padded(T* to, const T* from, int64_t n, int64_t padded) {
 template <class T, class Cell>
 struct Geometry {
   static constexpr int64_t width = lanes<T>;
-  /// Units of a tile: about eight vectors over all gates, so that even a single row fills the multiply-add units.
+  /// Units of a tile: about eight vectors over all gates, so that even a single row fills the multiply-add
+  /// units.
   static constexpr int64_t block = width * (Cell::gates == 1 ? 8 : Cell::gates <= 4 ? 2 : 1);
 
   const RecurrentProblem<T>& problem;
-  int64_t hidden, state, input;              // padded to whole vectors
+  int64_t hidden, state, input;  // padded to whole vectors
   int64_t h_row, c_row, saved_row, input_row, gates_row, slots_row, outputs_row;
 
   explicit Geometry(const RecurrentProblem<T>& p)
@@ -92,7 +96,9 @@ struct Geometry {
   int64_t row_steps(int64_t first, int64_t last) const { return plan().offset[last] - plan().offset[first]; }
 
   /// Where step s of sorted row j lies in the caller's arrays.
-  int64_t time_of(int64_t step, int64_t j) const { return problem.reverse ? plan().length[j] - 1 - step : step; }
+  int64_t time_of(int64_t step, int64_t j) const {
+    return problem.reverse ? plan().length[j] - 1 - step : step;
+  }
 
   /// The steps from `first` that make up a chunk of at most `rows` row-steps, one step at the least.
   int64_t chunk_end(int64_t first, int64_t last, int64_t rows) const {
@@ -116,12 +122,14 @@ struct Geometry {
 /// The sorted rows of one thread.
 struct Team {
   int thread, threads;
-  int64_t rows(int64_t active) const { return active > thread ? (active - thread + threads - 1) / threads : 0; }
+  int64_t rows(int64_t active) const {
+    return active > thread ? (active - thread + threads - 1) / threads : 0;
+  }
   int64_t sorted(int64_t local) const { return thread + local * threads; }
 };
 
-/// States before each step, and what a step saves, for the steps from `first` on. Block s holds the state before step s
-/// of the rows that reach it. In inference only two blocks exist, used in turn.
+/// States before each step, and what a step saves, for the steps from `first` on. Block s holds the state
+/// before step s of the rows that reach it. In inference only two blocks exist, used in turn.
 template <class T>
 struct States {
   T *h = nullptr, *c = nullptr;
@@ -177,7 +185,8 @@ struct Saved {
       s.h = arena.take<T>(g.segments() * p.batch * g.h_row);
       if (Cell::has_c) s.c = arena.take<T>(g.segments() * p.batch * g.c_row);
     } else {
-      s.all = States<T>::take(arena, g, p.batch, g.plan().steps == 0 ? 0 : g.row_steps(0, g.plan().steps), Cell::has_c);
+      s.all = States<T>::take(arena, g, p.batch, g.plan().steps == 0 ? 0 : g.row_steps(0, g.plan().steps),
+                              Cell::has_c);
     }
     return s;
   }
@@ -200,8 +209,8 @@ struct ForwardWeights {
     return w;
   }
 
-  /// Packs this thread's share. Columns of w_ih are gate-major; those of w_hh go block of units by block, the gates of
-  /// a block side by side, as a step's tile wants them.
+  /// Packs this thread's share. Columns of w_ih are gate-major; those of w_hh go block of units by block, the
+  /// gates of a block side by side, as a step's tile wants them.
   void pack(const Geometry<T, Cell>& g, int thread, int threads) {
     const RecurrentProblem<T>& p = g.problem;
     constexpr int64_t width = lanes<T>;
@@ -211,10 +220,11 @@ struct ForwardWeights {
         const int64_t unit = v * width, start = unit / Geometry<T, Cell>::block * Geometry<T, Cell>::block;
         const int64_t units = min_of(Geometry<T, Cell>::block, g.hidden - start), valid = p.hidden - unit;
         const int64_t row = gate * p.hidden + unit;
-        WEFT_ISA::pack(p.w_ih + row * p.w_ih_row, 1, p.w_ih_row, p.input, valid,
-                       w_ih + (gate * g.hidden + unit) * p.input, 0, width);
+        pack_transposed(p.w_ih + row * p.w_ih_row, p.w_ih_row, p.input, valid,
+                        w_ih + (gate * g.hidden + unit) * p.input, 0, width);
         const int64_t column = start * Cell::gates + gate * units + (unit - start);
-        WEFT_ISA::pack(p.w_hh + row * p.w_hh_row, 1, p.w_hh_row, p.state, valid, w_hh + column * p.state, 0, width);
+        pack_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, p.state, valid, w_hh + column * p.state, 0,
+                        width);
         for (int64_t i = 0; i < width; ++i) {
           const bool inside = i < valid;
           b_ih[gate * g.hidden + unit + i] = inside && p.b_ih ? p.b_ih[row + i] : T(0);
@@ -226,7 +236,7 @@ struct ForwardWeights {
         copy_row_padded(extra + e * g.hidden, p.extra + e * p.extra_row, p.hidden, g.hidden);
     if (g.projected()) {
       const Range columns = share(g.state, thread, threads, width);
-      WEFT_ISA::pack(p.w_proj, 1, p.w_proj_row, p.hidden, p.state, w_proj, columns.begin, columns.end);
+      pack_transposed(p.w_proj, p.w_proj_row, p.hidden, p.state, w_proj, columns.begin, columns.end);
     }
   }
 };

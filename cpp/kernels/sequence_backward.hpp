@@ -1,13 +1,13 @@
-// The sequence driver, backward: the forward's steps in reverse, chunk by chunk. With checkpoints a segment's forward is
-// run again first.
+// The sequence driver, backward: the forward's steps in reverse, chunk by chunk. With checkpoints a segment's
+// forward is run again first.
 //
-//   delta_t  = dL/d(pre-activations), from the cell           dh_{t-1} = m W_hh' delta_t + what passes the cell directly
-//   dx_t     = W_ih' delta_t                                  dW_ih += sum_t delta_t x_t'     db += sum_t delta_t
-//   dW_hh   += sum_t delta_t (m h_{t-1})'                     dW_proj += sum_t dh_t outputs_t'
+//   delta_t  = dL/d(pre-activations), from the cell           dh_{t-1} = m W_hh' delta_t + what passes the
+//   cell directly dx_t     = W_ih' delta_t                                  dW_ih += sum_t delta_t x_t' db +=
+//   sum_t delta_t dW_hh   += sum_t delta_t (m h_{t-1})'                     dW_proj += sum_t dh_t outputs_t'
 //
-// A chunk has two phases: in the first each thread walks its own rows through time; in the second the threads share the
-// chunk's products, dx by rows and weight gradients by rows of the weights. Each element is summed by one thread in the
-// order of the steps, so its bits do not depend on how many there are.
+// A chunk has two phases: in the first each thread walks its own rows through time; in the second the threads
+// share the chunk's products, dx by rows and weight gradients by rows of the weights. Each element is summed
+// by one thread in the order of the steps, so its bits do not depend on how many there are.
 #pragma once
 
 #include "sequence_forward.hpp"
@@ -22,7 +22,8 @@ struct BackwardWeights {
   static BackwardWeights take(Arena& arena, const Geometry<T, Cell>& g) {
     BackwardWeights w;
     w.w_ih = arena.take<T>(Cell::gates * g.hidden * g.input);
-    for (int s = 0; s < Cell::stages; ++s) w.w_hh[s] = arena.take<T>(Cell::stage_gates[s] * g.hidden * g.state);
+    for (int s = 0; s < Cell::stages; ++s)
+      w.w_hh[s] = arena.take<T>(Cell::stage_gates[s] * g.hidden * g.state);
     if (g.projected()) w.w_proj = arena.take<T>(g.problem.state * g.hidden);
     return w;
   }
@@ -43,14 +44,14 @@ struct BackwardWeights {
 
  private:
   /// Depth runs over (slot, unit), each slot padded to whole vectors with zeros.
-  static void pack_gates(const Geometry<T, Cell>& g, const T* w, int64_t w_row, int64_t columns, const int* gate_of,
-                         int gates, T* packed, Range range) {
+  static void pack_gates(const Geometry<T, Cell>& g, const T* w, int64_t w_row, int64_t columns,
+                         const int* gate_of, int gates, T* packed, Range range) {
     constexpr int64_t width = lanes<T>;
     const int64_t hidden = g.problem.hidden, depth = gates * g.hidden;
     for (int slot = 0; slot < gates; ++slot) {
       T* corner = packed + slot * g.hidden * width;
-      WEFT_ISA::pack(w + gate_of[slot] * hidden * w_row, w_row, 1, hidden, columns, corner, depth * width, range.begin,
-                     range.end);
+      WEFT_ISA::pack(w + gate_of[slot] * hidden * w_row, w_row, 1, hidden, columns, corner, depth * width,
+                     range.begin, range.end);
       for (int64_t n = range.begin; n < range.end; n += width)
         zero_row(corner + n * depth + hidden * width, (g.hidden - hidden) * width);
     }
@@ -68,11 +69,11 @@ struct SequenceBackward {
     static Chunk take(Arena& arena, const G& g) {
       const int64_t rows = g.largest_chunk();
       Chunk c;
-      c.slots = arena.take<T>(rows * g.slots_row);
+      c.slots = arena.take<T>(rows * g.slots_row + lanes<T>);  // gemm_transposed reads past the end
       c.inputs = arena.take<T>(rows * g.input_row);
       c.operands = arena.take<T>(rows * g.h_row);
       c.inner = Cell::stages > 1 ? arena.take<T>(rows * g.h_row) : nullptr;
-      c.d_outputs = g.projected() ? arena.take<T>(rows * g.h_row) : nullptr;
+      c.d_outputs = g.projected() ? arena.take<T>(rows * g.h_row + lanes<T>) : nullptr;
       c.dx = arena.take<T>(rows * g.input_row);
       c.dextra = Cell::extras ? arena.take<T>(Cell::extras * g.hidden) : nullptr;
       return c;
@@ -80,7 +81,7 @@ struct SequenceBackward {
   };
   /// The gradient of the state, of one thread's rows.
   struct Scratch {
-    T *dh, *dc, *direct, *d_cell, *d_inner;
+    T *dh, *dc, *direct, *d_cell, *d_inner, *packed;
 
     static Scratch take(Arena& arena, const G& g) {
       const int64_t rows = g.problem.batch;
@@ -90,6 +91,7 @@ struct SequenceBackward {
       s.direct = arena.take<T>(rows * g.h_row);
       s.d_cell = g.projected() ? arena.take<T>(rows * g.c_row) : nullptr;
       s.d_inner = Cell::stages > 1 ? arena.take<T>(rows * g.h_row) : nullptr;
+      s.packed = arena.take<T>(transposed_size<T>(max_of(g.hidden, g.state)));
       return s;
     }
   };
@@ -133,7 +135,8 @@ struct SequenceBackward {
     if (g.projected()) {  // h = W_proj outputs
       for (int64_t i = 0; i < rows; ++i)
         copy_row(chunk.d_outputs + (in_chunk + i * stride) * g.h_row, own.dh + i * g.h_row, g.state);
-      gemm<T>(rows, g.hidden, p.state, {own.dh, g.h_row, 1}, panels(weights.w_proj, p.state), {}, own.d_cell, g.c_row);
+      gemm<T>(rows, g.hidden, p.state, {own.dh, g.h_row, 1}, panels(weights.w_proj, p.state), {}, own.d_cell,
+              g.c_row);
       d_cell = own.d_cell;
       d_cell_row = g.c_row;
     }
@@ -167,7 +170,8 @@ struct SequenceBackward {
   /// This chunk's rows of x and of the state as it entered the product.
   void gather(int64_t step, int64_t rows, const T* h_prev, int64_t in_chunk) const {
     for (int64_t i = 0; i < rows; ++i) {
-      const int64_t j = team.sorted(i), b = p.plan.order[j], t = g.time_of(step, j), to = in_chunk + i * team.threads;
+      const int64_t j = team.sorted(i), b = p.plan.order[j], t = g.time_of(step, j),
+                    to = in_chunk + i * team.threads;
       copy_row_padded(chunk.inputs + to * g.input_row, p.x + b * p.x_batch + t * p.x_time, p.input, g.input);
       T* operand = chunk.operands + to * g.h_row;
       copy_row(operand, h_prev + i * team.threads * g.h_row, g.state);
@@ -184,16 +188,21 @@ struct SequenceBackward {
     if (step + 1 == p.plan.length[j]) begin_state(i, b);
     if (grads.dy == nullptr) return;
     const T* dy = grads.dy + b * grads.dy_batch + g.time_of(step, j) * grads.dy_time;
-    for_each_vector<T>(0, p.state, [&](int64_t k, int64_t n) { store(dh + k, load(dh + k) + load(dy + k, n)); });
+    for_each_vector<T>(0, p.state,
+                       [&](int64_t k, int64_t n) { store(dh + k, load(dh + k) + load(dy + k, n)); });
   }
   void begin_state(int64_t i, int64_t b) const {
     T* dh = own.dh + i * g.h_row;
-    if (grads.dh_n) copy_row_padded(dh, grads.dh_n + b * grads.dh_n_row, p.state, g.state);
-    else zero_row(dh, g.state);
+    if (grads.dh_n)
+      copy_row_padded(dh, grads.dh_n + b * grads.dh_n_row, p.state, g.state);
+    else
+      zero_row(dh, g.state);
     if constexpr (Cell::has_c) {
       T* dc = own.dc + i * g.c_row;
-      if (grads.dc_n) copy_row_padded(dc, grads.dc_n + b * grads.dc_n_row, p.hidden, g.hidden);
-      else zero_row(dc, g.hidden);
+      if (grads.dc_n)
+        copy_row_padded(dc, grads.dc_n + b * grads.dc_n_row, p.hidden, g.hidden);
+      else
+        zero_row(dc, g.hidden);
     }
   }
 
@@ -204,7 +213,8 @@ struct SequenceBackward {
       zero_row(direct, g.state);
       if (!p.zoneout_mask) continue;
       const int64_t j = team.sorted(i);
-      const T* mask = p.zoneout_mask + p.plan.order[j] * p.zoneout_batch + g.time_of(step, j) * p.zoneout_time;
+      const T* mask =
+          p.zoneout_mask + p.plan.order[j] * p.zoneout_batch + g.time_of(step, j) * p.zoneout_time;
       for (int64_t k = 0; k < p.state; ++k) {
         direct[k] = mask[k] * dh[k];
         dh[k] *= T(1) - mask[k];
@@ -260,8 +270,8 @@ struct SequenceBackward {
       const int64_t in = Cell::input_gate[q] * p.hidden + units.begin;
       const T* in_deltas = chunk.slots + (Cell::input_slot + q) * g.hidden + units.begin;
       T* dw_ih = grads.dw_ih + in * grads.dw_ih_row;
-      gemm<T>(count, p.input, rows, {in_deltas, 1, g.slots_row}, {chunk.inputs, g.input_row, lanes<T>},
-              {dw_ih, grads.dw_ih_row}, dw_ih, grads.dw_ih_row);
+      gemm_transposed<T>(count, p.input, rows, in_deltas, g.slots_row, {chunk.inputs, g.input_row, lanes<T>},
+                         dw_ih, grads.dw_ih_row, own.packed);
       if (grads.db_ih) add_columns(grads.db_ih + in, in_deltas, count, rows);
 
       const int64_t hid = Cell::hidden_gate[q] * p.hidden + units.begin;
@@ -269,23 +279,23 @@ struct SequenceBackward {
       T* dw_hh = grads.dw_hh + hid * grads.dw_hh_row;
       const bool on_inner = Cell::stages > 1 && q >= Cell::stage_gates[0];
       if (on_inner) fill_inner(states, begin, end);
-      gemm<T>(count, p.state, rows, {hid_deltas, 1, g.slots_row},
-              {on_inner ? chunk.inner : chunk.operands, g.h_row, lanes<T>}, {dw_hh, grads.dw_hh_row}, dw_hh,
-              grads.dw_hh_row);
+      gemm_transposed<T>(count, p.state, rows, hid_deltas, g.slots_row,
+                         {on_inner ? chunk.inner : chunk.operands, g.h_row, lanes<T>}, dw_hh, grads.dw_hh_row,
+                         own.packed);
       if (grads.db_hh) add_columns(grads.db_hh + hid, hid_deltas, count, rows);
     }
     if (g.projected()) {
       const Range out = share(p.state, team.thread, team.threads);
       T* dw_proj = grads.dw_proj + out.begin * grads.dw_proj_row;
-      gemm<T>(out.end - out.begin, p.hidden, rows, {chunk.d_outputs + out.begin, 1, g.h_row},
-              {states.outputs + states.row(g, begin) * g.outputs_row, g.outputs_row, lanes<T>},
-              {dw_proj, grads.dw_proj_row}, dw_proj, grads.dw_proj_row);
+      gemm_transposed<T>(out.end - out.begin, p.hidden, rows, chunk.d_outputs + out.begin, g.h_row,
+                         {states.outputs + states.row(g, begin) * g.outputs_row, g.outputs_row, lanes<T>},
+                         dw_proj, grads.dw_proj_row, own.packed);
     }
     if constexpr (Cell::extras > 0) {
       const Range units = share(g.hidden, team.thread, team.threads, lanes<T>);
       for (int64_t step = begin; step < end; ++step) {
-        BackwardTile<T> tile = tile_at(states, states.block(g, step), states.row(g, step), g.row_steps(begin, step),
-                                       g.active(step), 1);
+        BackwardTile<T> tile = tile_at(states, states.block(g, step), states.row(g, step),
+                                       g.row_steps(begin, step), g.active(step), 1);
         tile.units = units.end - units.begin;
         tile.saved.data += units.begin;
         tile.c_prev.data += units.begin;
@@ -308,7 +318,8 @@ struct SequenceBackward {
                    chunk.dx + row * g.input_row, p.input);
   }
 
-  /// The second stage's operand, inner = r operand, of all rows of the chunk. Every thread of the region comes here.
+  /// The second stage's operand, inner = r operand, of all rows of the chunk. Every thread of the region
+  /// comes here.
   void fill_inner(const States<T>& states, int64_t begin, int64_t end) const {
     if constexpr (Cell::stages > 1) {
       const Range rows = share(g.row_steps(begin, end), team.thread, team.threads);
@@ -335,7 +346,8 @@ struct SequenceBackward {
     for (int64_t i = 0, n = team.rows(p.batch); i < n; ++i) {
       const int64_t j = team.sorted(i), b = p.plan.order[j], length = p.plan.length[j];
       if (grads.dx)
-        for (int64_t t = length; t < p.time; ++t) zero_row(grads.dx + b * grads.dx_batch + t * grads.dx_time, p.input);
+        for (int64_t t = length; t < p.time; ++t)
+          zero_row(grads.dx + b * grads.dx_batch + t * grads.dx_time, p.input);
       if (length == 0) begin_state(i, b);
       copy_row(grads.dh0 + b * grads.dh0_row, own.dh + i * g.h_row, p.state);
       if constexpr (Cell::has_c) copy_row(grads.dc0 + b * grads.dc0_row, own.dc + i * g.c_row, p.hidden);
@@ -381,8 +393,8 @@ struct BackwardWorkspace {
 };
 
 template <class T, class Cell>
-void sequence_backward(const RecurrentProblem<T>& p, const RecurrentGradients<T>& grads, const void* saved_memory,
-                       void* workspace) {
+void sequence_backward(const RecurrentProblem<T>& p, const RecurrentGradients<T>& grads,
+                       const void* saved_memory, void* workspace) {
   using Workspace = BackwardWorkspace<T, Cell>;
   const Geometry<T, Cell> g(p);
   Arena saved_arena(const_cast<void*>(saved_memory)), arena(workspace);
@@ -404,8 +416,8 @@ void sequence_backward(const RecurrentProblem<T>& p, const RecurrentGradients<T>
     barrier(threads);
     Arena own_arena(own_memory + size_t(thread) * counter.used());
     const auto own = Workspace::Own::take(own_arena, g);
-    const SequenceBackward<T, Cell> backward{g, p, grads, shared.weights, shared.extra, shared.chunk, own.backward,
-                                             {thread, threads}};
+    const SequenceBackward<T, Cell> backward{
+        g, p, grads, shared.weights, shared.extra, shared.chunk, own.backward, {thread, threads}};
     const SequenceForward<T, Cell> forward{g, p, shared.forward_weights, own.forward, {thread, threads}};
     for (int64_t s = g.segments(); s-- > 0;) {
       const int64_t first = s * g.segment(), last = min_of(first + g.segment(), p.plan.steps);

@@ -1,8 +1,8 @@
-// The sequence driver, forward. Per chunk of steps one product of the inputs; per step the recurrent product of a block
-// of units and the cell's maths on it while it is in the first-level cache.
+// The sequence driver, forward. Per chunk of steps one product of the inputs; per step the recurrent product
+// of a block of units and the cell's maths on it while it is in the first-level cache.
 //
-//   a_t = W_ih x_t + b_ih        b_t = W_hh (m h_{t-1}) + b_hh        (h_t, c_t) = cell(a_t, b_t, h_{t-1}, c_{t-1})
-//   h_t = W_proj h_t where there is a projection;   h_t = z h_{t-1} + (1 - z) h_t under zoneout
+//   a_t = W_ih x_t + b_ih        b_t = W_hh (m h_{t-1}) + b_hh        (h_t, c_t) = cell(a_t, b_t, h_{t-1},
+//   c_{t-1}) h_t = W_proj h_t where there is a projection;   h_t = z h_{t-1} + (1 - z) h_t under zoneout
 #pragma once
 
 #include "sequence.hpp"
@@ -43,17 +43,22 @@ struct SequenceForward {
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t j = team.sorted(i), b = p.plan.order[j];
       T* h = states.h + j * g.h_row;
-      if (p.h0) copy_row_padded(h, p.h0 + b * p.h0_row, p.state, g.state);
-      else zero_row(h, g.state);
+      if (p.h0)
+        copy_row_padded(h, p.h0 + b * p.h0_row, p.state, g.state);
+      else
+        zero_row(h, g.state);
       if constexpr (Cell::has_c) {
         T* c = states.c + j * g.c_row;
-        if (p.c0) copy_row_padded(c, p.c0 + b * p.c0_row, p.hidden, g.hidden);
-        else zero_row(c, g.hidden);
+        if (p.c0)
+          copy_row_padded(c, p.c0 + b * p.c0_row, p.hidden, g.hidden);
+        else
+          zero_row(c, g.hidden);
       }
     }
   }
 
-  /// Steps [first, last); `out` is null where a segment is only computed again. Leaves the states in `states`.
+  /// Steps [first, last); `out` is null where a segment is only computed again. Leaves the states in
+  /// `states`.
   void run(States<T>& states, int64_t first, int64_t last, const RecurrentOutputs<T>* out) const {
     const int64_t most = max_of(chunk_rows, team.rows(p.batch));
     for (int64_t begin = first; begin < last && team.rows(g.active(begin)) > 0;) {
@@ -95,7 +100,8 @@ struct SequenceForward {
 
   void one_step(States<T>& states, int64_t step, const T* sums) const {
     const int64_t rows = team.rows(g.active(step)), stride = team.threads;
-    const int64_t before = states.block(g, step) + team.thread, after = states.block(g, step + 1) + team.thread;
+    const int64_t before = states.block(g, step) + team.thread,
+                  after = states.block(g, step + 1) + team.thread;
     const int64_t at = states.row(g, step) + team.thread;
     if (p.resets) reset(states, step);
 
@@ -104,7 +110,8 @@ struct SequenceForward {
     if (p.recurrent_mask) {
       for (int64_t i = 0; i < rows; ++i) {
         const T* mask = mask_row(p.recurrent_mask, p.recurrent_mask_batch, p.recurrent_mask_time, step, i);
-        for (int64_t k = 0; k < p.state; ++k) scratch.masked[i * g.h_row + k] = h_prev[i * operand.row + k] * mask[k];
+        for (int64_t k = 0; k < p.state; ++k)
+          scratch.masked[i * g.h_row + k] = h_prev[i * operand.row + k] * mask[k];
         zero_row(scratch.masked + i * g.h_row + p.state, g.state - p.state);
       }
       operand = {scratch.masked, g.h_row, 1};
@@ -134,8 +141,8 @@ struct SequenceForward {
   }
 
   template <int Stage>
-  void stage(ForwardTile<T> tile, States<T>& states, Rows<T> left, Rows<T> operand, const T* sums, int64_t before,
-             int64_t after, T* h, int64_t h_stride, T* saved) const {
+  void stage(ForwardTile<T> tile, States<T>& states, Rows<T> left, Rows<T> operand, const T* sums,
+             int64_t before, int64_t after, T* h, int64_t h_stride, T* saved) const {
     constexpr int first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
     constexpr int gates = Cell::stage_gates[Stage];
     const int64_t stride = team.threads;
@@ -161,7 +168,8 @@ struct SequenceForward {
     }
   }
 
-  const T* mask_row(const T* mask, int64_t batch_stride, int64_t time_stride, int64_t step, int64_t local) const {
+  const T* mask_row(const T* mask, int64_t batch_stride, int64_t time_stride, int64_t step,
+                    int64_t local) const {
     const int64_t j = team.sorted(local);
     return mask + p.plan.order[j] * batch_stride + g.time_of(step, j) * time_stride;
   }
@@ -186,11 +194,15 @@ struct SequenceForward {
       const int64_t j = team.sorted(i), b = p.plan.order[j], length = p.plan.length[j];
       for (int64_t t = length; t < p.time; ++t) zero_row(out.y + b * out.y_batch + t * out.y_time, p.state);
       if (length > 0) continue;
-      if (p.h0) copy_row(out.h_n + b * out.h_n_row, p.h0 + b * p.h0_row, p.state);
-      else zero_row(out.h_n + b * out.h_n_row, p.state);
+      if (p.h0)
+        copy_row(out.h_n + b * out.h_n_row, p.h0 + b * p.h0_row, p.state);
+      else
+        zero_row(out.h_n + b * out.h_n_row, p.state);
       if constexpr (Cell::has_c) {
-        if (p.c0) copy_row(out.c_n + b * out.c_n_row, p.c0 + b * p.c0_row, p.hidden);
-        else zero_row(out.c_n + b * out.c_n_row, p.hidden);
+        if (p.c0)
+          copy_row(out.c_n + b * out.c_n_row, p.c0 + b * p.c0_row, p.hidden);
+        else
+          zero_row(out.c_n + b * out.c_n_row, p.hidden);
       }
     }
   }

@@ -1,6 +1,7 @@
 // What an instruction set offers: the one header that cpp/src and cpp/kernels share.
 //
-// The kernels neither validate, allocate, throw nor print. The caller has checked every size and brings the workspace.
+// The kernels neither validate, allocate, throw nor print. The caller has checked every size and brings the
+// workspace.
 #pragma once
 
 #include "dense_table.hpp"

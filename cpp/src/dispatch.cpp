@@ -41,7 +41,8 @@ const KernelTable& find(const std::string& name, const char* asked_by) {
     if (name == candidate.table->isa) return *candidate.table;
     available += (available.empty() ? "" : ", ") + std::string(candidate.table->isa);
   }
-  throw std::invalid_argument(std::string(asked_by) + ": this machine offers " + available + ", got \"" + name + "\"");
+  throw std::invalid_argument(std::string(asked_by) + ": this machine offers " + available + ", got \"" +
+                              name + "\"");
 }
 
 std::atomic<const KernelTable*> chosen{nullptr};
@@ -73,6 +74,8 @@ std::vector<std::string> available_isas() {
 
 std::string isa() { return current_table().isa; }
 
-void set_isa(const std::string& name) { chosen.store(&find(name, "set_isa: name"), std::memory_order_release); }
+void set_isa(const std::string& name) {
+  chosen.store(&find(name, "set_isa: name"), std::memory_order_release);
+}
 
 }  // namespace weft

@@ -23,11 +23,11 @@ inline std::string shape_text(const int64_t* sizes, int rank) {
 
 /// Throws unless the view has that shape: `lstm_forward: w_hh must be (4H, H) = (512, 128), got (512, 64)`.
 template <class T, int N>
-void check_shape(const std::string& operation, const char* argument, const View<T, N>& view, const char* symbolic,
-                 const std::type_identity_t<std::array<int64_t, N>>& expected) {
+void check_shape(const std::string& operation, const char* argument, const View<T, N>& view,
+                 const char* symbolic, const std::type_identity_t<std::array<int64_t, N>>& expected) {
   if (view.shape == expected) return;
-  fail(operation, std::string(argument) + " must be " + symbolic + " = " + shape_text(expected.data(), N) + ", got " +
-                      shape_text(view.shape.data(), N));
+  fail(operation, std::string(argument) + " must be " + symbolic + " = " + shape_text(expected.data(), N) +
+                      ", got " + shape_text(view.shape.data(), N));
 }
 
 /// a * b, or an error that names what the product was for.

@@ -37,8 +37,8 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
   const std::string op = a.operation;
   const int64_t batch = a.x.shape[0], time = a.x.shape[1], input = a.x.shape[2];
   if (a.w_hh.shape[0] % cell.gates != 0)
-    fail(op, "w_hh must have " + std::to_string(cell.gates) + "H rows, a multiple of " + std::to_string(cell.gates) +
-                 ", got shape " + shape_text(a.w_hh.shape.data(), 2));
+    fail(op, "w_hh must have " + std::to_string(cell.gates) + "H rows, a multiple of " +
+                 std::to_string(cell.gates) + ", got shape " + shape_text(a.w_hh.shape.data(), 2));
   const std::string g = cell.gates == 1 ? "" : std::to_string(cell.gates);
   const int64_t rows = a.w_hh.shape[0], hidden = rows / cell.gates;
   const int64_t state = a.w_proj ? a.w_proj.shape[0] : hidden;
@@ -48,7 +48,8 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
   }
   check_shape(op, "w_hh", a.w_hh, ("(" + g + (a.w_proj ? "H, P)" : "H, H)")).c_str(), {rows, state});
   check_shape(op, "w_ih", a.w_ih, ("(" + g + "H, I)").c_str(), {rows, input});
-  if (hidden == 0) fail(op, "w_hh must have at least one hidden unit, got shape " + shape_text(a.w_hh.shape.data(), 2));
+  if (hidden == 0)
+    fail(op, "w_hh must have at least one hidden unit, got shape " + shape_text(a.w_hh.shape.data(), 2));
   const std::string bias = "(" + g + "H,)";
   if (a.b_ih) check_shape(op, "b_ih", a.b_ih, bias.c_str(), {rows});
   if (a.b_hh) check_shape(op, "b_hh", a.b_hh, bias.c_str(), {rows});
@@ -66,8 +67,8 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
     for (int64_t b = 0; b < batch; ++b) {
       const int64_t length = a.lengths.data[b * a.lengths.stride[0]];
       if (length < 0 || length > time)
-        fail(op, "lengths must be in 0..T = 0.." + std::to_string(time) + ", got lengths[" + std::to_string(b) +
-                     "] = " + std::to_string(length));
+        fail(op, "lengths must be in 0..T = 0.." + std::to_string(time) + ", got lengths[" +
+                     std::to_string(b) + "] = " + std::to_string(length));
     }
   }
   if (a.resets) check_shape(op, "resets", a.resets, "(B, T)", {batch, time});
@@ -78,11 +79,13 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
   if (a.threads < 0) fail(op, "threads must be at least 0, got " + std::to_string(a.threads));
   if (a.checkpoint_every < 0)
     fail(op, "checkpoint_every must be at least 1, got " + std::to_string(a.checkpoint_every));
-  // Everything that is allocated is a sum of a few dozen products of this size; the padding to vectors is in the 64s.
+  // Everything that is allocated is a sum of a few dozen products of this size; the padding to vectors is in
+  // the 64s.
   const int64_t row_steps = checked_product(op, "B T", batch + 64, time + 64);
   const int64_t units = checked_product(op, "G H", checked_sum(op, "H", hidden, 64), 4 * cell.gates + 8);
-  const int64_t widest = checked_sum(op, "H + I", checked_sum(op, "H + P", units, checked_sum(op, "P", state, 64)),
-                                     checked_sum(op, "I", input, 64));
+  const int64_t widest =
+      checked_sum(op, "H + I", checked_sum(op, "H + P", units, checked_sum(op, "P", state, 64)),
+                  checked_sum(op, "I", input, 64));
   checked_product(op, "the memory for B T H", checked_product(op, "B T H", row_steps, widest), 64);
   checked_product(op, "the memory for H (H + I)", checked_product(op, "H (H + I)", units, widest), 64);
 }
@@ -90,12 +93,15 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
 /// Sorts rows by length with the counters that the plan holds anyway: counting sort, stable, longest first.
 template <class T>
 struct Plan {
-  static size_t bytes(int64_t batch, int64_t steps) { return aligned(size_t(2 * batch + 2 * (steps + 1)) * 8); }
+  static size_t bytes(int64_t batch, int64_t steps) {
+    return aligned(size_t(2 * batch + 2 * (steps + 1)) * 8);
+  }
 
   static int64_t steps(const RecurrentArguments<T>& a) {
     if (!a.lengths) return a.x.shape[0] > 0 ? a.x.shape[1] : 0;
     int64_t longest = 0;
-    for (int64_t b = 0; b < a.x.shape[0]; ++b) longest = std::max(longest, a.lengths.data[b * a.lengths.stride[0]]);
+    for (int64_t b = 0; b < a.x.shape[0]; ++b)
+      longest = std::max(longest, a.lengths.data[b * a.lengths.stride[0]]);
     return longest;
   }
 
@@ -105,15 +111,19 @@ struct Plan {
 
   static void fill(int64_t* memory, const RecurrentArguments<T>& a, int64_t steps) {
     const int64_t batch = a.x.shape[0];
-    int64_t *order = memory, *length = memory + batch, *active = memory + 2 * batch, *offset = active + steps + 1;
-    const auto length_of = [&](int64_t b) { return a.lengths ? a.lengths.data[b * a.lengths.stride[0]] : steps; };
+    int64_t *order = memory, *length = memory + batch, *active = memory + 2 * batch,
+            *offset = active + steps + 1;
+    const auto length_of = [&](int64_t b) {
+      return a.lengths ? a.lengths.data[b * a.lengths.stride[0]] : steps;
+    };
     for (int64_t s = 0; s <= steps; ++s) active[s] = 0;
     for (int64_t b = 0; b < batch; ++b)
       if (length_of(b) > 0) ++active[length_of(b) - 1];
     for (int64_t s = steps - 1; s >= 0; --s) active[s] += active[s + 1];  // rows longer than s
     offset[0] = 0;
     for (int64_t s = 0; s < steps; ++s) offset[s + 1] = offset[s] + active[s];
-    // The rows of length n come after those that are longer; `length` counts how many of them have been placed.
+    // The rows of length n come after those that are longer; `length` counts how many of them have been
+    // placed.
     for (int64_t j = 0; j < batch; ++j) length[j] = 0;
     for (int64_t b = 0; b < batch; ++b) {
       const int64_t first = active[length_of(b)];
@@ -131,8 +141,8 @@ int most_threads(int asked, int64_t batch) {
 int useful_threads(int most, double operations) { return int(std::min(double(most), 1 + operations / 1e6)); }
 
 template <class T>
-RecurrentProblem<T> problem_of(const RecurrentCell<T>& cell, const RecurrentArguments<T>& a, const SequencePlan& plan,
-                               int64_t row_steps) {
+RecurrentProblem<T> problem_of(const RecurrentCell<T>& cell, const RecurrentArguments<T>& a,
+                               const SequencePlan& plan, int64_t row_steps) {
   RecurrentProblem<T> p{};
   p.batch = a.x.shape[0];
   p.time = a.x.shape[1];
@@ -168,9 +178,20 @@ RecurrentProblem<T> problem_of(const RecurrentCell<T>& cell, const RecurrentArgu
   p.reverse = a.reverse;
   p.checkpoint_every = a.checkpoint_every;
   p.plan = plan;
-  p.threads = useful_threads(most_threads(a.threads, p.batch), 2.0 * double(row_steps) * double(a.w_hh.shape[0]) *
-                                                                   double(p.input + p.state));
+  p.threads = useful_threads(most_threads(a.threads, p.batch),
+                             2.0 * double(row_steps) * double(a.w_hh.shape[0]) * double(p.input + p.state));
   return p;
+}
+
+Header header_of(const void* saved) {
+  Header header;
+  std::memcpy(&header, saved, sizeof header);
+  return header;
+}
+template <class T>
+SequencePlan saved_plan(const void* saved, const RecurrentArguments<T>& a) {
+  char* memory = static_cast<char*>(const_cast<void*>(saved)) + header_bytes;
+  return Plan<T>::view(reinterpret_cast<int64_t*>(memory), a.x.shape[0], header_of(saved).steps);
 }
 
 }  // namespace
@@ -230,10 +251,19 @@ void recurrent_forward(const std::string& name, const RecurrentArguments<T>& a, 
 }
 
 template <class T>
-void recurrent_backward(const std::string& name, const RecurrentArguments<T>& a, const RecurrentGradientViews<T>& v,
-                        const void* saved, void* workspace) {
-  Header header;
-  std::memcpy(&header, saved, sizeof header);
+size_t recurrent_backward_workspace(const std::string& name, const RecurrentArguments<T>& a,
+                                    const void* saved) {
+  const Header header = header_of(saved);
+  const RecurrentCell<T>& cell = find_cell<T>(*header.table, name, a.operation);
+  RecurrentProblem<T> p = problem_of(cell, a, saved_plan<T>(saved, a), header.row_steps);
+  p.threads = most_threads(a.threads, p.batch);
+  return cell.memory(p, true).backward_workspace;
+}
+
+template <class T>
+void recurrent_backward(const std::string& name, const RecurrentArguments<T>& a,
+                        const RecurrentGradientViews<T>& v, const void* saved, void* workspace) {
+  const Header header = header_of(saved);
   const RecurrentCell<T>& cell = find_cell<T>(*header.table, name, a.operation);
   const std::string op = a.operation;
   const int64_t batch = a.x.shape[0], time = a.x.shape[1], input = a.x.shape[2], rows = a.w_hh.shape[0];
@@ -253,10 +283,7 @@ void recurrent_backward(const std::string& name, const RecurrentArguments<T>& a,
   if (a.extra) check_shape(op, "dw_peephole", v.dextra, "(3, H)", {int64_t(cell.extras), hidden});
   if (a.w_proj) check_shape(op, "dw_proj", v.dw_proj, "(P, H)", {state, hidden});
 
-  const char* owner = static_cast<const char*>(saved);
-  auto* plan_memory = reinterpret_cast<int64_t*>(const_cast<char*>(owner) + header_bytes);
-  const SequencePlan plan = Plan<T>::view(plan_memory, batch, header.steps);
-  const RecurrentProblem<T> p = problem_of(cell, a, plan, header.row_steps);
+  const RecurrentProblem<T> p = problem_of(cell, a, saved_plan<T>(saved, a), header.row_steps);
   RecurrentGradients<T> g{};
   g.dy = v.dy.data;
   g.dy_batch = v.dy.stride[0];
@@ -282,14 +309,17 @@ void recurrent_backward(const std::string& name, const RecurrentArguments<T>& a,
   g.dextra_row = v.dextra.stride[0];
   g.dw_proj = v.dw_proj.data;
   g.dw_proj_row = v.dw_proj.stride[0];
-  cell.backward(p, g, owner + header_bytes + Plan<T>::bytes(batch, header.steps), workspace);
+  cell.backward(p, g, static_cast<const char*>(saved) + header_bytes + Plan<T>::bytes(batch, header.steps),
+                workspace);
 }
 
-#define WEFT_INSTANTIATE(T)                                                                                           \
-  template RecurrentSizes recurrent_sizes<T>(const std::string&, const RecurrentArguments<T>&, bool);                 \
-  template void recurrent_forward<T>(const std::string&, const RecurrentArguments<T>&, const RecurrentResults<T>&,    \
-                                     void*, void*);                                                                   \
-  template void recurrent_backward<T>(const std::string&, const RecurrentArguments<T>&,                               \
+#define WEFT_INSTANTIATE(T)                                                                           \
+  template RecurrentSizes recurrent_sizes<T>(const std::string&, const RecurrentArguments<T>&, bool); \
+  template size_t recurrent_backward_workspace<T>(const std::string&, const RecurrentArguments<T>&,   \
+                                                  const void*);                                       \
+  template void recurrent_forward<T>(const std::string&, const RecurrentArguments<T>&,                \
+                                     const RecurrentResults<T>&, void*, void*);                       \
+  template void recurrent_backward<T>(const std::string&, const RecurrentArguments<T>&,               \
                                       const RecurrentGradientViews<T>&, const void*, void*);
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)

@@ -26,7 +26,8 @@ int processors() {
   return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
 }
 
-// The team of an OpenMP runtime stays behind in the parent: a child that enters a region waits for it for ever.
+// The team of an OpenMP runtime stays behind in the parent: a child that enters a region waits for it for
+// ever.
 const int fork_handler = pthread_atfork(nullptr, nullptr, [] { forked.store(true); });
 
 }  // namespace
@@ -45,7 +46,8 @@ int num_threads() {
 
 void set_num_threads(int threads) {
   if (threads < 1)
-    throw std::invalid_argument("set_num_threads: threads must be at least 1, got " + std::to_string(threads));
+    throw std::invalid_argument("set_num_threads: threads must be at least 1, got " +
+                                std::to_string(threads));
   chosen.store(threads, std::memory_order_relaxed);
 }
 

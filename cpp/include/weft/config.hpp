@@ -15,11 +15,12 @@ std::vector<std::string> available_isas();
 /// Throws std::invalid_argument where WEFT_ISA names one that is not available.
 std::string isa();
 
-/// Use that instruction set from now on, in every thread. Throws std::invalid_argument if it is not available.
+/// Use that instruction set from now on, in every thread; not while calls are under way. Throws
+/// std::invalid_argument if it is not available.
 void set_isa(const std::string& name);
 
-/// Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors this process may run on.
-/// In a child after fork() it is 1: an OpenMP runtime does not survive a fork.
+/// Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors this process may
+/// run on. In a child after fork() it is 1: an OpenMP runtime does not survive a fork.
 int num_threads();
 
 /// Throws std::invalid_argument unless threads >= 1.

@@ -3,13 +3,14 @@
 // Cells: "rnn_tanh", "rnn_relu", "lstm", "lstm_peephole", "lstm_coupled", "lstm_coupled_peephole", "gru",
 // "gru_reset_before"; the equations are in cpp/kernels/cells.
 //
-// Shapes: T time, B batch, I input, H hidden units, G the cell's gates (in PyTorch's order: i f g o; r z n), P the width
-// of the state h: H, or with a projection the rows of w_proj, E the cell's per-unit weights (peepholes: 3).
-// Every view's last axis is contiguous, the other axes may have any strides. float or double throughout.
+// Shapes: T time, B batch, I input, H hidden units, G the cell's gates (in PyTorch's order: i f g o; r z n),
+// P the width of the state h: H, or with a projection the rows of w_proj, E the cell's per-unit weights
+// (peepholes: 3). Every view's last axis is contiguous, the other axes may have any strides. float or double
+// throughout.
 //
-// Nothing is allocated: ask recurrent_memory() for sizes, bring 64-byte aligned memory. `saved` carries what backward
-// needs from a forward call to its backward calls (any number of them); it does not copy the arguments, which must stay
-// as they were. Results are the same bits for any number of threads.
+// Nothing is allocated: ask recurrent_memory() for sizes, bring 64-byte aligned memory. `saved` carries what
+// backward needs from a forward call to its backward calls (any number of them); it does not copy the
+// arguments, which must stay as they were. Results are the same bits for any number of threads.
 #pragma once
 
 #include <cstddef>
@@ -21,26 +22,26 @@
 
 namespace weft {
 
-/// The arguments of forward, given to backward again. Absent optional views are empty. All are read only and may
-/// alias each other, but nothing that a call writes.
+/// The arguments of forward, given to backward again. Absent optional views are empty. All are read only and
+/// may alias each other, but nothing that a call writes.
 template <class T>
 struct RecurrentArguments {
-  View<const T, 3> x;                        ///< [B, T, I]
-  View<const T, 2> w_ih;                     ///< [G H, I]
-  View<const T, 2> w_hh;                     ///< [G H, P]
-  View<const T, 1> b_ih, b_hh;               ///< [G H] optional
-  View<const T, 2> extra;                    ///< [E, H] required by cells that have such weights: w_peephole, rows i f o
-  View<const T, 2> w_proj;                   ///< [P, H] optional, LSTM only
-  View<const T, 2> h0;                       ///< [B, P] optional: zero
-  View<const T, 2> c0;                       ///< [B, H] optional: zero; cells with a second state only
-  View<const int64_t, 1> lengths;            ///< [B] optional: T; in 0..T, any order
-  View<const bool, 2> resets;                ///< [B, T] optional: the state is zeroed before that step
-  View<const T, 3> recurrent_dropout_mask;   ///< [B, T, P] optional: multiplies h where it enters the product
-  View<const T, 3> zoneout_mask;             ///< [B, T, P] optional: h = m h_prev + (1 - m) h
-  bool reverse = false;                      ///< from each row's last valid step to its first
-  int64_t checkpoint_every = 0;              ///< k > 0: save the states of every k-th step only
-  int threads = 0;                           ///< at most so many; 0: num_threads()
-  const char* operation = "recurrent";       ///< how errors name the call
+  View<const T, 3> x;           ///< [B, T, I]
+  View<const T, 2> w_ih;        ///< [G H, I]
+  View<const T, 2> w_hh;        ///< [G H, P]
+  View<const T, 1> b_ih, b_hh;  ///< [G H] optional
+  View<const T, 2> extra;       ///< [E, H] required by cells that have such weights: w_peephole, rows i f o
+  View<const T, 2> w_proj;      ///< [P, H] optional, LSTM only
+  View<const T, 2> h0;          ///< [B, P] optional: zero
+  View<const T, 2> c0;          ///< [B, H] optional: zero; cells with a second state only
+  View<const int64_t, 1> lengths;           ///< [B] optional: T; in 0..T, any order
+  View<const bool, 2> resets;               ///< [B, T] optional: the state is zeroed before that step
+  View<const T, 3> recurrent_dropout_mask;  ///< [B, T, P] optional: multiplies h where it enters the product
+  View<const T, 3> zoneout_mask;            ///< [B, T, P] optional: h = m h_prev + (1 - m) h
+  bool reverse = false;                     ///< from each row's last valid step to its first
+  int64_t checkpoint_every = 0;             ///< k > 0: save the states of every k-th step only
+  int threads = 0;                          ///< at most so many; 0: num_threads()
+  const char* operation = "recurrent";      ///< how errors name the call
 };
 
 /// Written by forward.
@@ -50,8 +51,8 @@ struct RecurrentResults {
   View<T, 2> h_n, c_n;  ///< [B, P], [B, H]: the last valid state; c_n for cells with a second state only
 };
 
-/// Gradients: dy, dh_n, dc_n are read (optional: zero); dx (optional), dh0, dc0 are overwritten; the gradients of the
-/// weights are added to, each required where its weight was given.
+/// Gradients: dy, dh_n, dc_n are read (optional: zero); dx (optional), dh0, dc0 are overwritten; the
+/// gradients of the weights are added to, each required where its weight was given.
 template <class T>
 struct RecurrentGradientViews {
   View<const T, 3> dy;
@@ -66,7 +67,7 @@ struct RecurrentGradientViews {
 struct RecurrentSizes {
   size_t saved;               ///< forward in training, backward
   size_t forward_workspace;   ///< forward
-  size_t backward_workspace;  ///< backward
+  size_t backward_workspace;  ///< backward, on the instruction set now in use
 };
 
 /// What a cell is made of.
@@ -77,16 +78,23 @@ struct RecurrentCellInfo {
 };
 std::vector<RecurrentCellInfo> recurrent_cells();
 
-/// Checks every argument. Throws std::invalid_argument: operation, argument, expected and actual shape or value.
+/// Checks every argument. Throws std::invalid_argument: operation, argument, expected and actual shape or
+/// value.
 template <class T>
-RecurrentSizes recurrent_sizes(const std::string& cell, const RecurrentArguments<T>& arguments, bool training);
+RecurrentSizes recurrent_sizes(const std::string& cell, const RecurrentArguments<T>& arguments,
+                               bool training);
 
 /// `saved` is null in inference. Throws as recurrent_sizes does, before anything is written.
 template <class T>
 void recurrent_forward(const std::string& cell, const RecurrentArguments<T>& arguments,
                        const RecurrentResults<T>& results, void* saved, void* workspace);
 
-/// `saved` is what a forward call with the same cell and arguments left.
+/// Bytes of workspace for the backward of what forward left in `saved`, whatever has been set since.
+template <class T>
+size_t recurrent_backward_workspace(const std::string& cell, const RecurrentArguments<T>& arguments,
+                                    const void* saved);
+
+/// `saved` is what a forward call with the same cell and arguments left; lengths are read from it.
 template <class T>
 void recurrent_backward(const std::string& cell, const RecurrentArguments<T>& arguments,
                         const RecurrentGradientViews<T>& gradients, const void* saved, void* workspace);

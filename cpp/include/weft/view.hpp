@@ -1,4 +1,5 @@
-// A view of an array that someone else owns: pointer, shape, strides in elements. The last axis is contiguous.
+// A view of an array that someone else owns: pointer, shape, strides in elements. The last axis is
+// contiguous.
 #pragma once
 
 #include <array>

@@ -13,8 +13,8 @@
 
 namespace weft::WEFT_ISA {
 
-/// Reset after the product. Saved: r z n and q = U_n h + b_hn. Slots n_x r z n_h: the input's gradient is the first
-/// three, the recurrent one the last three.
+/// Reset after the product. Saved: r z n and q = U_n h + b_hn. Slots n_x r z n_h: the input's gradient is the
+/// first three, the recurrent one the last three.
 struct GRUCell {
   static constexpr const char* name = "gru";
   static constexpr int gates = 3, saved = 4, slots = 4, extras = 0, stages = 1;
@@ -93,7 +93,8 @@ struct GRUResetBeforeCell {
   static void backward(const BackwardTile<T>& t) {
     const Vec<T> one = broadcast(T(1));
     for_each_unit<T>(t.rows, t.units, [&](int64_t row, int64_t u) {
-      const Vec<T> r = load(t.saved.at(row, 0, u)), z = load(t.saved.at(row, 1, u)), n = load(t.saved.at(row, 2, u));
+      const Vec<T> r = load(t.saved.at(row, 0, u)), z = load(t.saved.at(row, 1, u)),
+                   n = load(t.saved.at(row, 2, u));
       if constexpr (Stage == 1) {  // h = (1 - z) n + z h_prev
         const Vec<T> dh = load(t.dh.at(row, u)), h_prev = load(t.h_prev.at(row, u));
         store(t.deltas.at(row, 1, u), dh * (h_prev - n) * z * (one - z));

@@ -12,9 +12,9 @@ struct CellList {
   static constexpr int count = sizeof...(Cell);
 };
 
-using Cells = CellList<RNNCell<false>, RNNCell<true>,                                            //
-                       LSTMCell<false, false>, LSTMCell<false, true>, LSTMCell<true, false>,     //
-                       LSTMCell<true, true>,                                                     //
+using Cells = CellList<RNNCell<false>, RNNCell<true>,                                         //
+                       LSTMCell<false, false>, LSTMCell<false, true>, LSTMCell<true, false>,  //
+                       LSTMCell<true, true>,                                                  //
                        GRUCell, GRUResetBeforeCell>;
 
 }  // namespace weft::WEFT_ISA

@@ -1,15 +1,14 @@
 // Long short-term memory, with its variants.
 //
 //   i_t = sigmoid(W_i x_t + U_i h_{t-1} + b_i + p_i c_{t-1})
-//   f_t = sigmoid(W_f x_t + U_f h_{t-1} + b_f + p_f c_{t-1})        coupled: f_t = 1 - i_t, no weights of its own
-//   g_t = tanh   (W_g x_t + U_g h_{t-1} + b_g)
-//   c_t = f_t c_{t-1} + i_t g_t
-//   o_t = sigmoid(W_o x_t + U_o h_{t-1} + b_o + p_o c_t)
-//   h_t = o_t tanh(c_t)                                             the driver projects it where there is a w_proj
+//   f_t = sigmoid(W_f x_t + U_f h_{t-1} + b_f + p_f c_{t-1})        coupled: f_t = 1 - i_t, no weights of its
+//   own g_t = tanh   (W_g x_t + U_g h_{t-1} + b_g) c_t = f_t c_{t-1} + i_t g_t o_t = sigmoid(W_o x_t + U_o
+//   h_{t-1} + b_o + p_o c_t) h_t = o_t tanh(c_t)                                             the driver
+//   projects it where there is a w_proj
 //
-// Gates i f g o (coupled: i g o). Peepholes p are rows i f o of `extra`. Saved: the gates; c_t is recomputed from them.
-// Sources: Hochreiter & Schmidhuber 1997; Gers, Schraudolph & Schmidhuber 2002 (peepholes); Sak, Senior & Beaufays 2014
-// (projection); Greff et al. 2017 (coupled).
+// Gates i f g o (coupled: i g o). Peepholes p are rows i f o of `extra`. Saved: the gates; c_t is recomputed
+// from them. Sources: Hochreiter & Schmidhuber 1997; Gers, Schraudolph & Schmidhuber 2002 (peepholes); Sak,
+// Senior & Beaufays 2014 (projection); Greff et al. 2017 (coupled).
 #pragma once
 
 #include "tile.hpp"
@@ -18,11 +17,12 @@ namespace weft::WEFT_ISA {
 
 template <bool Coupled, bool Peephole>
 struct LSTMCell {
-  static constexpr const char* name = Coupled ? Peephole ? "lstm_coupled_peephole" : "lstm_coupled"
+  static constexpr const char* name = Coupled    ? Peephole ? "lstm_coupled_peephole" : "lstm_coupled"
                                       : Peephole ? "lstm_peephole"
                                                  : "lstm";
   static constexpr int I = 0, F = 1, G = Coupled ? 1 : 2, O = Coupled ? 2 : 3;
-  static constexpr int gates = Coupled ? 3 : 4, saved = gates, slots = gates, extras = Peephole ? 3 : 0, stages = 1;
+  static constexpr int gates = Coupled ? 3 : 4, saved = gates, slots = gates, extras = Peephole ? 3 : 0,
+                       stages = 1;
   static constexpr int stage_gates[] = {gates};
   static constexpr int input_slot = 0, hidden_slot = 0;
   static constexpr int input_gate[] = {0, 1, 2, 3}, hidden_gate[] = {0, 1, 2, 3};
@@ -66,7 +66,8 @@ struct LSTMCell {
     const Vec<T> one = broadcast(T(1));
     for_each_unit<T>(t.rows, t.units, [&](int64_t r, int64_t u) {
       const auto peephole = [&](int row) { return load(t.extra.at(0, row, u)); };
-      const Vec<T> i = load(t.saved.at(r, I, u)), g = load(t.saved.at(r, G, u)), o = load(t.saved.at(r, O, u));
+      const Vec<T> i = load(t.saved.at(r, I, u)), g = load(t.saved.at(r, G, u)),
+                   o = load(t.saved.at(r, O, u));
       const Vec<T> f = Coupled ? one - i : load(t.saved.at(r, F, u));
       const Vec<T> c_prev = load(t.c_prev.at(r, u)), dh = load(t.dh.at(r, u));
       const Vec<T> tanh_c = tanh(fma(f, c_prev, i * g));
@@ -91,7 +92,8 @@ struct LSTMCell {
     });
   }
 
-  /// dp_i += d_i c_prev, dp_f += d_f c_prev, dp_o += d_o c over the tile's rows; `dextra` has rows of `extra_row`.
+  /// dp_i += d_i c_prev, dp_f += d_f c_prev, dp_o += d_o c over the tile's rows; `dextra` has rows of
+  /// `extra_row`.
   template <class T>
   static void extra_gradient(const BackwardTile<T>& t, T* dextra, int64_t extra_row) {
     if constexpr (Peephole) {

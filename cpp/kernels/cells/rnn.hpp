@@ -39,8 +39,8 @@ struct RNNCell {
     for_each_unit<T>(t.rows, t.units, [&](int64_t r, int64_t u) {
       const Vec<T> h = load(t.saved.at(r, 0, u)), dh = load(t.dh.at(r, u));
       if constexpr (Relu)
-        store(t.deltas.at(r, 0, u), Eigen::internal::pselect(Eigen::internal::pcmp_lt(broadcast(T(0)), h), dh,
-                                                             broadcast(T(0))));
+        store(t.deltas.at(r, 0, u),
+              Eigen::internal::pselect(Eigen::internal::pcmp_lt(broadcast(T(0)), h), dh, broadcast(T(0))));
       else
         store(t.deltas.at(r, 0, u), dh * (broadcast(T(1)) - h * h));
     });

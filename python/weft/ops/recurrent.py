@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft import _core
+from weft.arguments import check_count
 
 Array: TypeAlias = NDArray[Any]
 Saved: TypeAlias = "_core.RecurrentSaved"
@@ -71,15 +72,15 @@ def recurrent_forward(
         lengths = np.asarray(lengths)
         if lengths.dtype.kind not in "iu" and lengths.size:
             raise TypeError(f"{name}: lengths must be integers, got {lengths.dtype}")
-        lengths = lengths.astype(np.int64, copy=False)
+        lengths = lengths.astype(np.int64)  # a copy: a loader may use its array again before backward
     if resets is not None:
         resets = np.asarray(resets)
         if resets.dtype != np.bool_:
             raise TypeError(f"{name}: resets must have dtype bool, got {resets.dtype}")
     if isinstance(zoneout_mask, np.ndarray) and zoneout_mask.dtype == np.bool_:
         zoneout_mask = zoneout_mask.astype(x.dtype)
-    if checkpoint_every is not None and (isinstance(checkpoint_every, bool) or checkpoint_every < 1):
-        raise ValueError(f"{name}: checkpoint_every must be at least 1 or None, got {checkpoint_every}")
+    if checkpoint_every is not None:
+        check_count(name, "checkpoint_every", checkpoint_every)
     result: tuple[Array, Array, Array | None, Saved | None] = _core.recurrent_forward(
         operation,
         cell,
@@ -118,5 +119,13 @@ def recurrent_backward(
     """
     if saved is None:
         raise ValueError(f"{operation}_backward: saved is None; call {operation}_forward with training=True")
+    if not isinstance(saved, _core.RecurrentSaved):
+        raise TypeError(
+            f"{operation}_backward: saved must be what {operation}_forward returned, got {type(saved).__name__}"
+        )
+    if saved.operation != operation:
+        raise ValueError(
+            f"{operation}_backward: saved must be what {operation}_forward returned, got {saved.operation}_forward's"
+        )
     gradients: tuple[Any, ...] = saved.backward(dy, dh_n, dc_n, bool(need_dx), tuple(accumulate))
     return gradients
