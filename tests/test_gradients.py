@@ -7,7 +7,7 @@ import pytest
 
 from cases import CELLS, OPS, RECURRENT, recurrent_case
 from gradcheck import ATOL, RTOL, finite_difference, relative_error
-from kinds import OpCase
+from kinds import OpCase, Size
 
 DENSE = [case for case in OPS if case.name in ("linear", "linear-no-bias", "embedding", "layer-norm")]
 WEIGHT_GRADIENTS = [recurrent_case(cell, "everything") for cell in CELLS] + DENSE
@@ -130,3 +130,14 @@ def test_saved_serves_twice(case: OpCase) -> None:
     first = case.backward(saved, douts)
     for name, grad in case.backward(saved, douts).items():
         np.testing.assert_array_equal(grad, first[name], err_msg=f"d{name}")
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_checkpoints_bound_memory(cell: str) -> None:
+    """What is saved grows with T / k: one state a checkpoint, not every step's gates."""
+    case = recurrent_case(cell, "bare")
+    inputs = case.inputs(Size(time=4096, batch=1, input=1, hidden=16, projection=16), np.float32)
+    whole = case.forward(inputs)[1].nbytes
+    few = case.forward(inputs | {"checkpoint_every": 64})[1].nbytes
+    fewer = case.forward(inputs | {"checkpoint_every": 1024})[1].nbytes
+    assert fewer < few < whole / 8
