@@ -216,6 +216,13 @@ def initial_state(layer: nn.Layer, x: np.ndarray, options: dict[str, Any], rng: 
     return like(layer.predict(x, **options)[1], rng) if layer.stateful else None
 
 
+def predicted(layer: nn.Layer, x: np.ndarray, state: Any, options: dict[str, Any]) -> list[np.ndarray]:
+    """What predict gives, as a list of arrays."""
+    if isinstance(layer, nn.RNNCell | nn.LSTMCell | nn.GRUCell):
+        return flat(layer.predict(x, state))
+    return flat(layer.predict(x, state, **options)) if layer.stateful else [layer.predict(x)]
+
+
 def run(
     layer: nn.Layer, x: np.ndarray, state: Any, options: dict[str, Any]
 ) -> tuple[list[np.ndarray], Callable]:
