@@ -1,0 +1,85 @@
+// Softmax cross-entropy against plain loops in double.
+#include <algorithm>
+#include <limits>
+
+#include "everywhere.hpp"
+#include "weft/loss.hpp"
+
+using namespace weft::test;
+
+namespace {
+
+constexpr int64_t ignored = -100;
+
+template <class T>
+void test_cross_entropy(int64_t R, int64_t V, double smoothing) {
+  auto logits = random_numbers<T>(R * V, 1, 20.0);
+  const auto dlosses = random_numbers<T>(R, 2);
+  auto weight = random_numbers<T>(R, 3);
+  std::vector<int64_t> targets;
+  for (double number : random_numbers<double>(R, 4)) targets.push_back(int64_t((number + 1) / 2 * double(V)));
+  for (int64_t r = 0; r < R; ++r) {
+    weight[r] = r % 7 == 3 ? T(0) : std::abs(weight[r]);
+    if (r % 5 == 2) targets[r] = ignored;
+  }
+
+  std::vector<double> losses(R), dlogits(R * V), totals(2);
+  for (int64_t r = 0; r < R; ++r) {
+    if (targets[r] == ignored) continue;
+    const T* row = &logits[r * V];
+    const double largest = double(*std::max_element(row, row + V)), w = double(weight[r]);
+    double sum = 0;
+    for (int64_t v = 0; v < V; ++v) sum += std::exp(double(row[v]) - largest);
+    for (int64_t v = 0; v < V; ++v) {
+      const double log_p = double(row[v]) - largest - std::log(sum);
+      const double q = smoothing / double(V) + (v == targets[r] ? 1 - smoothing : 0);
+      losses[r] -= w * q * log_p;
+      dlogits[r * V + v] = 0.5 * double(dlosses[r]) * w * (std::exp(log_p) - q);
+    }
+    totals[0] += losses[r];
+    totals[1] += w;
+  }
+
+  for (int64_t r = 0; r < R; ++r)  // what counts for nothing is not read
+    if (targets[r] == ignored || weight[r] == 0)
+      std::fill_n(&logits[r * V], V, std::numeric_limits<T>::quiet_NaN());
+  const weft::CrossEntropyOptions options{ignored, smoothing};
+  const auto compute = [&] {
+    std::vector<T> losses(R), normalizer(R * 2), dlogits(R * V, T(7));
+    const auto totals = weft::softmax_cross_entropy_forward<T>(
+        view(logits, R, V), view(targets), view(weight), options, view(losses), view(normalizer, R, 2));
+    weft::softmax_cross_entropy_backward<T>(view(logits, R, V), view(targets), view(weight), options,
+                                            view(normalizer, R, 2), 0.5, view(dlosses), view(dlogits, R, V));
+    return Arrays<T>{losses, {T(totals.loss), T(totals.weight)}, dlogits};
+  };
+  check_everywhere<T>(compute, {losses, totals, dlogits}, sizeof(T) == 4 ? 2e-6 : 1e-14, "cross-entropy");
+}
+
+void test_errors() {
+  std::vector<float> numbers(100);
+  const std::vector<int64_t> targets{0, 5};
+  const auto ask = [&](double smoothing) {
+    weft::softmax_cross_entropy_forward<float>(view(numbers, 2, 5), view(targets), {}, {ignored, smoothing},
+                                               {numbers.data() + 20, {2}}, {});
+  };
+  check_invalid([&] { ask(0); }, {"softmax_cross_entropy_forward: targets", "5"});
+  check_invalid([&] { ask(1.5); }, {"softmax_cross_entropy_forward: label_smoothing", "1.5"});
+}
+
+template <class T>
+void test_all() {
+  for (double smoothing : {0.0, 0.2}) {
+    test_cross_entropy<T>(1, 1, smoothing);
+    test_cross_entropy<T>(33, 17, smoothing);
+    test_cross_entropy<T>(700, 256, smoothing);
+  }
+}
+
+}  // namespace
+
+int main() {
+  test_all<float>();
+  test_all<double>();
+  test_errors();
+  return failures();
+}

@@ -1,0 +1,159 @@
+// Layer normalisation, activations and dropout against plain loops in double.
+#include <limits>
+
+#include "everywhere.hpp"
+#include "weft/pointwise.hpp"
+
+using namespace weft::test;
+using weft::Activation;
+
+namespace {
+
+template <class T>
+void test_layer_norm(int64_t R, int64_t D) {
+  const double eps = 1e-3;
+  auto x = random_numbers<T>(R * D, 1, 2.0);
+  for (T& number : x) number += T(1);
+  const auto weight = random_numbers<T>(D, 2), bias = random_numbers<T>(D, 3),
+             dy = random_numbers<T>(R * D, 4);
+  const auto compute = [&] {
+    std::vector<T> y(R * D), mean(R), inverse(R), dx(R * D), dweight(D, T(1)), dbias(D, T(1));
+    std::vector<T> workspace(size_t(weft::layer_norm_backward_workspace<T>(R, D)));
+    weft::layer_norm_forward<T>(view(x, R, D), view(weight), view(bias), eps, view(y, R, D), view(mean),
+                                view(inverse));
+    weft::layer_norm_backward<T>(view(x, R, D), view(weight), view(mean), view(inverse), view(dy, R, D),
+                                 view(dx, R, D), view(dweight), view(dbias), view(workspace));
+    return Arrays<T>{y, dx, dweight, dbias};
+  };
+  std::vector<double> y(R * D), dx(R * D), dweight(D, 1.0), dbias(D, 1.0), normal(D);
+  for (int64_t r = 0; r < R; ++r) {
+    double mean = 0, variance = 0, sum = 0, along = 0;
+    for (int64_t d = 0; d < D; ++d) mean += double(x[r * D + d]) / double(D);
+    for (int64_t d = 0; d < D; ++d) variance += std::pow(double(x[r * D + d]) - mean, 2) / double(D);
+    for (int64_t d = 0; d < D; ++d) {
+      normal[d] = (double(x[r * D + d]) - mean) / std::sqrt(variance + eps);
+      y[r * D + d] = normal[d] * double(weight[d]) + double(bias[d]);
+      const double dnormal = double(dy[r * D + d]) * double(weight[d]);
+      sum += dnormal / double(D);
+      along += dnormal * normal[d] / double(D);
+      dweight[d] += double(dy[r * D + d]) * normal[d];
+      dbias[d] += double(dy[r * D + d]);
+    }
+    for (int64_t d = 0; d < D; ++d)
+      dx[r * D + d] =
+          (double(dy[r * D + d]) * double(weight[d]) - sum - normal[d] * along) / std::sqrt(variance + eps);
+  }
+  check_everywhere<T>(compute, {y, dx, dweight, dbias}, sizeof(T) == 4 ? 2e-6 : 1e-14, "layer norm");
+}
+
+/// (value, derivative)
+std::pair<double, double> plain(Activation activation, double x) {
+  const double sigmoid = 1 / (1 + std::exp(-x)), t = std::tanh(x);
+  switch (activation) {
+    case Activation::relu:
+      return {x > 0 ? x : 0, x > 0 ? 1 : 0};
+    case Activation::sigmoid:
+      return {sigmoid, sigmoid * (1 - sigmoid)};
+    case Activation::tanh:
+      return {t, 1 - t * t};
+    case Activation::silu:
+      return {x * sigmoid, sigmoid + x * sigmoid * (1 - sigmoid)};
+    case Activation::gelu: {
+      const double phi = std::erfc(-x / std::sqrt(2)) / 2;
+      return {x * phi, phi + x * std::exp(-x * x / 2) / std::sqrt(2 * M_PI)};
+    }
+    default: {
+      const double root = std::sqrt(2 / M_PI), inner = std::tanh(root * (x + 0.044715 * x * x * x));
+      return {x * (1 + inner) / 2,
+              (1 + inner) / 2 + x * (1 - inner * inner) / 2 * root * (1 + 3 * 0.044715 * x * x)};
+    }
+  }
+}
+
+template <class T>
+void test_activation(Activation activation, int64_t N) {
+  const auto x = random_numbers<T>(N, 5, 6.0), dy = random_numbers<T>(N, 6);
+  const auto compute = [&] {
+    std::vector<T> y(N), dx(N);
+    weft::activation_forward<T>(activation, view(x), view(y));
+    weft::activation_backward<T>(activation, view(weft::keeps_input(activation) ? x : y), view(dy), view(dx));
+    return Arrays<T>{y, dx};
+  };
+  std::vector<double> y, dx;
+  for (int64_t i = 0; i < N; ++i) {
+    const auto [value, slope] = plain(activation, double(x[i]));
+    y.push_back(value);
+    dx.push_back(slope * double(dy[i]));
+  }
+  check_everywhere<T>(compute, {y, dx}, sizeof(T) == 4 ? 1e-6 : 1e-14,
+                      "activation " + std::to_string(int(activation)));
+}
+
+/// Block 0 under the key 0, from Random123's known answers: words of four elements, seen through their
+/// threshold.
+template <class T>
+void test_dropout_words() {
+  const uint32_t words[] = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
+  const std::vector<T> x(4, T(1));
+  for (int e = 0; e < 4; ++e)
+    for (int beyond : {0, 1}) {
+      std::vector<T> y(4);
+      weft::dropout_forward<T>(view(x), (double(words[e]) + beyond) * 0x1p-32, 0, 0, view(y));
+      check((y[e] != 0) == (beyond == 0), "Philox word " + std::to_string(e));
+    }
+}
+
+template <class T>
+void test_dropout(int64_t N) {
+  const double p = 0.25;
+  const auto x = random_numbers<T>(N, 7);
+  std::vector<T> mask(N);
+  weft::dropout_forward<T>(view(std::vector<T>(N, T(1))), p, 42, 7, view(mask));
+  int64_t kept = 0;
+  std::vector<double> expected(N);
+  for (int64_t i = 0; i < N; ++i) {
+    check(mask[i] == 0 || mask[i] == T(1 / (1 - p)), "a kept one is 1 / (1 - p)");
+    kept += mask[i] != 0;
+    expected[i] = double(x[i]) * double(mask[i]);
+  }
+  // Six standard deviations of a binomial.
+  check(std::abs(double(kept) - double(N) * (1 - p)) <= 6 * std::sqrt(double(N) * p * (1 - p)),
+        "how many are kept");
+  const auto compute = [&] {
+    std::vector<T> y(N), dx(N);
+    weft::dropout_forward<T>(view(x), p, 42, 7, view(y));
+    weft::dropout_backward<T>(view(x), p, 42, 7, view(dx));
+    return Arrays<T>{y, dx};
+  };
+  check_everywhere<T>(compute, {expected, expected}, 2 * std::numeric_limits<T>::epsilon(), "dropout");
+}
+
+template <class T>
+void test_all() {
+  test_layer_norm<T>(1, 1);
+  test_layer_norm<T>(33, 17);
+  test_layer_norm<T>(700, 130);
+  for (int64_t N : {0, 1, 17, 200'001})
+    for (auto activation : {Activation::relu, Activation::gelu, Activation::gelu_tanh, Activation::silu,
+                            Activation::sigmoid, Activation::tanh})
+      test_activation<T>(activation, N);
+  test_dropout_words<T>();
+  test_dropout<T>(200'003);
+}
+
+void test_errors() {
+  std::vector<float> x(3), y(4);
+  check_invalid([&] { weft::activation_forward<float>(Activation::relu, view(x), view(y)); },
+                {"relu", "(3,)", "(4,)"});
+  check_invalid([&] { weft::dropout_forward<float>(view(x), 1.5, 0, 0, view(x)); },
+                {"dropout_forward: p", "1.5"});
+}
+
+}  // namespace
+
+int main() {
+  test_all<float>();
+  test_all<double>();
+  test_errors();
+  return failures();
+}

@@ -1,0 +1,75 @@
+"""What is installed: its size, what importing it costs, and what it says about itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import distributions, metadata, version
+from pathlib import Path
+
+import pytest
+
+import weft
+
+# Needed by a part of weft, or by none: whoever imports weft alone does not pay for them.
+NOT_AT_IMPORT = ("tqdm", "safetensors", "matplotlib", "multiprocessing", "torch", "jax", "onnx", "weft.cli")
+INSTALLED = pytest.mark.skipif(
+    all(found.name != "weft" for found in distributions()), reason="weft is on the path, not installed by pip"
+)
+
+
+def run(program: str) -> str:
+    """What the program prints, in a fresh interpreter."""
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+
+def test_import_loads_nothing_heavy() -> None:
+    loaded = set(run("import sys, weft; print(*sys.modules)").split())
+    assert not loaded & set(NOT_AT_IMPORT)
+
+
+def test_import_is_quick() -> None:
+    """At most 0.15 s beyond NumPy, by the best of several tries: a busy machine only ever adds."""
+    program = (
+        "import numpy, time; start = time.perf_counter(); import weft; print(time.perf_counter() - start)"
+    )
+    assert min(float(run(program)) for _ in range(5)) <= 0.15
+
+
+def test_installed_size() -> None:
+    """At most 15 MB. Byte code, written at first import, does not count."""
+    folder = Path(weft.__file__).parent
+    files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert any(path.suffix == ".so" for path in files)
+    assert sum(path.stat().st_size for path in files) <= 15e6
+
+
+@INSTALLED
+def test_version_is_one() -> None:
+    """pyproject.toml, CMake's project() and the compiled core agree."""
+    assert weft.__version__ == weft._core.version() == version("weft")
+
+
+@INSTALLED
+def test_needs_little() -> None:
+    required = [line for line in metadata("weft").get_all("Requires-Dist") or () if "extra ==" not in line]
+    assert sorted(line.split(">")[0] for line in required) == ["numpy", "safetensors", "tqdm"]
+
+
+@pytest.mark.parametrize("part", ["instruction set", "threads", "OpenMP runtimes", "precision"])
+def test_show_config(part: str) -> None:
+    report = weft.show_config()
+    assert report.startswith(f"weft {weft.__version__}\n")
+    assert part in report
+
+
+def test_show_config_follows_the_settings() -> None:
+    weft.set_num_threads(3)
+    threads = next(line for line in weft.show_config().splitlines() if line.startswith("threads"))
+    assert threads.split() == ["threads", "3"]
+
+
+def test_module_is_the_command() -> None:
+    answer = subprocess.run([sys.executable, "-m", "weft", "info"], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    assert f"weft {weft.__version__}" in answer.stdout
