@@ -254,7 +254,7 @@ def test_progress_prints_lines_where_there_is_no_terminal(capsys: pytest.Capture
 
 def test_progress_is_a_bar_in_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("weft.train.progress._REFRESH", 0.0)
+    monkeypatch.setenv("COLUMNS", "120")
     trainer_of(linear()).fit(linear_data(), epochs=3)
     last = capsys.readouterr().err.split("\r")[-1]
     for word in ("epoch 3", "step 12", "loss", "tokens/s", "left", "100%"):

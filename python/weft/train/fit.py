@@ -117,11 +117,12 @@ class Fit:
         position.step += 1
         position.seconds = self._seconds_before + time.monotonic() - self._begun
         epochs_read = position.epoch + (1.0 if last else batch / len(self.plan.data))
-        if self.progress.due:
-            done = self.plan.fraction(epochs_read, position.step, position.seconds - self._seconds_before)
-            self.progress.show(done, position.epoch + 1, position.step, position.tokens, self.meter.means())
         if last:
             position.epoch, position.segment = position.epoch + 1, 0
+        if self.progress.due or self._limit():
+            done = self.plan.fraction(epochs_read, position.step, position.seconds - self._seconds_before)
+            epoch = position.epoch + (0 if last else 1)
+            self.progress.show(done, epoch, position.step, position.tokens, self.meter.means())
         self._follow_up(last)
 
     def _follow_up(self, last: bool) -> None:

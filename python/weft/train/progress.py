@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections import deque
@@ -38,28 +39,30 @@ class Progress:
         """Whether the bar wants to be drawn."""
         return self._bar is not None and time.monotonic() >= self._next
 
-    def show(
-        self, fraction: float | None, epoch: int, step: int, tokens: int, means: dict[str, float]
-    ) -> None:
-        """Draws the bar. fraction: how much of the work is done, 0 to 1, if that is known."""
+    def show(self, fraction: float, epoch: int, step: int, tokens: int, means: dict[str, float]) -> None:
+        """Draws the bar, what matters most first, since a narrow terminal cuts the rest. fraction: done so far."""
         if self._bar is None:
             return
         now = time.monotonic()
         self._next = now + _REFRESH
-        text = [f"epoch {epoch}", f"step {step:,}", *(_named(name, value) for name, value in means.items())]
+        text = [self._left(fraction, now), *(_named(name, value) for name, value in means.items())]
         self._passed.append((now, tokens))
         since, before = self._passed[0]
         if now > since:
-            text.append(f"{(tokens - before) / (now - since):,.0f} tokens/s")
-        if fraction is not None:
-            if self._from is None:
-                self._from, self._begun = fraction, now
-            elif fraction > self._from:
-                left = (now - self._begun) * (1 - fraction) / (fraction - self._from)
-                text.append(f"{_clock(left)} left")
-            self._bar.n = round(100 * min(1.0, fraction), 1)
+            text.append(f"{_short((tokens - before) / (now - since))} tokens/s")
+        text += [f"step {step:,}", f"epoch {epoch}"]
+        self._bar.n = round(100 * min(1.0, fraction), 1)
+        self._bar.ncols = shutil.get_terminal_size().columns
         self._bar.set_description_str("  ".join(text), refresh=False)
         self._bar.refresh()
+
+    def _left(self, fraction: float, now: float) -> str:
+        """The time left, if it goes on as since the first drawing (after a resume, much was done before)."""
+        if self._from is None:
+            self._from, self._begun = fraction, now
+        if fraction <= self._from:
+            return "-:-- left"
+        return f"{_clock((now - self._begun) * max(0.0, 1 - fraction) / (fraction - self._from))} left"
 
     def note(self, record: Record) -> None:
         """Prints a record as a line, where there is no bar."""
@@ -97,13 +100,25 @@ def _bar() -> Any:
     class Bar(tqdm):  # type: ignore[misc]
         monitor_interval = 0  # no thread that would watch over the bar: `show` draws it
 
-    return Bar(
-        total=100.0, bar_format="{percentage:3.0f}% |{bar:16}| {desc}", file=sys.stderr, dynamic_ncols=True
-    )
+    # With the numbers of columns and rows given, tqdm does not ask a terminal that does not know its size.
+    columns = shutil.get_terminal_size().columns
+    layout = "{percentage:3.0f}%|{bar:10}| {desc}"
+    return Bar(total=100.0, bar_format=layout, file=sys.stderr, ncols=columns, nrows=20)
 
 
 def _named(name: str, value: float) -> str:
     return f"{name.replace('_', ' ')} {value:.4g}"
+
+
+def _short(number: float) -> str:
+    """Three digits or more, in thousands or millions.
+
+    >>> _short(812.3), _short(45_123), _short(1_234_567)
+    ('812', '45.1k', '1.23M')
+    """
+    if number < 1e4:
+        return f"{number:,.0f}"
+    return f"{number / 1e3:.1f}k" if number < 1e6 else f"{number / 1e6:.2f}M"
 
 
 def _clock(seconds: float) -> str:
