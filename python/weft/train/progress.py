@@ -40,7 +40,7 @@ class Progress:
         return self._bar is not None and time.monotonic() >= self._next
 
     def show(self, fraction: float, epoch: int, step: int, tokens: int, means: dict[str, float]) -> None:
-        """Draws the bar, what matters most first, since a narrow terminal cuts the rest. fraction: done so far."""
+        """Draws the bar; what matters most comes first, for a narrow terminal. fraction: done so far."""
         if self._bar is None:
             return
         now = time.monotonic()

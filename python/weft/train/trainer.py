@@ -88,6 +88,9 @@ class Trainer:
         for name, bound in (("clip_norm", clip_norm), ("clip_value", clip_value)):
             if bound is not None:
                 check_number("Trainer", name, bound, above=0)
+        if carry_state not in (None, True, False):
+            raise TypeError(f"Trainer: carry_state must be None, True or False, got {carry_state!r}")
+        _check_measures(metrics or {}, from_loss or {})
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
@@ -240,6 +243,16 @@ def _check_parts(model: Any, loss: Any, optimizer: Any, schedule: Any) -> None:
         raise ValueError(
             f"Trainer: optimizer must hold parameters of the model, got {strange} that are not the model's"
         )
+
+
+def _check_measures(metrics: Any, from_loss: Any) -> None:
+    """Refuses what is not name -> function, and a name that is given twice."""
+    for argument, functions in (("metrics", metrics), ("from_loss", from_loss)):
+        if not isinstance(functions, Mapping) or not all(map(callable, functions.values())):
+            raise TypeError(f"Trainer: {argument} must map names to functions, got {functions!r:.80}")
+    names = ["loss", *metrics, *from_loss]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Trainer: metrics and from_loss must have names of their own, got {names}")
 
 
 def _checked_tbptt(tbptt: Any, model: Layer) -> tuple[int, int] | None:
