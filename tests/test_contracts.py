@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import weft
 from cases import CELLS, OPS, POINTWISE, RECURRENT, UPDATES, recurrent_case
 from gradcheck import relative_error
 from kinds import OpCase, Size, UpdateCase, assert_same_bits
@@ -126,6 +127,17 @@ def test_lengths_may_be_reused() -> None:
     expected = case.run(inputs)
     outputs, saved = case.forward(inputs)
     inputs["lengths"][:] = (0, 1, 0, 2, 0)
+    for name, grad in case.backward(saved, case.douts(outputs)).items():
+        np.testing.assert_array_equal(grad, expected[f"d{name}"], err_msg=f"d{name}")
+
+
+def test_releasing_memory_leaves_what_is_saved() -> None:
+    """release_memory gives back workspaces at rest, not what a backward to come needs."""
+    case = recurrent_case("lstm-all", "everything")
+    inputs = case.inputs(Size(time=12, batch=5))
+    expected = case.run(inputs)
+    outputs, saved = case.forward(inputs)
+    weft.release_memory()
     for name, grad in case.backward(saved, case.douts(outputs)).items():
         np.testing.assert_array_equal(grad, expected[f"d{name}"], err_msg=f"d{name}")
 
