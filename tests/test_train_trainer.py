@@ -369,7 +369,7 @@ def test_nan_stops_with_the_step_and_keeps_the_last_good_checkpoint(
     with pytest.raises(train.DivergedError) as caught:
         trainer.fit(source, epochs=2, checkpoint_dir=tmp_path, checkpoint_every=3, progress=False)
     error = caught.value
-    assert error.step == 8 and error.checkpoint == tmp_path / "last"
+    assert error.history.stopped == "diverged" and error.step == 8 and error.checkpoint == tmp_path / "last"
     for part in (
         "the loss became nan at step 8 (epoch 1)",
         str(tmp_path / "last"),

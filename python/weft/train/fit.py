@@ -53,6 +53,7 @@ class Fit:
     def run(self) -> History:
         """Trains until there is a reason to stop."""
         self.history.stopped = None
+        self.trainer.learner.pending = 0  # a fit that was broken off may have left part of an update
         self._begun = self._marked = time.monotonic()
         self._seconds_before, self._tokens_marked = self.position.seconds, self.position.tokens
         first_step = self.position.step
@@ -260,6 +261,7 @@ class Fit:
         trainer.watch = watch
 
     def _diverged(self, what: str) -> DivergedError:
+        self.history.stopped = "diverged"
         return DivergedError(
             what,
             step=self.position.step + 1,

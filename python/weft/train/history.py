@@ -25,7 +25,8 @@ class History:
     record before it (loss, metrics, grad_norm), and "validation_" before each name where it was validated
     then.
 
-    stopped: why training ended: "epochs", "steps", "time", "patience", "callback" or "interrupted".
+    stopped: why training ended: "epochs", "steps", "time", "patience", "callback", "interrupted" or
+        "diverged".
     best: the best value of what was watched; best_step: its step. checkpoint: the folder of the last
         checkpoint.
 
