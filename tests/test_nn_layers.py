@@ -281,7 +281,7 @@ def test_states_of_combinators(method):
             r"LayerNorm: x must be \(\.\.\., 4\)",
         ),
         (lambda: nn.LayerNorm(4)(np.float32(1)), ValueError, r"LayerNorm: x must be \(\.\.\., 4\), got \(\)"),
-        (lambda: nn.Dropout(1.5), ValueError, "Dropout: p must be a finite number >= 0 and < 1, got 1.5"),
+        (lambda: nn.Dropout(1.5), ValueError, "Dropout: p must be a finite number >= 0 and <= 1, got 1.5"),
         (lambda: nn.GELU("sigmoid"), ValueError, "GELU: approximate must be one of 'none', 'tanh'"),
         (lambda: nn.ReLU()(np.zeros(3, int)), TypeError, "relu_forward: x"),
     ],

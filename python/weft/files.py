@@ -19,7 +19,6 @@ from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
 
 Array: TypeAlias = npt.NDArray[Any]
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -142,6 +141,8 @@ def read_safetensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
     Raises ValueError that names the file and what is wrong if it is truncated, malformed, not a regular file
     or holds a dtype that NumPy lacks; OSError (FileNotFoundError, ...) if it cannot be read.
     """
+    from safetensors import SafetensorError, safe_open  # here, so that `import weft` does not load it
+
     path = Path(path)
     if path.exists() and not path.is_file():  # a pipe would wait for ever, a device might never end
         raise ValueError(f"read_safetensors: {path} is not a regular file")

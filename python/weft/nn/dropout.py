@@ -16,7 +16,7 @@ class Dropout(Layer):
     """In training, each element is zero with probability p, else scaled by 1/(1-p); predict gives x itself.
 
     x, y of any shape. What the n-th call of a layer drops depends on its `rng`, not on the number of threads.
-    Raises ValueError unless 0 <= p < 1.
+    p = 1 drops everything. Raises ValueError unless 0 <= p <= 1.
 
     >>> import numpy as np
     >>> y, backprop = Dropout(0.5, rng=0)(np.ones(1000, np.float32))
@@ -25,7 +25,7 @@ class Dropout(Layer):
     """
 
     def __init__(self, p: float = 0.5, *, rng: Seed = None) -> None:
-        self.p = check_number("Dropout", "p", p, low=0, below=1)
+        self.p = check_number("Dropout", "p", p, low=0, high=1)
         self.draw_from(rng)
 
     def __call__(self, x: Array) -> tuple[Array, Backprop]:
