@@ -8,39 +8,13 @@
 // weights.
 #pragma once
 
-#include <array>
 #include <complex>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include "check.hpp"
+#include "recurrent_problem.hpp"
 
 namespace weft::test {
-
-/// The differentiable arguments.
-enum Tensor { X, W_IH, W_HH, B_IH, B_HH, EXTRA, W_PROJ, H0, C0, tensor_count };
-inline constexpr const char* tensor_names[] = {"x",     "w_ih",   "w_hh", "b_ih", "b_hh",
-                                               "extra", "w_proj", "h0",   "c0"};
-
-template <class S>
-using Tensors = std::array<std::vector<S>, tensor_count>;  // an absent one is empty
-
-struct Problem {
-  std::string cell;
-  int64_t T, B, I, H, P;
-  int64_t gates, extras;
-  bool has_c, reverse = false;
-  Tensors<double> tensors;
-  std::vector<int64_t> lengths;          // [B] or empty, like the next three
-  std::vector<char> resets;              // [B, T]
-  std::vector<double> dropout, zoneout;  // [B, T, P]
-};
-
-template <class S>
-struct Outcome {
-  std::vector<S> y, h_n, c_n;  // [B, T, P], [B, P], [B, H]
-};
 
 template <class S>
 S sigmoid(S x) {
