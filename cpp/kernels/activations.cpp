@@ -17,61 +17,48 @@ using namespace Eigen::internal;
 template <class T>
 void relu_forward(int64_t size, const T* x, T* y, int threads) {
   const Vec<T> zero = broadcast(T(0));
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    const Vec<T> v = load(x + i, n);
-    store(y + i, pselect(pcmp_le(v, zero), zero, v), n);
-  });
+  map(size, threads, x, y, [&](const Vec<T>& v) { return pselect(pcmp_le(v, zero), zero, v); });
 }
 template <class T>
 void relu_backward(int64_t size, const T* y, const T* dy, T* dx, int threads) {
   const Vec<T> zero = broadcast(T(0));
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    store(dx + i, pselect(pcmp_le(load(y + i, n), zero), zero, load(dy + i, n)), n);
-  });
+  map(size, threads, y, dy, dx,
+      [&](const Vec<T>& v, const Vec<T>& d) { return pselect(pcmp_le(v, zero), zero, d); });
 }
 
 template <class T>
 void silu_forward(int64_t size, const T* x, T* y, int threads) {
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    const Vec<T> v = load(x + i, n);
-    store(y + i, pmul(v, sigmoid<T>(v)), n);
-  });
+  map(size, threads, x, y, [](const Vec<T>& v) { return pmul(v, sigmoid<T>(v)); });
 }
 template <class T>
 void silu_backward(int64_t size, const T* x, const T* dy, T* dx, int threads) {
   const Vec<T> one = broadcast(T(1));
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    const Vec<T> v = load(x + i, n), s = sigmoid<T>(v);
-    store(dx + i, pmul(load(dy + i, n), pmul(s, fma(v, psub(one, s), one))), n);
+  map(size, threads, x, dy, dx, [&](const Vec<T>& v, const Vec<T>& d) {
+    const Vec<T> s = sigmoid<T>(v);
+    return pmul(d, pmul(s, fma(v, psub(one, s), one)));
   });
 }
 
 template <class T>
 void sigmoid_forward(int64_t size, const T* x, T* y, int threads) {
-  for_each_vector_parallel<T>(size, threads,
-                              [&](int64_t i, int64_t n) { store(y + i, sigmoid<T>(load(x + i, n)), n); });
+  map(size, threads, x, y, [](const Vec<T>& v) { return sigmoid<T>(v); });
 }
 template <class T>
 void sigmoid_backward(int64_t size, const T* y, const T* dy, T* dx, int threads) {
   const Vec<T> one = broadcast(T(1));
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    const Vec<T> v = load(y + i, n);
-    store(dx + i, pmul(load(dy + i, n), pmul(v, psub(one, v))), n);
-  });
+  map(size, threads, y, dy, dx,
+      [&](const Vec<T>& v, const Vec<T>& d) { return pmul(d, pmul(v, psub(one, v))); });
 }
 
 template <class T>
 void tanh_forward(int64_t size, const T* x, T* y, int threads) {
-  for_each_vector_parallel<T>(size, threads,
-                              [&](int64_t i, int64_t n) { store(y + i, WEFT_ISA::tanh(load(x + i, n)), n); });
+  map(size, threads, x, y, [](const Vec<T>& v) { return WEFT_ISA::tanh(v); });
 }
 template <class T>
 void tanh_backward(int64_t size, const T* y, const T* dy, T* dx, int threads) {
   const Vec<T> one = broadcast(T(1));
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    const Vec<T> v = load(y + i, n);
-    store(dx + i, pmul(load(dy + i, n), psub(one, pmul(v, v))), n);
-  });
+  map(size, threads, y, dy, dx,
+      [&](const Vec<T>& v, const Vec<T>& d) { return pmul(d, psub(one, pmul(v, v))); });
 }
 
 template void relu_forward(int64_t, const float*, float*, int);

@@ -10,8 +10,8 @@
 // A row that is ignored, or whose weight is zero, is never read.
 #include <math.h>
 
+#include "exponential.hpp"
 #include "isa.hpp"
-#include "math.hpp"
 #include "parallel.hpp"
 #include "pointwise.hpp"
 
@@ -57,7 +57,7 @@ RowSums<T> sums(const T* z, T m, int64_t size, bool smoothed) {
   int64_t i = 0;
   for (; i + lanes<T> <= size; i += lanes<T>) {
     const Vec<T> y = psub(load(z + i), top);
-    exponentials = padd(exponentials, exp(y));
+    exponentials = padd(exponentials, exponential<T>(y));
     if (smoothed) shifted = padd(shifted, y);
   }
   RowSums<T> result{Eigen::internal::predux(exponentials), Eigen::internal::predux(shifted)};
@@ -65,7 +65,7 @@ RowSums<T> sums(const T* z, T m, int64_t size, bool smoothed) {
     T y[lanes<T>], e[lanes<T>];
     const Vec<T> tail = psub(load_partial(z + i, size - i), top);
     store(y, tail);
-    store(e, exp(tail));
+    store(e, exponential<T>(tail));
     for (int64_t j = 0; j < size - i; ++j) {
       result.exponentials += e[j];
       result.shifted += y[j];
@@ -127,14 +127,14 @@ void cross_entropy_backward(const CrossEntropyBackward<T>& p, int threads) {
       const Vec<T> factor = broadcast(scale / p.normalizer[2 * r + 1]);
       const Vec<T> uniform = broadcast(scale * per_class);
       for_each_vector<T>(0, p.classes, [&](int64_t i, int64_t n) {
-        store(dz + i, psub(pmul(exp(psub(load(z + i, n), top)), factor), uniform), n);
+        store(dz + i, psub(pmul(exponential<T>(psub(load(z + i, n), top)), factor), uniform), n);
       });
       T& at_target = dz[p.targets[r]];
       if (smoothing == 0) {
         at_target -= scale;
       } else {  // p - q = (p - 1) + s (1 - 1/V), which keeps its digits where p is next to 1
         T e[lanes<T>];
-        store(e, exp(psub(broadcast(z[p.targets[r]]), top)));
+        store(e, exponential<T>(psub(broadcast(z[p.targets[r]]), top)));
         at_target = scale * ((e[0] / p.normalizer[2 * r + 1] - 1) + smoothing * (1 - 1 / T(p.classes)));
       }
     }

@@ -10,6 +10,18 @@
 #include "pointwise.hpp"
 
 namespace weft::WEFT_ISA {
+namespace {
+
+template <class T>
+void keep(const uint32_t* words, uint32_t last_dropped, T scale, const T* __restrict x, T* __restrict y,
+          int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    const T scaled = x[i] * scale;
+    y[i] = words[i] > last_dropped ? scaled : T(0);
+  }
+}
+
+}  // namespace
 
 template <class T>
 void dropout(const Dropout<T>& p, int threads) {
@@ -28,7 +40,10 @@ void dropout(const Dropout<T>& p, int threads) {
         continue;
       }
       philox(p.seed, p.offset, uint64_t(begin) / 4, words);
-      for (int64_t i = 0; i < count; ++i) y[i] = words[i] > last_dropped ? x[i] * scale : T(0);
+      if (count == philox_elements)
+        keep(words, last_dropped, scale, x, y, philox_elements);
+      else
+        keep(words, last_dropped, scale, x, y, count);
     }
   });
 }

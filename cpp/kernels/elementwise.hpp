@@ -1,4 +1,4 @@
-// A loop over the elements of contiguous arrays, divided among threads.
+// Loops over the elements of contiguous arrays, divided among threads.
 #pragma once
 
 #include "isa.hpp"
@@ -13,6 +13,31 @@ inline void for_each_vector_parallel(int64_t size, int threads, const Body& body
   parallel(threads, [&](int thread, int team) {
     const Range range = share(size, thread, team, 1024);
     for_each_vector<T>(range.begin, range.end, body);
+  });
+}
+
+/// Elements ahead of a loop whose arithmetic fills the processor's window, so that it would not reach for
+/// them itself.
+inline constexpr int64_t ahead = 128;
+
+/// y = f(x)
+template <class T, class F>
+inline void map(int64_t size, int threads, const T* x, T* y, const F& f) {
+  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
+    __builtin_prefetch(x + i + ahead);
+    __builtin_prefetch(y + i + ahead, 1);
+    store(y + i, f(load(x + i, n)), n);
+  });
+}
+
+/// z = f(x, y)
+template <class T, class F>
+inline void map(int64_t size, int threads, const T* x, const T* y, T* z, const F& f) {
+  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
+    __builtin_prefetch(x + i + ahead);
+    __builtin_prefetch(y + i + ahead);
+    __builtin_prefetch(z + i + ahead, 1);
+    store(z + i, f(load(x + i, n), load(y + i, n)), n);
   });
 }
 

@@ -23,49 +23,48 @@ constexpr double cubic = 0.044715, twice_root = 1.59576912160573071176;  // 2 sq
 
 template <class T>
 void gelu_forward(int64_t size, const T* x, T* y, int threads) {
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    const Vec<T> v = load(x + i, n);
-    store(y + i, pmul(v, normal<T>(v).distribution), n);
+  // x Phi(x) = max(x, 0) - |x| Phi(-|x|)
+  const Vec<T> zero = broadcast(T(0));
+  map(size, threads, x, y, [&](const Vec<T>& v) {
+    const NormalTail<T> normal = normal_tail<T>(v);
+    return psub(pmax(v, zero), pmul(normal.a, normal.tail));
   });
 }
 
 template <class T>
 void gelu_backward(int64_t size, const T* x, const T* dy, T* dx, int threads) {
-  // y = x Phi(x); far out x phi(x) is nothing, also at infinity.
-  const Vec<T> zero = broadcast(T(0));
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    const Vec<T> v = load(x + i, n);
-    const Normal<T> at = normal<T>(v);
-    const Vec<T> slope = pselect(pcmp_eq(at.density, zero), zero, pmul(v, at.density));
-    store(dx + i, pmul(load(dy + i, n), padd(at.distribution, slope)), n);
+  // y = x Phi(x): the slope at -a is Phi(-a) - a phi(a), at a it is 1 minus that.
+  const Vec<T> zero = broadcast(T(0)), one = broadcast(T(1)),
+               inverse_root = broadcast(T(0.398942280401432677940));
+  map(size, threads, x, dy, dx, [&](const Vec<T>& v, const Vec<T>& d) {
+    const NormalTail<T> normal = normal_tail<T>(v);
+    const Vec<T> slope = psub(normal.tail, pmul(normal.a, pmul(normal.gauss, inverse_root)));
+    return pmul(d, pselect(pcmp_lt(zero, v), psub(one, slope), slope));
   });
 }
 
 template <class T>
 void gelu_tanh_forward(int64_t size, const T* x, T* y, int threads) {
   const Vec<T> linear = broadcast(T(twice_root)), cube = broadcast(T(twice_root * cubic));
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    const Vec<T> v = load(x + i, n);
+  map(size, threads, x, y, [&](const Vec<T>& v) {
     const Vec<T> twice_u = pmul(v, fma(cube, pmul(v, v), linear));
-    store(y + i, pmul(v, sigmoid<T>(twice_u)), n);
+    return pmul(v, sigmoid<T>(twice_u));
   });
 }
 
 template <class T>
 void gelu_tanh_backward(int64_t size, const T* x, const T* dy, T* dx, int threads) {
-  // y = x sigmoid(2u). Beyond 40 the slope is 0 or 1; the bound keeps x^3 finite. NaN fails both comparisons.
+  // y = x sigmoid(2u). Beyond 40 the slope is 0 or 1; the bound keeps x^3 finite. NaN stays, as the first
+  // operand.
   const Vec<T> linear = broadcast(T(twice_root)), cube = broadcast(T(twice_root * cubic)),
                one = broadcast(T(1));
   const Vec<T> cube3 = broadcast(T(3 * twice_root * cubic)), top = broadcast(T(40)),
                bottom = broadcast(T(-40));
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    Vec<T> v = load(x + i, n);
-    v = pselect(pcmp_lt(top, v), top, pselect(pcmp_lt(v, bottom), bottom, v));
-    const Vec<T> square = pmul(v, v);
+  map(size, threads, x, dy, dx, [&](const Vec<T>& unbounded, const Vec<T>& d) {
+    const Vec<T> v = pmax(pmin(unbounded, top), bottom), square = pmul(v, v);
     const Vec<T> s = sigmoid<T>(pmul(v, fma(cube, square, linear)));
     const Vec<T> twice_du = fma(cube3, square, linear);
-    const Vec<T> slope = pmul(pmul(v, twice_du), pmul(s, psub(one, s)));
-    store(dx + i, pmul(load(dy + i, n), padd(s, slope)), n);
+    return pmul(d, fma(pmul(v, twice_du), pmul(s, psub(one, s)), s));
   });
 }
 

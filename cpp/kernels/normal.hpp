@@ -1,67 +1,68 @@
-// The normal distribution on vectors.
+// The tail of the normal distribution on vectors.
 //
 //   phi(x) = exp(-x^2 / 2) / sqrt(2 pi)          Phi(x) = integral of phi up to x
-//   Phi(-a) = exp(-a^2 / 2) P(t) / (1 + sqrt(2) a),   t = (a - K) / (a + K),   a >= 0
-//   Phi(a)  = 1 - Phi(-a)
+//   Phi(-a) = exp(-a^2 / 2) t P(t),   t = 1 / (1 + c a),   a >= 0
+//   exp(-a^2 / 2) = 2^s = 2^k (1 + (s - k) Q(s - k)),   s = -a^2 / (2 log 2),   k = round(s)
 //
-// (1 + 2z) exp(z^2) erfc(z) is smooth on the whole half-line, so one polynomial in t serves it, without
-// cancellation in the left tail: Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc
-// x", 1981. P is that function for z = a / sqrt(2), halved, interpolated at Chebyshev nodes; its relative
-// error is 4e-9 (float, degree 10, K = 4, a up to 15) and 8e-18 (double, degree 22, K = 5.5, a up to 40).
+// exp(a^2 / 2) Phi(-a) falls like 1 / a and is smooth on the whole half-line, so one polynomial in t serves
+// it, and small values keep their digits: the form of Hastings, "Approximations for digital computers", 1955.
+// P and Q interpolate at Chebyshev nodes; their relative errors are 4e-8 and 5e-9 (float), 1e-17 (double).
+// The rounding of s adds a^2 / 2 eps.
 #pragma once
 
-#include "math.hpp"
+#include "exponential.hpp"
 
 namespace weft::WEFT_ISA {
 
 template <class T>
-struct TailPolynomial;
+struct NormalConstants;
 template <>
-struct TailPolynomial<float> {
-  static constexpr float centre = 4, limit = 13;  // Phi(-13) is the least that a float32 holds
-  static constexpr float coefficients[] = {
-      -0.0001083319906f, -7.159039563e-5f, 0.00104877022f,  -0.0006927167013f, -0.007282972783f, 0.028888918f,
-      -0.05831933687f,   0.07014860956f,   -0.03172109372f, -0.06617830503f,   0.6284778785f};
+struct NormalConstants<float> {
+  static constexpr float c = 0.35f, limit = 13.2687f;  // where k = -127, for which 2^k is taken as zero
+  static constexpr float tail[] = {-0.02960979549f, 0.1462242065f,   -0.2603379054f,
+                                   0.1643917355f,   -0.02663309792f, 0.1069582404f,
+                                   0.1194794327f,   0.139908265f,    0.139618902f};
+  static constexpr float gauss[] = {0.0001545316295f, 0.001339086336f, 0.009618082557f,
+                                    0.05550357114f,   0.2402265076f,   0.693147188f};
 };
 template <>
-struct TailPolynomial<double> {
-  static constexpr double centre = 5.5, limit = 37.6;
-  static constexpr double coefficients[] = {
-      -1.70390833340604402e-9,   -5.84517128280118469e-9, 9.72180833732057668e-9,   5.01227305206460758e-8,
-      -6.90573308851226854e-8,   -3.07742124278403507e-7, 7.00089805798534539e-7,   1.45985938058842909e-6,
-      -7.11096144162324862e-6,   3.84992530760676439e-7,  0.0000570290462939245628, -0.000142979856895944694,
-      -0.0000928448016265252488, 0.00172050854295962116,  -0.00663009611210592028,  0.0166778427094981944,
-      -0.0316102053644573939,    0.046707682897161161,    -0.05230912673973356,     0.037122339538848685,
-      0.00520605813625538133,    -0.0699921834671488756,  0.617480449498209948};
+struct NormalConstants<double> {
+  static constexpr double c = 0.2, limit = 37.66;  // likewise, k = -1023
+  static constexpr double tail[] = {
+      -0.000125552429693578999, 0.00063452176104746567, 0.00219512091148567432, -0.0301108496448354934,
+      0.130237157543233748,     -0.332839464553727816,  0.578585130786592621,   -0.734017991205875758,
+      0.714518877972374521,     -0.548965034465502799,  0.333952003950253953,   -0.167885791137726121,
+      0.0686103799815959763,    -0.015101427581774089,  0.0209622701173317977,  0.024381234618967699,
+      0.0377974191203656641,    0.0497593970431935355,  0.0610251347294282526,  0.0702136213992811867,
+      0.0765969292852624205,    0.0797884557129735098,  0.0797884560857476293};
+  static constexpr double gauss[] = {
+      4.45496059818651839e-10,  7.0725859492692237e-9,   1.01780624458457735e-7, 1.32154425879216897e-6,
+      0.0000152527338298361184, 0.000154035304417360502, 0.00133335581464169353, 0.00961812910760688853,
+      0.0555041086648215943,    0.240226506959100982,    0.693147180559945309};
 };
 
 template <class T>
-struct Normal {
-  Vec<T> density, distribution;  // phi(x), Phi(x)
+struct NormalTail {
+  Vec<T> a, gauss, tail;  // |x|, at most the limit from where the others are zero; exp(-a^2 / 2); Phi(-a)
 };
 
 template <class T>
-inline Normal<T> normal(const Vec<T>& x) {
+inline NormalTail<T> normal_tail(const Vec<T>& x) {
   using namespace Eigen::internal;
-  using V = Vec<T>;
-  using Tail = TailPolynomial<T>;
-  const V one = broadcast(T(1)), zero = broadcast(T(0)), half = broadcast(T(0.5));
-  const V a = pabs(x);
-  const V square = pmul(x, x), lost = fma(x, x, pnegate(square));  // x^2 = square + lost
-  V gauss = exp(pmul(pnegate(half), square));
-  gauss = fma(gauss, pmul(pnegate(half), lost), gauss);
-  const V t = pdiv(psub(a, broadcast(Tail::centre)), padd(a, broadcast(Tail::centre)));
-  V polynomial = broadcast(Tail::coefficients[0]);
+  using C = NormalConstants<T>;
+  const Vec<T> one = broadcast(T(1)), shifter = broadcast(T(Format<T>::shifter + Format<T>::bias));
+  const Vec<T> a = pmin(pabs(x), broadcast(C::limit));
+  const Vec<T> s = pmul(pmul(a, broadcast(T(-0.72134752044448170368))), a);
+  const Vec<T> shifted = padd(s, shifter), r = psub(s, psub(shifted, shifter));
+  Vec<T> q = broadcast(C::gauss[0]);
+#pragma GCC unroll 16
+  for (int i = 1; i < int(sizeof C::gauss / sizeof(T)); ++i) q = fma(q, r, broadcast(C::gauss[i]));
+  const Vec<T> gauss = pmul(fma(q, r, one), power_of_two<T>(shifted));
+  const Vec<T> t = pdiv(one, fma(a, broadcast(C::c), one));
+  Vec<T> p = broadcast(C::tail[0]);
 #pragma GCC unroll 32
-  for (int64_t i = 1; i < int64_t(sizeof Tail::coefficients / sizeof(T)); ++i)
-    polynomial = fma(polynomial, t, broadcast(Tail::coefficients[i]));
-  V tail = pdiv(pmul(gauss, polynomial), fma(a, broadcast(T(1.41421356237309504880)), one));
-  // Beyond the limit both are nothing, also at infinity, where the formulas give NaN.
-  const V beyond = pcmp_lt(broadcast(Tail::limit), a);
-  tail = pselect(beyond, zero, tail);
-  gauss = pselect(beyond, zero, gauss);
-  const V distribution = pselect(pcmp_lt(zero, x), psub(one, tail), tail);
-  return {pmul(gauss, broadcast(T(0.398942280401432677940))), distribution};
+  for (int i = 1; i < int(sizeof C::tail / sizeof(T)); ++i) p = fma(p, t, broadcast(C::tail[i]));
+  return {a, gauss, pmul(gauss, pmul(t, p))};
 }
 
 }  // namespace weft::WEFT_ISA
