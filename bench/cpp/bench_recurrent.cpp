@@ -61,7 +61,7 @@ int main(int count, char** arguments) {
   benchmark::Initialize(&count, arguments);
   if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 2;
   for (bool training : {false, true})
-    for (const auto& cell : weft::recurrent_cells())
+    for (const auto& cell : referenced_cells())
       for (const auto& size : sizes) {
         const std::string name = (training ? "train/" : "infer/") + cell.name + "/" + std::to_string(size.T) +
                                  "," + std::to_string(size.B) + "," + std::to_string(size.I) + "," +

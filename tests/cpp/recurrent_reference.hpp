@@ -80,6 +80,17 @@ struct Cell {
   }
 };
 
+/// The cells that step() knows; a new one may be tested from Python alone, where the table of cases has its
+/// reference.
+inline std::vector<RecurrentCellInfo> referenced_cells() {
+  std::vector<RecurrentCellInfo> cells;
+  for (const auto& cell : recurrent_cells())
+    for (const char* known : {"rnn_tanh", "rnn_relu", "gru", "gru_reset_before", "lstm", "lstm_peephole",
+                              "lstm_coupled", "lstm_coupled_peephole"})
+      if (cell.name == known) cells.push_back(cell);
+  return cells;
+}
+
 template <class S>
 Outcome<S> reference(const Problem& p, const Tensors<S>& t) {
   Outcome<S> out{std::vector<S>(p.B * p.T * p.P), {}, {}};
