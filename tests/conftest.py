@@ -16,9 +16,6 @@ settings.register_profile(
 )
 settings.load_profile("weft")
 
-# A shell starts background jobs with Ctrl-C ignored, and children inherit that: tests of Ctrl-C want it as in a terminal.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 
 @pytest.fixture(autouse=True, scope="session")
 def interruptible() -> Iterator[None]:
