@@ -15,6 +15,9 @@ from weft.optim.schedule import Schedule
 
 __all__ = ["ClockCosine", "check_combination", "make_model", "make_optimizer", "make_schedule"]
 
+# Runs are short: the average of squares has to forget the first steps, which 0.999 would do in thousands.
+_BETAS = (0.9, 0.99)
+
 
 def check_combination(settings: TrainSettings) -> None:
     """Refuse settings that contradict each other. Raises CommandError."""
@@ -84,13 +87,13 @@ def make_optimizer(settings: TrainSettings, model: LanguageModel) -> optim.Optim
             momentum = 0.9 if settings.momentum is None else settings.momentum
             return optim.SGD(parameters, rate, momentum=momentum, weight_decay=decay)
         case "adam":
-            return optim.Adam(parameters, rate, weight_decay=decay)
+            return optim.Adam(parameters, rate, _BETAS, weight_decay=decay)
         case "rmsprop":
             return optim.RMSprop(parameters, rate, weight_decay=decay)
         case "adagrad":
             return optim.Adagrad(parameters, rate, weight_decay=decay)
         case _:
-            return optim.AdamW(parameters, rate, weight_decay=decay)
+            return optim.AdamW(parameters, rate, _BETAS, weight_decay=decay)
 
 
 def make_schedule(settings: TrainSettings, total_steps: int | None) -> Schedule:

@@ -87,8 +87,8 @@ class TrainSettings:
         return self.hidden if self.tie_weights else 128
 
 
-DEFAULT_STEPS = 1100
-DEFAULT_RATES = {"adamw": 3e-3, "adam": 3e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 0.5}
+DEFAULT_STEPS = 1500
+DEFAULT_RATES = {"adamw": 3e-3, "adam": 3e-3, "rmsprop": 2e-3, "adagrad": 2e-2, "sgd": 0.5}
 
 # What a resumed run may be told anew; the rest belongs to the run.
 RESUMABLE = frozenset(
