@@ -20,23 +20,20 @@ import pytest
 from weft.cli import main
 from weft.files import read_safetensors
 from weft.models import LanguageModel
+from weft.train import History
 
 PROSE = (
     "Warp threads are held taut; the weft runs back and forth through them. Žluťoučký kůň!\n" * 60
 ).encode()
-TINY = [
-    "--hidden",
-    "12",
-    "--embedding",
-    "8",
-    "--batch",
-    "4",
-    "--sequence",
-    "16",
-    "--quiet",
-    "--sample-length",
-    "30",
-]
+TINY = ["--hidden", "12", "--embedding", "8", "--batch", "4", "--sequence", "16"]
+TINY += ["--validate-every", "4", "--sample-length", "30", "--quiet"]
+
+
+@pytest.fixture(autouse=True)
+def curves_only_where_they_matter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than all the rest of a tiny run."""
+    if "curve" not in request.node.name and "matplotlib" not in request.node.name:
+        monkeypatch.setattr(History, "plot", lambda history, path: Path(path))
 
 
 @pytest.fixture
