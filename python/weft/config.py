@@ -67,15 +67,17 @@ def use_isa(name: str) -> Iterator[None]:
 def set_precision(precision: str) -> None:
     """Allow products of float32 matrices a lower internal precision, in PyTorch's and JAX's words.
 
-    "highest" is float32 arithmetic. "high" and "medium" *permit* pieces in bfloat16 where the hardware makes them
-    faster; no such kernel exists yet, so all three compute in float32 (`show_config()` says so).
+    "highest" is float32 arithmetic. "high" and "medium" *permit* pieces in bfloat16 where the hardware makes
+    them faster; no such kernel exists yet, so all three compute in float32 (`show_config()` says so).
 
     Raises:
         ValueError: another word.
     """
     global _precision
     if precision not in _PRECISIONS:
-        raise ValueError(f"set_precision: precision must be one of {', '.join(_PRECISIONS)}, got {precision!r}")
+        raise ValueError(
+            f"set_precision: precision must be one of {', '.join(_PRECISIONS)}, got {precision!r}"
+        )
     _precision = precision
 
 
@@ -85,7 +87,7 @@ def get_precision() -> str:
 
 
 def release_memory() -> int:
-    """Give the memory that weft keeps between calls, for the next ones, back to the system; returns the bytes."""
+    """Give the memory that weft keeps for its next calls back to the system; returns the bytes."""
     return _core.release_memory()
 
 
@@ -116,5 +118,7 @@ def show_config() -> str:
         f"precision        {_precision} (products in float32 and float64 arithmetic)",
     ]
     if len(runtimes) > 1:
-        lines.append("note             several OpenMP runtimes share this process and may slow each other down")
+        lines.append(
+            "note             several OpenMP runtimes share this process and may slow each other down"
+        )
     return "\n".join(lines)

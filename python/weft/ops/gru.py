@@ -57,7 +57,7 @@ def gru_forward(
             `rnn_forward`.
 
     Raises:
-        ValueError: a shape or value does not fit; the message names the argument, the expected and the actual shape.
+        ValueError: a shape or value does not fit; the message names the argument, what it must be and is.
         TypeError: an array has another dtype.
 
     Example:

@@ -5,10 +5,10 @@
     g_t = tanh   (W_g x_t + b_ig + U_g h_{t-1} + b_hg)
     c_t = f_t c_{t-1} + i_t g_t
     o_t = sigmoid(W_o x_t + b_io + U_o h_{t-1} + b_ho + p_o c_t)
-    h_t = W_proj (o_t tanh(c_t))                                          without a projection, W_proj is left out
+    h_t = W_proj (o_t tanh(c_t))                                          or o_t tanh(c_t), if there is none
 
-T time, B batch, I input, H hidden, P width of the state h; gates i f g o. Sources: Hochreiter & Schmidhuber 1997; Gers
-et al. 2002 (peepholes); Sak et al. 2014 (projection); Greff et al. 2017 (coupled gates).
+T time, B batch, I input, H hidden, P width of the state h; gates i f g o. Sources: Hochreiter & Schmidhuber
+1997; Gers et al. 2002 (peepholes); Sak et al. 2014 (projection); Greff et al. 2017 (coupled gates).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def lstm_forward(
         lengths, resets, reverse, checkpoint_every, training: as in `rnn_forward`; resets zero both states.
 
     Raises:
-        ValueError: a shape or value does not fit; the message names the argument, the expected and the actual shape.
+        ValueError: a shape or value does not fit; the message names the argument, what it must be and is.
         TypeError: an array has another dtype.
 
     Example:
@@ -115,7 +115,8 @@ def lstm_backward(
     """Gradients of `lstm_forward`, given dL/dy, dL/dh_n and dL/dc_n (None means zero).
 
     With h = o tanh(c):   do = dh tanh(c) o (1 - o),   dc += dh o (1 - tanh(c)^2)
-    c = f c_{t-1} + i g:  di = dc g i (1 - i),  df = dc c_{t-1} f (1 - f),  dg = dc i (1 - g^2),  dc_{t-1} = dc f
+    c = f c_{t-1} + i g:  di = dc g i (1 - i),  df = dc c_{t-1} f (1 - f),  dg = dc i (1 - g^2),
+                          dc_{t-1} = dc f
 
     Args:
         saved: what forward returned; it may be used again, and the forward's arrays must be unchanged.

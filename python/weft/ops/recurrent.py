@@ -52,8 +52,8 @@ def recurrent_forward(
 ) -> tuple[Array, Array, Array | None, Saved | None]:
     """Run a cell over a batch of sequences: (y[B,T,P], h_n[B,P], c_n[B,H] or None, saved).
 
-    `operation` is how errors name the call. The other arguments are those of `lstm_forward`; a cell that has no use
-    for one of them refuses it.
+    `operation` is how errors name the call. The other arguments are those of `lstm_forward`; a cell that has
+    no use for one of them refuses it.
 
     Raises:
         ValueError: a shape or value does not fit.
@@ -115,17 +115,15 @@ def recurrent_backward(
 ) -> tuple[Any, ...]:
     """Gradients (dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0, dw_peephole, dw_proj) of `recurrent_forward`.
 
-    `accumulate` holds arrays to add the gradients of (w_ih, w_hh, b_ih, b_hh, w_peephole, w_proj) to, or Nones.
+    `accumulate` holds arrays to add the gradients of (w_ih, w_hh, b_ih, b_hh, w_peephole, w_proj) to, or
+    Nones.
     """
     if saved is None:
         raise ValueError(f"{operation}_backward: saved is None; call {operation}_forward with training=True")
+    expected = f"{operation}_backward: saved must be what {operation}_forward returned"
     if not isinstance(saved, _core.RecurrentSaved):
-        raise TypeError(
-            f"{operation}_backward: saved must be what {operation}_forward returned, got {type(saved).__name__}"
-        )
+        raise TypeError(f"{expected}, got {type(saved).__name__}")
     if saved.operation != operation:
-        raise ValueError(
-            f"{operation}_backward: saved must be what {operation}_forward returned, got {saved.operation}_forward's"
-        )
+        raise ValueError(f"{expected}, got {saved.operation}_forward's")
     gradients: tuple[Any, ...] = saved.backward(dy, dh_n, dc_n, bool(need_dx), tuple(accumulate))
     return gradients

@@ -49,8 +49,8 @@ def rnn_forward(
         b_ih, b_hh: [H], or None.
         h0: [B, H] initial state; None is zero.
         nonlinearity: "tanh" or "relu".
-        lengths: [B] valid steps of each row, in any order, zero allowed. y is zero past them, h_n is the last valid
-            state, and nothing is computed on padding.
+        lengths: [B] valid steps of each row, in any order, zero allowed. y is zero past them, h_n is the last
+            valid state, and nothing is computed on padding.
         resets: bool [B, T]; True zeroes the state before that step.
         reverse: run from each row's last valid step to its first; y[t] is still the output at time t.
         recurrent_dropout_mask: [B, H] or [B, T, H], multiplies h_{t-1} where it enters the product.
@@ -59,7 +59,7 @@ def rnn_forward(
         training: False keeps nothing: saved is None.
 
     Raises:
-        ValueError: a shape or value does not fit; the message names the argument, the expected and the actual shape.
+        ValueError: a shape or value does not fit; the message names the argument, what it must be and is.
         TypeError: an array has another dtype.
 
     Example:
