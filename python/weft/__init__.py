@@ -1,10 +1,10 @@
 """weft: recurrent networks and attention on CPUs, forward and backward in fused C++ kernels.
 
-    weft.ops     pure functions on NumPy arrays: the kernels
-    weft.nn      layers and losses
-    weft.optim   optimizers, schedules, clipping
-    weft.data    batches from text, arrays and ragged sequences
-    weft.train   Trainer, the training loop
+weft.ops     pure functions on NumPy arrays: the kernels
+weft.nn      layers and losses
+weft.optim   optimizers, schedules, clipping
+weft.data    batches from text, arrays and ragged sequences
+weft.train   Trainer, the training loop
 """
 
 from weft import data, nn, ops, optim, train
