@@ -6,9 +6,9 @@
 namespace weft::WEFT_ISA {
 
 template <class T>
-int64_t linear_forward_workspace(int64_t inputs, int64_t outputs);
+int64_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads);
 template <class T>
-int64_t linear_backward_workspace(int64_t inputs, int64_t outputs);
+int64_t linear_backward_workspace(int64_t inputs, int64_t outputs, int threads);
 template <class T>
 void linear_forward(const LinearForward<T>&, int threads);
 template <class T>

@@ -62,8 +62,8 @@ struct EmbeddingBackward {
 
 template <class T>
 struct DenseKernels {
-  int64_t (*linear_forward_workspace)(int64_t inputs, int64_t outputs);
-  int64_t (*linear_backward_workspace)(int64_t inputs, int64_t outputs);
+  int64_t (*linear_forward_workspace)(int64_t inputs, int64_t outputs, int threads);
+  int64_t (*linear_backward_workspace)(int64_t inputs, int64_t outputs, int threads);
   void (*linear_forward)(const LinearForward<T>&, int threads);
   void (*linear_backward)(const LinearBackward<T>&, int threads);
   void (*embedding_forward)(const EmbeddingForward<T>&, int threads);

@@ -2,8 +2,9 @@
 //
 //   x [R, I]   dy [R, O]   dW [O, I]   db [O]          R rows, I inputs, O outputs
 //
-// Of every chunk, x is packed into panels and dy into tiles: dy lies transposed for this product, and read in
-// place it would touch a new page for every row. Threads divide the packing, then the elements of dW.
+// Threads divide the elements of dW and share nothing: each packs what it needs of a chunk, x into panels and
+// dy into tiles. dy lies transposed for this product, and read in place it would touch a new page for every
+// row.
 #pragma once
 
 #include "gemm.hpp"
@@ -24,33 +25,32 @@ class WeightGradient {
   int64_t dweight_row;
   T* dbias;  // may be null
 
+  /// Elements of scratch that each thread needs.
   static int64_t workspace(int64_t inputs, int64_t outputs) {
-    return 2 * (packed_size<T>(chunk_rows, inputs) + tiles_size(outputs));
+    return packed_size<T>(chunk_rows, inputs) + round_up(outputs, height) * chunk_rows;
   }
 
   void add(T* workspace, int thread, int threads) const {
-    const Range columns = share(outputs, thread, threads, lanes<T>);
+    Range my_rows{0, outputs}, my_columns{0, round_up(inputs, lanes<T>)};  // of dW
+    if (outputs >= 2 * height * threads)
+      my_rows = share(outputs, thread, threads, height);
+    else
+      my_columns = share(my_columns.end, thread, threads, 2 * lanes<T>);
+    const Range biases = share(outputs, thread, threads, lanes<T>);
+    T* tiles = workspace + packed_size<T>(chunk_rows, inputs);
     for (int64_t r = 0; r < rows; r += chunk_rows) {
       const int64_t count = min_of(chunk_rows, rows - r);
-      if (dbias != nullptr) add_column_sums(dy + r * dy_row, count, columns);
+      if (dbias != nullptr) add_column_sums(dy + r * dy_row, count, biases);
       if (dweight == nullptr) continue;
-      // Two buffers: a thread may be packing the next chunk while others still multiply by this one.
-      T* packed_x =
-          workspace + (r / chunk_rows % 2) * (packed_size<T>(chunk_rows, inputs) + tiles_size(outputs));
-      T* packed_dy = packed_x + packed_size<T>(chunk_rows, inputs);
-      const Range panels = share(round_up(inputs, lanes<T>), thread, threads, lanes<T>);
-      pack_rows(x + r * x_row, x_row, count, inputs, packed_x, panels.begin, panels.end);
-      pack_tiles(dy + r * dy_row, count, packed_dy, share(outputs, thread, threads, height));
-      barrier(threads);
-      multiply(packed_x, packed_dy, count, thread, threads);
+      pack_rows(x + r * x_row, x_row, count, inputs, workspace, my_columns.begin, my_columns.end);
+      pack_tiles(dy + r * dy_row, count, tiles, my_rows);
+      multiply(workspace, tiles, count, my_rows, my_columns);
     }
   }
 
  private:
   static constexpr int64_t chunk_rows = 256, height = tile_rows(2);
   static constexpr int64_t group = 4 * height;  // rows of dW at a time, as linear.cpp takes rows of y
-
-  static int64_t tiles_size(int64_t outputs) { return round_up(outputs, height) * chunk_rows; }
 
   /// Columns of `from` in tiles of `height`: element (k, o) at (o / height * count + k) * height + o %
   /// height.
@@ -72,15 +72,9 @@ class WeightGradient {
     }
   }
 
-  /// This thread's share: of the rows of dW, or of its columns where it has few rows.
-  void multiply(const T* packed_x, const T* packed_dy, int64_t count, int thread, int threads) const {
-    Range my_rows{0, outputs}, my_columns{0, inputs};
-    if (outputs >= 2 * height * threads)
-      my_rows = share(outputs, thread, threads, height);
-    else
-      my_columns = share(inputs, thread, threads, 2 * lanes<T>);
+  void multiply(const T* packed_x, const T* packed_dy, int64_t count, Range my_rows, Range my_columns) const {
     for (int64_t first = my_rows.begin; first < my_rows.end; first += group)
-      for (int64_t i = my_columns.begin; i < my_columns.end; i += 2 * lanes<T>) {
+      for (int64_t i = my_columns.begin; i < min_of(my_columns.end, inputs); i += 2 * lanes<T>) {
         const int64_t wide = min_of(2 * lanes<T>, inputs - i);
         const bool two = wide > lanes<T>;
         const int64_t last = two ? wide - lanes<T> : wide;

@@ -40,7 +40,7 @@ void embedding_forward(View<const int64_t, 1> indices, View<const T, 2> weight, 
                                  .weight_row = weight.stride[0],
                                  .y = y.data,
                                  .y_row = y.stride[0]},
-                                threads_for(double(rows) * double(size) * sizeof(T) / 8));
+                                threads_for(double(rows) * double(size) * sizeof(T) / 30));
 }
 
 template <class T>
@@ -60,7 +60,7 @@ void embedding_backward(View<const int64_t, 1> indices, View<const T, 2> dy, Vie
                                   .dy_row = dy.stride[0],
                                   .dweight = dweight.data,
                                   .dweight_row = dweight.stride[0]},
-                                 threads_for(double(rows) * double(size) * sizeof(T) / 8));
+                                 threads_for(double(rows) * double(size) * sizeof(T) / 60));
 }
 
 template void embedding_forward(View<const int64_t, 1>, View<const float, 2>, View<float, 2>);

@@ -17,12 +17,24 @@ double product_cost(int64_t rows, int64_t columns, int64_t depth) {
   return (double(rows) + 2) * double(columns) * double(depth) / 50;
 }
 
-// What is packed is a matrix and at most 2 x 256 more rows of x, padded to at most 16 columns a panel.
+// The workspace is below a whole packed matrix and 512 rows of x and dy for every thread and one more, all
+// padded to panels of at most 16.
 void check_sizes(const char* operation, int64_t inputs, int64_t outputs) {
-  const int64_t rows = checked_sum(operation, "the workspace", outputs, 512 + 16);
-  const int64_t elements =
-      checked_product(operation, "the workspace", rows, checked_sum(operation, "the workspace", inputs, 16));
-  checked_product(operation, "the workspace", elements, sizeof(double));
+  const auto product = [&](int64_t a, int64_t b) {
+    return checked_product(operation, "the workspace", a, b);
+  };
+  const auto sum = [&](int64_t a, int64_t b) { return checked_sum(operation, "the workspace", a, b); };
+  const int64_t matrix = product(sum(outputs, 16), sum(inputs, 16));
+  const int64_t chunks = product(512, sum(sum(outputs, inputs), 32));
+  product(product(sum(matrix, chunks), num_threads() + 1), sizeof(double));
+}
+
+/// Threads for that much work whose workspace is there: their number may have been raised since it was sized.
+template <class Needed>
+int fitting_threads(double nanoseconds, int64_t elements, const Needed& needed) {
+  int threads = threads_for(nanoseconds);
+  while (threads > 1 && needed(threads) > elements) --threads;
+  return threads;
 }
 
 }  // namespace
@@ -30,7 +42,7 @@ void check_sizes(const char* operation, int64_t inputs, int64_t outputs) {
 template <class T>
 int64_t linear_forward_workspace(int64_t inputs, int64_t outputs) {
   check_sizes("linear_forward", inputs, outputs);
-  return dense<T>().linear_forward_workspace(inputs, outputs);
+  return dense<T>().linear_forward_workspace(inputs, outputs, num_threads());
 }
 
 template <class T>
@@ -42,7 +54,9 @@ void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1
   check_view(operation, "weight", weight, "(O, I)", {outputs, inputs});
   check_optional(operation, "bias", bias, "(O,)", {outputs});
   check_view(operation, "y", y, "(R, O)", {rows, outputs});
-  check_workspace(operation, workspace, linear_forward_workspace<T>(inputs, outputs));
+  check_sizes(operation, inputs, outputs);
+  const auto needed = [&](int count) { return dense<T>().linear_forward_workspace(inputs, outputs, count); };
+  check_workspace(operation, workspace, needed(1));
   dense<T>().linear_forward({.rows = rows,
                              .inputs = inputs,
                              .outputs = outputs,
@@ -54,13 +68,13 @@ void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1
                              .y = y.data,
                              .y_row = y.stride[0],
                              .workspace = workspace.data},
-                            threads_for(product_cost(rows, outputs, inputs)));
+                            fitting_threads(product_cost(rows, outputs, inputs), workspace.shape[0], needed));
 }
 
 template <class T>
 int64_t linear_backward_workspace(int64_t inputs, int64_t outputs) {
   check_sizes("linear_backward", inputs, outputs);
-  return dense<T>().linear_backward_workspace(inputs, outputs);
+  return dense<T>().linear_backward_workspace(inputs, outputs, num_threads());
 }
 
 template <class T>
@@ -74,23 +88,26 @@ void linear_backward(View<const T, 2> x, View<const T, 2> weight, View<const T, 
   check_optional(operation, "dx", dx, "(R, I)", {rows, inputs});
   check_optional(operation, "dweight", dweight, "(O, I)", {outputs, inputs});
   check_optional(operation, "dbias", dbias, "(O,)", {outputs});
-  check_workspace(operation, workspace, linear_backward_workspace<T>(inputs, outputs));
-  dense<T>().linear_backward({.rows = rows,
-                              .inputs = inputs,
-                              .outputs = outputs,
-                              .x = x.data,
-                              .x_row = x.stride[0],
-                              .weight = weight.data,
-                              .weight_row = weight.stride[0],
-                              .dy = dy.data,
-                              .dy_row = dy.stride[0],
-                              .dx = dx.data,
-                              .dx_row = dx.stride[0],
-                              .dweight = dweight.data,
-                              .dweight_row = dweight.stride[0],
-                              .dbias = dbias.data,
-                              .workspace = workspace.data},
-                             threads_for(2 * product_cost(rows, outputs, inputs)));
+  check_sizes(operation, inputs, outputs);
+  const auto needed = [&](int count) { return dense<T>().linear_backward_workspace(inputs, outputs, count); };
+  check_workspace(operation, workspace, needed(1));
+  dense<T>().linear_backward(
+      {.rows = rows,
+       .inputs = inputs,
+       .outputs = outputs,
+       .x = x.data,
+       .x_row = x.stride[0],
+       .weight = weight.data,
+       .weight_row = weight.stride[0],
+       .dy = dy.data,
+       .dy_row = dy.stride[0],
+       .dx = dx.data,
+       .dx_row = dx.stride[0],
+       .dweight = dweight.data,
+       .dweight_row = dweight.stride[0],
+       .dbias = dbias.data,
+       .workspace = workspace.data},
+      fitting_threads(2 * product_cost(rows, outputs, inputs), workspace.shape[0], needed));
 }
 
 template int64_t linear_forward_workspace<float>(int64_t, int64_t);

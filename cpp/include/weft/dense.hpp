@@ -12,7 +12,7 @@
 
 namespace weft {
 
-/// Elements of T that linear_forward and linear_backward need as workspace.
+/// Elements of T that linear_forward and linear_backward need as workspace, with the threads there are now.
 template <class T>
 int64_t linear_forward_workspace(int64_t inputs, int64_t outputs);
 template <class T>
