@@ -14,61 +14,75 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-// A block of the packed matrix's columns stays in the second-level cache while all rows meet it, a few tiles
-// of rows at a time: more of them would spread over too many pages where rows are long.
-constexpr int64_t columns_bytes = 1 << 19, rows_bytes = 1 << 16, most_tiles = 4;
+// A block of the packed matrix stays in the second-level cache while all rows meet it, a few tiles of rows at
+// a time: more of them would spread over too many pages where rows are long.
+constexpr int64_t block_bytes = 1 << 19, block_depth = 2048, rows_bytes = 1 << 16, most_tiles = 4;
 
 /// Columns of a K x N matrix that are packed at once.
 template <class T>
 int64_t block_columns(int64_t depth, int64_t columns) {
-  const int64_t fitting = columns_bytes / (int64_t(sizeof(T)) * max_of(depth, 1));
+  const int64_t fitting = block_bytes / (int64_t(sizeof(T)) * max_of(1, min_of(depth, block_depth)));
   return min_of(round_up(columns, lanes<T>), round_up(max_of(fitting, 8 * lanes<T>), 2 * lanes<T>));
+}
+template <class T>
+int64_t block_size(int64_t depth, int64_t columns) {
+  return min_of(depth, block_depth) * block_columns<T>(depth, columns);
 }
 /// Elements of the workspace of multiply(): a packed block for every thread, or two that all share.
 template <class T>
 int64_t workspace_size(int64_t depth, int64_t columns, int threads) {
-  return max_of(2, threads) * depth * block_columns<T>(depth, columns);
+  return max_of(2, threads) * block_size<T>(depth, columns);
 }
 
-/// C[rows, columns] = bias + A B by a few tiles of rows at a time.
+/// C[rows, columns] = init + A B by a few tiles of rows at a time.
 template <class T>
-void multiply_rows(Range rows, int64_t columns, int64_t depth, Rows<T> a, const T* packed, const T* bias,
-                   T* c, int64_t c_row) {
+void multiply_rows(Range rows, int64_t columns, int64_t depth, Rows<T> a, const T* packed, Init<T> init, T* c,
+                   int64_t c_row) {
   constexpr int64_t grain = tile_rows(2);
   const int64_t fitting = rows_bytes / (int64_t(sizeof(T)) * max_of(depth, 1) * grain);
   const int64_t step = max_of(1, min_of(fitting, most_tiles)) * grain;
-  for (int64_t r = rows.begin; r < rows.end; r += step)
+  for (int64_t r = rows.begin; r < rows.end; r += step) {
+    const T* start = init.data == nullptr ? nullptr : init.data + r * init.row;
     gemm<T>(min_of(step, rows.end - r), columns, depth, {a.data + r * a.row, a.row, a.col},
-            panels(packed, depth), {bias, 0}, c + r * c_row, c_row);
+            panels(packed, depth), {start, init.row}, c + r * c_row, c_row);
+  }
 }
 
-/// C[rows, columns] = bias + A B, where pack_block(first, count, range, packed) packs the panels `range` of
-/// `count` columns of B from `first` on.
+/// A block of B: `depth` rows from k on, `columns` columns from n on.
+struct Block {
+  int64_t k, n, depth, columns;
+};
+
+/// C[rows, columns] = bias + A B, where pack_block(block, range, packed) packs the panels `range` of a block
+/// of B.
 template <class T, class PackBlock>
 void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* bias, T* c, int64_t c_row,
               const PackBlock& pack_block, T* workspace, int thread, int threads) {
   constexpr int64_t grain = tile_rows(2);
-  const int64_t step = block_columns<T>(depth, columns);
-  const auto bias_at = [&](int64_t column) { return bias == nullptr ? nullptr : bias + column; };
-  if (rows <= columns || rows < 2 * grain * threads) {  // each thread has its own columns, and packs them
-    const Range mine = share(columns, thread, threads, lanes<T>);
-    T* packed = workspace + thread * depth * step;
-    for (int64_t first = mine.begin; first < mine.end; first += step) {
-      const int64_t count = min_of(step, mine.end - first);
-      pack_block(first, count, Range{0, round_up(count, lanes<T>)}, packed);
-      multiply_rows<T>({0, rows}, count, depth, a, packed, bias_at(first), c + first, c_row);
+  if (rows == 0) return;
+  const int64_t step = block_columns<T>(depth, columns), size = block_size<T>(depth, columns);
+  // Where rows are few, each thread has its own columns, and packs them. Else each has its own rows, and all
+  // pack: into two buffers, since a thread may be at the next block while others still multiply by this one.
+  const bool alone = rows <= columns || rows < 2 * grain * threads;
+  const Range my_rows = alone ? Range{0, rows} : share(rows, thread, threads, grain);
+  const Range my_columns = alone ? share(columns, thread, threads, lanes<T>) : Range{0, columns};
+  int64_t turn = alone ? thread : 0;
+  for (int64_t n = my_columns.begin; n < my_columns.end; n += step)
+    for (int64_t k = 0; k < max_of(depth, 1); k += block_depth) {  // once where depth is zero, for the bias
+      const Block block{k, n, min_of(block_depth, depth - k), min_of(step, my_columns.end - n)};
+      const int64_t padded = round_up(block.columns, lanes<T>);
+      T* packed = workspace + turn * size;
+      if (alone) {
+        pack_block(block, Range{0, padded}, packed);
+      } else {
+        pack_block(block, share(padded, thread, threads, lanes<T>), packed);
+        barrier(threads);
+        turn = 1 - turn;
+      }
+      const Init<T> init = k > 0 ? Init<T>{c + n, c_row} : Init<T>{bias == nullptr ? nullptr : bias + n, 0};
+      multiply_rows<T>(my_rows, block.columns, block.depth, {a.data + k * a.col, a.row, a.col}, packed, init,
+                       c + n, c_row);
     }
-    return;
-  }
-  const Range mine = share(rows, thread, threads, grain);
-  for (int64_t first = 0; first < columns; first += step) {
-    const int64_t count = min_of(step, columns - first);
-    // Two buffers: a thread may be packing the next block while others still multiply by this one.
-    T* packed = workspace + (first / step % 2) * depth * step;
-    pack_block(first, count, share(round_up(count, lanes<T>), thread, threads, lanes<T>), packed);
-    barrier(threads);
-    multiply_rows<T>(mine, count, depth, a, packed, bias_at(first), c + first, c_row);
-  }
 }
 
 }  // namespace
@@ -80,9 +94,9 @@ int64_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads) {
 
 template <class T>
 void linear_forward(const LinearForward<T>& p, int threads) {
-  const auto pack_block = [&](int64_t first, int64_t count, Range range, T* packed) {
-    pack_transposed(p.weight + first * p.weight_row, p.weight_row, p.inputs, count, packed, range.begin,
-                    range.end);
+  const auto pack_block = [&](const Block& b, Range range, T* packed) {
+    pack_transposed(p.weight + b.n * p.weight_row + b.k, p.weight_row, b.depth, b.columns, packed,
+                    range.begin, range.end);
   };
   parallel(threads, [&](int thread, int team) {
     multiply<T>(p.rows, p.outputs, p.inputs, {p.x, p.x_row, 1}, p.bias, p.y, p.y_row, pack_block, p.workspace,
@@ -92,14 +106,14 @@ void linear_forward(const LinearForward<T>& p, int threads) {
 
 template <class T>
 int64_t linear_backward_workspace(int64_t inputs, int64_t outputs, int threads) {
-  return workspace_size<T>(outputs, inputs, threads) +
-         threads * WeightGradient<T>::workspace(inputs, outputs);
+  return workspace_size<T>(outputs, inputs, threads) + threads * WeightGradient<T>::workspace(inputs);
 }
 
 template <class T>
 void linear_backward(const LinearBackward<T>& p, int threads) {
-  const auto pack_block = [&](int64_t first, int64_t count, Range range, T* packed) {
-    pack_rows(p.weight + first, p.weight_row, p.outputs, count, packed, range.begin, range.end);
+  const auto pack_block = [&](const Block& b, Range range, T* packed) {
+    pack_rows(p.weight + b.k * p.weight_row + b.n, p.weight_row, b.depth, b.columns, packed, range.begin,
+              range.end);
   };
   const WeightGradient<T> gradient = {.rows = p.rows,
                                       .inputs = p.inputs,
@@ -118,7 +132,7 @@ void linear_backward(const LinearBackward<T>& p, int threads) {
       multiply<T>(p.rows, p.inputs, p.outputs, {p.dy, p.dy_row, 1}, nullptr, p.dx, p.dx_row, pack_block,
                   p.workspace, thread, team);
     //                 =>   dW += dy^T x,  db += sum over rows of dy
-    gradient.add(gradient_workspace + thread * gradient.workspace(p.inputs, p.outputs), thread, team);
+    gradient.add(gradient_workspace + thread * gradient.workspace(p.inputs), thread, team);
   });
 }
 

@@ -17,16 +17,11 @@ double product_cost(int64_t rows, int64_t columns, int64_t depth) {
   return (double(rows) + 2) * double(columns) * double(depth) / 50;
 }
 
-// The workspace is below a whole packed matrix and 512 rows of x and dy for every thread and one more, all
-// padded to panels of at most 16.
+// A thread's workspace is below 2^20 elements: blocks of the packed weight, of x and of dy have a bounded
+// size.
 void check_sizes(const char* operation, int64_t inputs, int64_t outputs) {
-  const auto product = [&](int64_t a, int64_t b) {
-    return checked_product(operation, "the workspace", a, b);
-  };
-  const auto sum = [&](int64_t a, int64_t b) { return checked_sum(operation, "the workspace", a, b); };
-  const int64_t matrix = product(sum(outputs, 16), sum(inputs, 16));
-  const int64_t chunks = product(512, sum(sum(outputs, inputs), 32));
-  product(product(sum(matrix, chunks), num_threads() + 1), sizeof(double));
+  checked_product(operation, "the size of weight",
+                  checked_product(operation, "the size of weight", inputs, outputs), sizeof(double));
 }
 
 /// Threads for that much work whose workspace is there: their number may have been raised since it was sized.
