@@ -31,7 +31,7 @@ py::tuple py_forward(const py::object& logits, const py::array& targets, const p
     py::array keep;
     const auto logits_view = input<T, 2>(operation, "logits", logits, keep);
     const auto targets_flat = target_view(operation, targets, logits_view, ignore_index);
-    const auto weight_view = flat_input<T>(operation, "weight", weight);
+    const auto weight_view = optional_flat_input<T>(operation, "weight", weight);
     py::array losses = py::array_t<T>(logits_view.shape[0]);
     py::array normalizer = py::array_t<T>({logits_view.shape[0], int64_t(2)});
     const auto losses_view = output<T, 1>(operation, "losses", losses);
@@ -56,9 +56,9 @@ py::array py_backward(const py::object& logits, const py::array& targets, const 
     std::array<py::array, 2> keep;
     const auto logits_view = input<T, 2>(operation, "logits", logits, keep[0]);
     const auto targets_flat = target_view(operation, targets, logits_view, ignore_index);
-    const auto weight_view = flat_input<T>(operation, "weight", weight);
+    const auto weight_view = optional_flat_input<T>(operation, "weight", weight);
     const auto normalizer_view = input<T, 2>(operation, "normalizer", normalizer, keep[1]);
-    const auto dlosses_view = flat_input<T>(operation, "dloss", dlosses);
+    const auto dlosses_view = optional_flat_input<T>(operation, "dloss", dlosses);
     py::array dlogits = py::array_t<T>({logits_view.shape[0], logits_view.shape[1]});
     const auto dlogits_view = output<T, 2>(operation, "dlogits", dlogits);
     py::gil_scoped_release release;

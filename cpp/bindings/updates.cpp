@@ -18,7 +18,7 @@ void py_sgd_update(const py::object& param, const py::object& grad, const py::ob
     using T = decltype(zero);
     const auto param_view = flat_output<T>(operation, "param", param);
     const auto grad_view = flat_input<T>(operation, "grad", grad, param);
-    const auto velocity_view = flat_output<T>(operation, "velocity", velocity, param);
+    const auto velocity_view = optional_flat_output<T>(operation, "velocity", velocity, param);
     py::gil_scoped_release release;
     sgd_update<T>(param_view, grad_view, velocity_view,
                   {lr, momentum, dampening, weight_decay, nesterov, maximize});
@@ -35,7 +35,7 @@ void py_adam_update(const py::object& param, const py::object& grad, const py::o
     const auto grad_view = flat_input<T>(operation, "grad", grad, param);
     const auto m_view = flat_output<T>(operation, "m", m, param),
                v_view = flat_output<T>(operation, "v", v, param);
-    const auto max_v_view = flat_output<T>(operation, "max_v", max_v, param);
+    const auto max_v_view = optional_flat_output<T>(operation, "max_v", max_v, param);
     py::gil_scoped_release release;
     adam_update<T>(param_view, grad_view, m_view, v_view, max_v_view,
                    {lr, beta1, beta2, eps, weight_decay, decoupled, step});
@@ -51,8 +51,8 @@ void py_rmsprop_update(const py::object& param, const py::object& grad, const py
     const auto param_view = flat_output<T>(operation, "param", param);
     const auto grad_view = flat_input<T>(operation, "grad", grad, param);
     const auto square_avg_view = flat_output<T>(operation, "square_avg", square_avg, param);
-    const auto momentum_view = flat_output<T>(operation, "momentum_buffer", momentum_buffer, param);
-    const auto grad_avg_view = flat_output<T>(operation, "grad_avg", grad_avg, param);
+    const auto momentum_view = optional_flat_output<T>(operation, "momentum_buffer", momentum_buffer, param);
+    const auto grad_avg_view = optional_flat_output<T>(operation, "grad_avg", grad_avg, param);
     py::gil_scoped_release release;
     rmsprop_update<T>(param_view, grad_view, square_avg_view, momentum_view, grad_avg_view,
                       {lr, alpha, eps, weight_decay, momentum});

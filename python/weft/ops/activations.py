@@ -14,10 +14,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from weft import _core
-from weft.ops.arrays import Array, require_array, require_saved
+from weft.ops.arrays import Array, as_contiguous, require_array, require_saved
 
 
 class ActivationSaved(NamedTuple):
@@ -29,7 +27,7 @@ class ActivationSaved(NamedTuple):
 
 def _contiguous(operation: str, name: str, array: Array) -> Array:
     require_array(operation, name, array, "(...)")
-    return array if array.flags.c_contiguous else np.array(array, order="C")
+    return as_contiguous(array)
 
 
 def _kept(operation: str, saved: Any) -> Array:

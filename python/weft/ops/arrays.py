@@ -36,15 +36,21 @@ def as_rows(array: Array) -> Array:
     return array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
 
 
+def as_contiguous(array: Array) -> Array:
+    """The array itself if it is C-contiguous and aligned, else a copy that is."""
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else np.array(array, order="C")
+
+
 def as_indices(operation: str, name: str, indices: Any) -> NDArray[np.int64]:
-    """Integers of any dtype as a C-contiguous int64 array of the same shape."""
+    """A copy of integers of any dtype as a C-contiguous int64 array: callers may reuse their buffers."""
     array = np.asarray(indices)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{operation}: {name} must be integers, got {array.dtype}")
     if array.dtype == np.uint64:
         # Beyond int64 nothing is a valid index: the largest int64 says so too.
         array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))
-    return array.astype(np.int64, order="C", copy=not array.flags.c_contiguous)
+    return array.astype(np.int64, order="C")
 
 
 def gradient_to_add_to(

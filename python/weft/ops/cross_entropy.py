@@ -15,7 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft import _core
-from weft.ops.arrays import Array, as_indices, as_rows, require_array, require_saved, require_shape
+from weft.ops.arrays import (
+    Array,
+    as_contiguous,
+    as_indices,
+    as_rows,
+    require_array,
+    require_saved,
+    require_shape,
+)
+from weft.ops.scalars import require_integers, require_numbers
 
 
 class CrossEntropySaved(NamedTuple):
@@ -74,10 +83,15 @@ def softmax_cross_entropy_forward(
     require_shape(operation, "targets", labels, "(...)", logits.shape[:-1])
     if weight is not None:
         require_shape(operation, "weight", weight, "(...)", labels.shape)
-        weight = np.ascontiguousarray(weight)
-    losses, normalizer, total, total_weight = _core.softmax_cross_entropy_forward(
-        as_rows(logits), labels, weight, ignore_index, label_smoothing
-    )
+        weight = as_contiguous(weight)
+    try:
+        losses, normalizer, total, total_weight = _core.softmax_cross_entropy_forward(
+            as_rows(logits), labels, weight, ignore_index, label_smoothing
+        )
+    except TypeError:
+        require_integers(operation, ignore_index=ignore_index)
+        require_numbers(operation, label_smoothing=label_smoothing)
+        raise
     saved = CrossEntropySaved(
         logits, labels, weight, normalizer, ignore_index, label_smoothing, reduction, total_weight
     )
@@ -112,7 +126,7 @@ def softmax_cross_entropy_backward(saved: CrossEntropySaved, dloss: Any = 1.0) -
     else:
         expected = saved.targets.shape if saved.reduction == "none" else ()
         require_shape(operation, "dloss", dloss, "(...)" if expected else "a number, of shape", expected)
-        dlosses = np.ascontiguousarray(dloss)
+        dlosses = as_contiguous(dloss)
     if saved.reduction == "mean":
         scale = scale / saved.total_weight if saved.total_weight != 0 else 0.0
     dlogits: Array = _core.softmax_cross_entropy_backward(

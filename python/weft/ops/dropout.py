@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from weft import _core
-from weft.ops.arrays import Array, require_array, require_saved, require_shape
+from weft.ops.arrays import Array, as_contiguous, require_array, require_saved, require_shape
+from weft.ops.scalars import require_numbers
 
 
 class DropoutSaved(NamedTuple):
@@ -65,9 +66,11 @@ def dropout_forward(x: Array, p: float, *, seed: int, offset: int = 0) -> tuple[
     """
     require_array("dropout_forward", "x", x, "(...)")
     saved = DropoutSaved(x.shape, x.dtype, p, _counter("seed", seed), _counter("offset", offset))
-    if not x.flags.c_contiguous:
-        x = np.array(x, order="C")
-    y: Array = _core.dropout_forward(x, p, saved.seed, saved.offset)
+    try:
+        y: Array = _core.dropout_forward(as_contiguous(x), p, saved.seed, saved.offset)
+    except TypeError:
+        require_numbers("dropout_forward", p=p)
+        raise
     return y, saved
 
 
@@ -81,7 +84,5 @@ def dropout_backward(saved: DropoutSaved, dy: Array) -> Array:
     require_shape(operation, "dy", dy, "(...)", saved.shape)
     if dy.dtype != saved.dtype:
         raise TypeError(f"{operation}: dy must have dtype {saved.dtype}, got {dy.dtype}")
-    if not dy.flags.c_contiguous:
-        dy = np.array(dy, order="C")
-    dx: Array = _core.dropout_backward(dy, saved.p, saved.seed, saved.offset)
+    dx: Array = _core.dropout_backward(as_contiguous(dy), saved.p, saved.seed, saved.offset)
     return dx

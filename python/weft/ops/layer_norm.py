@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from weft import _core
 from weft.ops.arrays import Array, as_rows, gradient_to_add_to, require_array, require_saved, require_shape
+from weft.ops.scalars import require_numbers
 
 
 class LayerNormGrads(NamedTuple):
@@ -59,7 +60,11 @@ def layer_norm_forward(
         array([[0., 0.]])
     """
     require_array("layer_norm_forward", "x", x, "(..., D)")
-    y, mean, inverse_deviation = _core.layer_norm_forward(as_rows(x), weight, bias, eps)
+    try:
+        y, mean, inverse_deviation = _core.layer_norm_forward(as_rows(x), weight, bias, eps)
+    except TypeError:
+        require_numbers("layer_norm_forward", eps=eps)
+        raise
     return y.reshape(x.shape), LayerNormSaved(x, weight, bias is not None, mean, inverse_deviation)
 
 

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from weft import _core
-from weft.ops.arrays import Array
+from weft.ops.arrays import Array, as_contiguous
+from weft.ops.scalars import require_integers, require_numbers
 
 
 def _contiguous(grad: Any) -> Any:
-    return np.ascontiguousarray(grad) if isinstance(grad, np.ndarray) and grad.ndim else grad
+    return as_contiguous(grad) if isinstance(grad, np.ndarray) else grad
 
 
 def sgd_update(
@@ -53,9 +54,15 @@ def sgd_update(
         >>> w, v
         (array([0.775]), array([2.25]))
     """
-    _core.sgd_update(
-        param, _contiguous(grad), velocity, lr, momentum, dampening, nesterov, weight_decay, maximize
-    )
+    try:
+        _core.sgd_update(
+            param, _contiguous(grad), velocity, lr, momentum, dampening, nesterov, weight_decay, maximize
+        )
+    except TypeError:
+        require_numbers(
+            "sgd_update", lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay
+        )
+        raise
 
 
 def adam_update(
@@ -97,9 +104,14 @@ def adam_update(
         >>> w.round(6)
         array([0.9])
     """
-    _core.adam_update(
-        param, _contiguous(grad), m, v, max_v, lr, beta1, beta2, eps, weight_decay, decoupled, step
-    )
+    try:
+        _core.adam_update(
+            param, _contiguous(grad), m, v, max_v, lr, beta1, beta2, eps, weight_decay, decoupled, step
+        )
+    except TypeError:
+        require_numbers("adam_update", lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+        require_integers("adam_update", step=step)
+        raise
 
 
 def rmsprop_update(
@@ -138,18 +150,24 @@ def rmsprop_update(
         >>> w.round(6), s
         (array([0.8]), array([1.]))
     """
-    _core.rmsprop_update(
-        param,
-        _contiguous(grad),
-        square_avg,
-        momentum_buffer,
-        grad_avg,
-        lr,
-        alpha,
-        eps,
-        weight_decay,
-        momentum,
-    )
+    try:
+        _core.rmsprop_update(
+            param,
+            _contiguous(grad),
+            square_avg,
+            momentum_buffer,
+            grad_avg,
+            lr,
+            alpha,
+            eps,
+            weight_decay,
+            momentum,
+        )
+    except TypeError:
+        require_numbers(
+            "rmsprop_update", lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum
+        )
+        raise
 
 
 def adagrad_update(
@@ -183,7 +201,12 @@ def adagrad_update(
         >>> w, s
         (array([0.9]), array([4.]))
     """
-    _core.adagrad_update(param, _contiguous(grad), state_sum, lr, eps, weight_decay, lr_decay, step)
+    try:
+        _core.adagrad_update(param, _contiguous(grad), state_sum, lr, eps, weight_decay, lr_decay, step)
+    except TypeError:
+        require_numbers("adagrad_update", lr=lr, eps=eps, weight_decay=weight_decay, lr_decay=lr_decay)
+        require_integers("adagrad_update", step=step)
+        raise
 
 
 def grad_norm(arrays: Iterable[Array]) -> float:
@@ -222,7 +245,11 @@ def scale_(array: Array, factor: float) -> None:
         >>> x
         array([3., 3.])
     """
-    if isinstance(array, np.ndarray) and not array.flags.c_contiguous and array.dtype.kind == "f":
-        np.multiply(array, array.dtype.type(factor), out=array)
-    else:
-        _core.scale("scale_", array, factor)
+    try:
+        if isinstance(array, np.ndarray) and not array.flags.c_contiguous and array.dtype.kind == "f":
+            np.multiply(array, array.dtype.type(factor), out=array)
+        else:
+            _core.scale("scale_", array, factor)
+    except (TypeError, ValueError):
+        require_numbers("scale_", factor=factor)
+        raise
