@@ -18,10 +18,10 @@ struct View {
       : data(data_), shape(shape_), stride(stride_) {}
   /// A C-contiguous array of that shape.
   View(T* data_, std::array<int64_t, N> shape_) : data(data_), shape(shape_) {
-    int64_t step = 1;
+    uint64_t step = 1;  // sizes beyond all memory wrap here and are refused by whoever takes the view
     for (int axis = N - 1; axis >= 0; --axis) {
-      stride[axis] = step;
-      step *= shape[axis];
+      stride[axis] = static_cast<int64_t>(step);
+      step *= static_cast<uint64_t>(shape[axis]);
     }
   }
   /// Read-only view of a writable one.
