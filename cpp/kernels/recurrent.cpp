@@ -11,7 +11,7 @@ namespace {
 template <class T, class Cell>
 RecurrentMemory memory(const RecurrentProblem<T>& p, bool training) {
   const Geometry<T, Cell> g(p);
-  const size_t threads = size_t(g.grid().threads());
+  const size_t threads = size_t(g.grid.threads());
   RecurrentMemory bytes{};
   Arena saved(nullptr), forward(nullptr), forward_own(nullptr), backward(nullptr), backward_own(nullptr);
   if (training) {

@@ -78,12 +78,22 @@ struct Geometry {
   /// units.
   static constexpr int64_t block = width * (Cell::gates == 1 ? 8 : Cell::gates <= 4 ? 2 : 1);
 
+  /// Columns of the recurrent weights that lie side by side where rows are few, for backward.
+  static constexpr int64_t group = 8 * width;
+
   const RecurrentProblem<T>& problem;
+  const Grid grid;
+  /// A team's rows fit in one tile of eight panels. Then a step takes as long as reading its weights from the
+  /// second-level cache: they lie in the order in which they are read, and every other step reads them
+  /// backwards, so that it begins with those that are still in the first-level cache.
+  const bool few_rows;
   int64_t hidden, state, input;  // padded to whole vectors
   int64_t h_row, c_row, saved_row, input_row, gates_row, slots_row, outputs_row;
 
   explicit Geometry(const RecurrentProblem<T>& p)
       : problem(p),
+        grid(grid_of(p)),
+        few_rows(p.batch <= int64_t(grid.teams) * tile_rows(8)),
         hidden(round_up(p.hidden, width)),
         state(round_up(p.state, width)),
         input(round_up(p.input, width)),
@@ -116,11 +126,22 @@ struct Geometry {
   Range columns(const Worker& w) const {
     return projected() ? share(state, w.part, w.parts, width) : units(w);
   }
-  Grid grid() const {
-    const int64_t steps = plan().steps, blocks = (hidden + block - 1) / block;
-    const int64_t rows = steps == 0 ? 0 : (row_steps(0, steps) + steps - 1) / steps;
-    const double work = double(Cell::gates) * double(min_of(block, hidden)) * double(problem.state);
-    return choose_grid({rows, blocks, work, steps}, problem.threads);
+  static Grid grid_of(const RecurrentProblem<T>& p) {
+    const int64_t steps = p.plan.steps, row_steps = steps == 0 ? 0 : p.plan.offset[steps];
+    const int64_t rows = steps == 0 ? 0 : (row_steps + steps - 1) / steps;
+    const int64_t units = min_of(block, round_up(p.hidden, width));
+    const double work = double(Cell::gates) * double(units) * double(p.state);
+    return choose_grid({rows, (p.hidden + block - 1) / block, work, steps}, p.threads);
+  }
+  /// body(first, count) for the blocks of a range, in an order that turns at every step.
+  template <class Body>
+  static void for_each_block(Range range, int64_t size, int64_t step, const Body& body) {
+    const int64_t first = range.begin / size, count = (range.end + size - 1) / size - first;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t begin = (first + (step % 2 == 0 ? i : count - 1 - i)) * size;
+      const Range part{max_of(begin, range.begin), min_of(begin + size, range.end)};
+      body(part.begin, part.end - part.begin);
+    }
   }
 
   /// Steps between saved states.
@@ -225,6 +246,14 @@ struct ForwardWeights {
     return w;
   }
 
+  /// The recurrent weights of a block of `count` units, from a gate on.
+  Panels<T> block(const Geometry<T, Cell>& g, int64_t unit, int64_t count, int gate) const {
+    const int64_t depth = g.problem.state;
+    const T* corner = w_hh + unit * Cell::gates * depth;
+    return g.few_rows ? Panels<T>{corner + gate * count, Cell::gates * count, lanes<T>}
+                      : panels(corner + gate * count * depth, depth);
+  }
+
   /// Packs this thread's share. Columns go block of units by block, the gates of a block side by side, as a
   /// step's tile wants them. Where the cell needs only the sum of both products, b_ih is the sum of the
   /// biases.
@@ -240,8 +269,10 @@ struct ForwardWeights {
         const int64_t column = start * Cell::gates + gate * units + (unit - start);
         pack_transposed(p.w_ih + row * p.w_ih_row, p.w_ih_row, p.input, valid, w_ih + column * p.input, 0,
                         width);
-        pack_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, p.state, valid, w_hh + column * p.state, 0,
-                        width);
+        T* corner = w_hh + (g.few_rows ? start * Cell::gates * p.state + column - start * Cell::gates
+                                       : column * p.state);
+        pack_panel_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, p.state, valid, corner,
+                              g.few_rows ? Cell::gates * units : width);
         for (int64_t i = 0; i < width; ++i) {
           const bool inside = i < valid;
           b_ih[column + i] = inside && p.b_ih ? p.b_ih[row + i] : T(0);

@@ -103,30 +103,32 @@ struct SequenceBackward {
     Init<T> start{};
     if constexpr (Cell::stages > 1) {
       Cell::template backward<1, T>(tile);
-      product<1>(rows, slots, {}, own.d_inner);
+      product<1>(step, rows, slots, {}, own.d_inner);
       tile.d_inner = {own.d_inner + units.begin, h_stride};
       tile.d_operand = {own.dh + units.begin, h_stride};
       tile.inner = {chunk.inner + in_chunk * g.h_row + units.begin, h_stride};
       Cell::template backward<0, T>(tile);
-      start = {own.dh + columns.begin, h_stride};
+      start = {own.dh, h_stride};
     } else {
       Cell::template backward<0, T>(tile);
-      if (to_direct && !p.recurrent_mask) start = {own.direct + columns.begin, h_stride};
+      if (to_direct && !p.recurrent_mask) start = {own.direct, h_stride};
     }
-    product<0>(rows, slots, start, own.dh);
-    if (p.recurrent_mask || (to_direct && start.data != own.direct + columns.begin))
-      finish_operand(step, rows, to_direct);
+    product<0>(step, rows, slots, start, own.dh);
+    if (p.recurrent_mask || (to_direct && start.data != own.direct)) finish_operand(step, rows, to_direct);
     if (p.resets) reset(step, rows);
   }
 
   /// out = start + W_hh' delta over the gates of a stage, of this thread's columns.
   template <int Stage>
-  void product(int64_t rows, const T* slots, Init<T> start, T* out) const {
+  void product(int64_t step, int64_t rows, const T* slots, Init<T> start, T* out) const {
     constexpr int64_t slot = Cell::hidden_slot + (Stage == 0 ? 0 : Cell::stage_gates[0]);
     const int64_t depth = Cell::stage_gates[Stage] * g.hidden;
     worker.meet_team();
-    gemm<T>(rows, columns.end - columns.begin, depth, {slots + slot * g.hidden, stride * g.slots_row, 1},
-            panels(weights.w_hh[Stage] + columns.begin * depth, depth), start, out + columns.begin, h_stride);
+    g.for_each_block(columns, g.few_rows ? G::group : g.state, step, [&](int64_t n, int64_t count) {
+      gemm<T>(rows, count, depth, {slots + slot * g.hidden, stride * g.slots_row, 1},
+              weights.columns(g, Stage, n), start.data ? Init<T>{start.data + n, start.row} : start, out + n,
+              h_stride);
+    });
   }
 
   /// This thread's columns of the chunk's rows of x, and of the state as it entered the product.
@@ -282,11 +284,10 @@ void sequence_backward(const RecurrentProblem<T>& p, const RecurrentGradients<T>
   Arena counter(nullptr);
   Workspace::Own::take(counter, g);
   const bool again = p.checkpoint_every > 0;
-  const Grid grid = g.grid();
-  open_barriers(shared.barriers, grid);
+  open_barriers(shared.barriers, g.grid);
 
-  parallel(grid.threads(), [&](int thread, int threads) {
-    const Worker worker(thread, threads, grid, shared.barriers);
+  parallel(g.grid.threads(), [&](int thread, int threads) {
+    const Worker worker(thread, threads, g.grid, shared.barriers);
     shared.weights.pack(g, thread, threads);
     if (again) shared.forward_weights.pack(g, thread, threads);
     if (thread == 0)

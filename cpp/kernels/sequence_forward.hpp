@@ -139,13 +139,13 @@ struct SequenceForward {
       tile.c = {states.c + after * g.c_row, stride * g.c_row};
     }
     if constexpr (Cell::stages == 1) {
-      stage<0>(tile, operand, sums, sums_row);
+      stage<0>(tile, step, operand, sums, sums_row);
     } else {
       T* inner = shared.inner + worker.team * g.h_row;
       tile.inner = {inner, stride * g.h_row};
-      stage<0>(tile, operand, sums, sums_row);
+      stage<0>(tile, step, operand, sums, sums_row);
       worker.meet_team();
-      stage<1>(tile, {inner, stride * g.h_row, 1}, sums, sums_row);
+      stage<1>(tile, step, {inner, stride * g.h_row, 1}, sums, sums_row);
     }
     if (outputs) {
       worker.meet_team();
@@ -166,17 +166,16 @@ struct SequenceForward {
 
   /// The gates of one stage, of this thread's units; `whole` points at the rows' first unit.
   template <int Stage>
-  void stage(const ForwardTile<T>& whole, Rows<T> left, const T* sums, int64_t sums_row) const {
+  void stage(const ForwardTile<T>& whole, int64_t step, Rows<T> left, const T* sums, int64_t sums_row) const {
     constexpr int first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
     constexpr int gates = Cell::stage_gates[Stage];
-    for (int64_t unit = units.begin; unit < units.end; unit += G::block) {
-      const int64_t count = min_of(G::block, units.end - unit), column = unit * Cell::gates;
-      const T* weight = weights.w_hh + (column + first_gate * count) * p.state;
+    g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
+      const int64_t column = unit * Cell::gates;
       const T* input = sums + column - units.begin * Cell::gates;
       const Init<T> start = Cell::joint ? Init<T>{input + first_gate * count, sums_row}
                                         : Init<T>{weights.b_hh + column + first_gate * count, 0};
-      gemm<T>(whole.rows, gates * count, p.state, left, panels(weight, p.state), start, own.tile,
-              gates * count);
+      gemm<T>(whole.rows, gates * count, p.state, left, weights.block(g, unit, count, first_gate), start,
+              own.tile, gates * count);
       ForwardTile<T> tile = whole;
       tile.units = count;
       tile.sum = {own.tile, gates * count, count};
@@ -192,7 +191,7 @@ struct SequenceForward {
         tile.c.data += unit;
       }
       Cell::template forward<Stage, T>(tile);
-    }
+    });
   }
 
   const T* mask_row(const T* mask, int64_t batch_stride, int64_t time_stride, int64_t step,
@@ -270,11 +269,10 @@ void sequence_forward(const RecurrentProblem<T>& p, const RecurrentOutputs<T>& o
   char* own_memory = static_cast<char*>(workspace) + arena.used();
   Arena counter(nullptr);
   SequenceForward<T, Cell>::Scratch::take(counter, g);
-  const Grid grid = g.grid();
-  open_barriers(shared.barriers, grid);
+  open_barriers(shared.barriers, g.grid);
 
-  parallel(grid.threads(), [&](int thread, int threads) {
-    const Worker worker(thread, threads, grid, shared.barriers);
+  parallel(g.grid.threads(), [&](int thread, int threads) {
+    const Worker worker(thread, threads, g.grid, shared.barriers);
     shared.weights.pack(g, thread, threads);
     worker.meet_all();
     Arena own(own_memory + size_t(thread) * counter.used());

@@ -31,29 +31,41 @@ struct BackwardWeights {
   void pack(const Geometry<T, Cell>& g, int thread, int threads) {
     const RecurrentProblem<T>& p = g.problem;
     constexpr int64_t width = lanes<T>;
-    pack_gates(g, p.w_ih, p.w_ih_row, p.input, Cell::input_gate, Cell::gates, w_ih,
+    pack_gates(g, p.w_ih, p.w_ih_row, p.input, Cell::input_gate, Cell::gates, w_ih, width,
                share(g.input, thread, threads, width));
     for (int s = 0, slot = 0; s < Cell::stages; slot += Cell::stage_gates[s++])
       pack_gates(g, p.w_hh, p.w_hh_row, p.state, Cell::hidden_gate + slot, Cell::stage_gates[s], w_hh[s],
-                 share(g.state, thread, threads, width));
+                 g.few_rows ? g.group : width, share(g.state, thread, threads, width));
     if (g.projected()) {
       const Range columns = share(g.hidden, thread, threads, width);
       WEFT_ISA::pack(p.w_proj, p.w_proj_row, 1, p.state, p.hidden, w_proj, columns.begin, columns.end);
     }
   }
 
+  /// The recurrent weights of a stage, from a column on.
+  Panels<T> columns(const Geometry<T, Cell>& g, int stage, int64_t column) const {
+    const int64_t depth = Cell::stage_gates[stage] * g.hidden;
+    if (!g.few_rows) return panels(w_hh[stage] + column * depth, depth);
+    const int64_t start = column / g.group * g.group;
+    return {w_hh[stage] + start * depth + (column - start), min_of(g.group, g.state - start), lanes<T>};
+  }
+
  private:
-  /// Depth runs over (slot, unit), each slot padded to whole vectors with zeros.
+  /// Depth runs over (slot, unit), each slot padded to whole vectors with zeros. Columns go in groups of
+  /// `group`, whose panels lie side by side.
   static void pack_gates(const Geometry<T, Cell>& g, const T* w, int64_t w_row, int64_t columns,
-                         const int* gate_of, int gates, T* packed, Range range) {
+                         const int* gate_of, int gates, T* packed, int64_t group, Range range) {
     constexpr int64_t width = lanes<T>;
-    const int64_t hidden = g.problem.hidden, depth = gates * g.hidden;
-    for (int slot = 0; slot < gates; ++slot) {
-      T* corner = packed + slot * g.hidden * width;
-      WEFT_ISA::pack(w + gate_of[slot] * hidden * w_row, w_row, 1, hidden, columns, corner, depth * width,
-                     range.begin, range.end);
-      for (int64_t n = range.begin; n < range.end; n += width)
-        zero_row(corner + n * depth + hidden * width, {0, (g.hidden - hidden) * width});
+    const int64_t hidden = g.problem.hidden, depth = gates * g.hidden, padded = round_up(columns, width);
+    for (int64_t n = range.begin; n < range.end; n += width) {
+      const int64_t start = n / group * group, step = min_of(group, padded - start);
+      const int64_t valid = min_of(columns - n, width);
+      for (int slot = 0; slot < gates; ++slot) {
+        const T* from = w + gate_of[slot] * hidden * w_row + n;
+        T* to = packed + start * depth + (n - start) + slot * g.hidden * step;
+        for (int64_t k = 0; k < hidden; ++k) store(to + k * step, load(from + k * w_row, valid));
+        for (int64_t k = hidden; k < g.hidden; ++k) store(to + k * step, broadcast(T(0)));
+      }
     }
   }
 };
