@@ -154,42 +154,6 @@ inline void gemm(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Panels
   } while (k < depth);
 }
 
-/// Elements of scratch that gemm_transposed() needs.
-template <class T>
-constexpr int64_t transposed_size(int64_t rows) {
-  return round_up(rows, tile_rows(2)) * depth_block + lanes<T>;
-}
-
-/// C += A B where A is given transposed, element (m, k) at a[k * a_row + m], as deltas are in a weight
-/// gradient. Reading it in place would touch a new page for every k, so tiles of A are copied to `scratch`
-/// first; whole vectors are read, up to lanes - 1 elements past a row's end.
-template <class T>
-inline void gemm_transposed(int64_t rows, int64_t columns, int64_t depth, const T* a, int64_t a_row,
-                            Panels<T> b, T* c, int64_t c_row, T* scratch) {
-  constexpr int height = tile_rows(2), width = lanes<T>;
-  const int64_t panels = (columns + width - 1) / width;
-  for (int64_t k = 0; k < depth; k += depth_block) {
-    const int64_t block = min_of(depth - k, depth_block);
-    for (int64_t m = 0; m < rows; m += height)
-      for (int64_t i = 0; i < block; ++i) {
-        const T* from = a + (k + i) * a_row + m;
-        T* to = scratch + m * block + i * height;  // the vector's surplus is overwritten by the next k
-        for (int64_t v = 0; v < min_of(height, rows - m); v += width) store(to + v, load(from + v));
-      }
-    for (int64_t p = 0; p < panels; p += 2) {
-      const int n = p + 1 < panels ? 2 : 1;
-      const int64_t last = p + n == panels ? columns - (panels - 1) * width : width;
-      const T* right = b.data + p * b.panel + k * b.step;
-      for (int64_t m = 0; m < rows; m += height) {
-        const int64_t tall = min_of(height, rows - m);
-        T* out = c + m * c_row + p * width;
-        const Tile<T> run = n == 2 ? tiles<T, 2>.rows[tall] : tiles<T, 1>.rows[tall];
-        run(block, scratch + m * block, 1, height, right, b.step, b.panel, out, c_row, out, c_row, last);
-      }
-    }
-  }
-}
-
 /// Elements that pack() writes for a K x N matrix.
 template <class T>
 constexpr int64_t packed_size(int64_t depth, int64_t columns) {

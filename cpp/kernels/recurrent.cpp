@@ -11,6 +11,7 @@ namespace {
 template <class T, class Cell>
 RecurrentMemory memory(const RecurrentProblem<T>& p, bool training) {
   const Geometry<T, Cell> g(p);
+  const size_t threads = size_t(g.grid.threads());
   RecurrentMemory bytes{};
   Arena saved(nullptr), forward(nullptr), forward_own(nullptr), backward(nullptr), backward_own(nullptr);
   if (training) {
@@ -18,11 +19,11 @@ RecurrentMemory memory(const RecurrentProblem<T>& p, bool training) {
     BackwardWorkspace<T, Cell>::take(backward, g);
     BackwardWorkspace<T, Cell>::Own::take(backward_own, g);
     bytes.saved = saved.used();
-    bytes.backward_workspace = backward.used() + size_t(p.threads) * backward_own.used();
+    bytes.backward_workspace = backward.used() + threads * backward_own.used();
   }
   ForwardWorkspace<T, Cell>::take(forward, g, training && p.checkpoint_every == 0);
-  SequenceForward<T, Cell>::take_scratch(forward_own, g);
-  bytes.forward_workspace = forward.used() + size_t(p.threads) * forward_own.used();
+  SequenceForward<T, Cell>::Scratch::take(forward_own, g);
+  bytes.forward_workspace = forward.used() + threads * forward_own.used();
   return bytes;
 }
 

@@ -3,9 +3,8 @@
 //
 // A step s of a row is its s-th valid step in the order of processing: time s, or length - 1 - s in reverse.
 // Rows are sorted by length, longest first, so the rows active at step s are the first active[s]; arrays of
-// all row-steps are dense, (s, j) at row offset[s] + j, and hold no padding. Thread n of N owns the sorted
-// rows n, n + N, n + 2N, ...: rows do not depend on each other, so a forward pass has no barrier, and every
-// thread sees the same mix of lengths.
+// all row-steps are dense, (s, j) at row offset[s] + j, and hold no padding. Who does what of a step is in
+// team.hpp.
 //
 // Shapes: T time, B batch, I input, H hidden, P width of the state h, G gates. Every row in a buffer of the
 // driver is padded with zeros to whole vectors, so cells need no tails.
@@ -14,8 +13,8 @@
 #include "cells/tile.hpp"
 #include "gemm.hpp"
 #include "pack_transposed.hpp"
-#include "parallel.hpp"
 #include "recurrent_table.hpp"
+#include "team.hpp"
 
 namespace weft::WEFT_ISA {
 
@@ -50,19 +49,25 @@ constexpr int64_t row_stride(int64_t elements) {
 inline constexpr int64_t chunk_rows = 256;
 
 template <class T>
+inline void copy_row(T* to, const T* from, Range range) {
+  int64_t i = range.begin;
+  for (; i + lanes<T> <= range.end; i += lanes<T>) store(to + i, load(from + i));
+  for (; i < range.end; ++i) to[i] = from[i];
+}
+template <class T>
 inline void copy_row(T* to, const T* from, int64_t n) {
-  int64_t i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) store(to + i, load(from + i));
-  for (; i < n; ++i) to[i] = from[i];
+  copy_row(to, from, Range{0, n});
 }
 template <class T>
-inline void zero_row(T* to, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) to[i] = T(0);
+inline void zero_row(T* to, Range range) {
+  for (int64_t i = range.begin; i < range.end; ++i) to[i] = T(0);
 }
+/// Of a row of n elements from + offset, zeros beyond it; all zeros where `from` is null.
 template <class T>
-inline void copy_row_padded(T* to, const T* from, int64_t n, int64_t padded) {
-  copy_row(to, from, n);
-  zero_row(to + n, padded - n);
+inline void copy_or_zero(T* to, const T* from, int64_t offset, Range range, int64_t n) {
+  const Range valid{range.begin, from ? max_of(range.begin, min_of(range.end, n)) : range.begin};
+  if (from) copy_row(to, from + offset, valid);
+  zero_row(to, {valid.end, range.end});
 }
 
 /// Sizes of one call, for a cell: everything that follows from the problem alone.
@@ -73,12 +78,22 @@ struct Geometry {
   /// units.
   static constexpr int64_t block = width * (Cell::gates == 1 ? 8 : Cell::gates <= 4 ? 2 : 1);
 
+  /// Columns of the recurrent weights that lie side by side where rows are few, for backward.
+  static constexpr int64_t group = 8 * width;
+
   const RecurrentProblem<T>& problem;
+  const Grid grid;
+  /// A team's rows fit in one tile of eight panels. Then a step takes as long as reading its weights from the
+  /// second-level cache: they lie in the order in which they are read, and every other step reads them
+  /// backwards, so that it begins with those that are still in the first-level cache.
+  const bool few_rows;
   int64_t hidden, state, input;  // padded to whole vectors
   int64_t h_row, c_row, saved_row, input_row, gates_row, slots_row, outputs_row;
 
   explicit Geometry(const RecurrentProblem<T>& p)
       : problem(p),
+        grid(grid_of(p)),
+        few_rows(p.batch <= int64_t(grid.teams) * tile_rows(8)),
         hidden(round_up(p.hidden, width)),
         state(round_up(p.state, width)),
         input(round_up(p.input, width)),
@@ -106,26 +121,42 @@ struct Geometry {
     while (end < last && row_steps(first, end + 1) <= rows) ++end;
     return end;
   }
+  /// A thread's units of `hidden`, whole blocks; and its columns of `state`, the same ones where it may be.
+  Range units(const Worker& w) const { return share(hidden, w.part, w.parts, block); }
+  Range columns(const Worker& w) const {
+    return projected() ? share(state, w.part, w.parts, width) : units(w);
+  }
+  static Grid grid_of(const RecurrentProblem<T>& p) {
+    const int64_t steps = p.plan.steps, row_steps = steps == 0 ? 0 : p.plan.offset[steps];
+    const int64_t rows = steps == 0 ? 0 : (row_steps + steps - 1) / steps;
+    const int64_t units = min_of(block, round_up(p.hidden, width));
+    const double work = double(Cell::gates) * double(units) * double(p.state);
+    return choose_grid({rows, (p.hidden + block - 1) / block, work, steps}, p.threads);
+  }
+  /// body(first, count) for the blocks of a range, in an order that turns at every step.
+  template <class Body>
+  static void for_each_block(Range range, int64_t size, int64_t step, const Body& body) {
+    const int64_t first = range.begin / size, count = (range.end + size - 1) / size - first;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t begin = (first + (step % 2 == 0 ? i : count - 1 - i)) * size;
+      const Range part{max_of(begin, range.begin), min_of(begin + size, range.end)};
+      body(part.begin, part.end - part.begin);
+    }
+  }
+
   /// Steps between saved states.
   int64_t segment() const {
     return problem.checkpoint_every > 0 ? min_of(problem.checkpoint_every, max_of(plan().steps, 1))
                                         : max_of(plan().steps, 1);
   }
   int64_t segments() const { return (plan().steps + segment() - 1) / segment(); }
-  /// The most row-steps that a chunk can have, and a segment.
+  /// Row-steps of a chunk of the backward pass.
+  int64_t backward_rows() const { return chunk_rows; }
+  /// The most row-steps that a chunk of the forward pass can have, and a segment.
   int64_t largest_chunk() const { return max_of(chunk_rows, problem.batch); }
   int64_t largest_segment() const {  // the first one, since rows only become fewer
     return plan().steps == 0 ? 0 : row_steps(0, min_of(segment(), plan().steps));
   }
-};
-
-/// The sorted rows of one thread.
-struct Team {
-  int thread, threads;
-  int64_t rows(int64_t active) const {
-    return active > thread ? (active - thread + threads - 1) / threads : 0;
-  }
-  int64_t sorted(int64_t local) const { return thread + local * threads; }
 };
 
 /// States before each step, and what a step saves, for the steps from `first` on. Block s holds the state
@@ -147,6 +178,12 @@ struct States {
   template <class G>
   int64_t row(const G& g, int64_t step) const {
     return ring ? 0 : g.row_steps(first, step);
+  }
+
+  /// Whether the states before the steps [begin, end) lie one after the other, as row-steps do.
+  template <class G>
+  bool dense(const G& g, int64_t begin, int64_t end) const {
+    return block(g, end - 1) - block(g, begin) == g.row_steps(begin, end - 1);
   }
 
   /// Memory for `rows` rows and `row_steps` row-steps, from an arena.
@@ -209,8 +246,17 @@ struct ForwardWeights {
     return w;
   }
 
-  /// Packs this thread's share. Columns of w_ih are gate-major; those of w_hh go block of units by block, the
-  /// gates of a block side by side, as a step's tile wants them.
+  /// The recurrent weights of a block of `count` units, from a gate on.
+  Panels<T> block(const Geometry<T, Cell>& g, int64_t unit, int64_t count, int gate) const {
+    const int64_t depth = g.problem.state;
+    const T* corner = w_hh + unit * Cell::gates * depth;
+    return g.few_rows ? Panels<T>{corner + gate * count, Cell::gates * count, lanes<T>}
+                      : panels(corner + gate * count * depth, depth);
+  }
+
+  /// Packs this thread's share. Columns go block of units by block, the gates of a block side by side, as a
+  /// step's tile wants them. Where the cell needs only the sum of both products, b_ih is the sum of the
+  /// biases.
   void pack(const Geometry<T, Cell>& g, int thread, int threads) {
     const RecurrentProblem<T>& p = g.problem;
     constexpr int64_t width = lanes<T>;
@@ -220,20 +266,23 @@ struct ForwardWeights {
         const int64_t unit = v * width, start = unit / Geometry<T, Cell>::block * Geometry<T, Cell>::block;
         const int64_t units = min_of(Geometry<T, Cell>::block, g.hidden - start), valid = p.hidden - unit;
         const int64_t row = gate * p.hidden + unit;
-        pack_transposed(p.w_ih + row * p.w_ih_row, p.w_ih_row, p.input, valid,
-                        w_ih + (gate * g.hidden + unit) * p.input, 0, width);
         const int64_t column = start * Cell::gates + gate * units + (unit - start);
-        pack_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, p.state, valid, w_hh + column * p.state, 0,
+        pack_transposed(p.w_ih + row * p.w_ih_row, p.w_ih_row, p.input, valid, w_ih + column * p.input, 0,
                         width);
+        T* corner = w_hh + (g.few_rows ? start * Cell::gates * p.state + column - start * Cell::gates
+                                       : column * p.state);
+        pack_panel_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, p.state, valid, corner,
+                              g.few_rows ? Cell::gates * units : width);
         for (int64_t i = 0; i < width; ++i) {
           const bool inside = i < valid;
-          b_ih[gate * g.hidden + unit + i] = inside && p.b_ih ? p.b_ih[row + i] : T(0);
+          b_ih[column + i] = inside && p.b_ih ? p.b_ih[row + i] : T(0);
           b_hh[column + i] = inside && p.b_hh ? p.b_hh[row + i] : T(0);
+          if (Cell::joint) b_ih[column + i] += b_hh[column + i];
         }
       }
     if (thread == 0)
       for (int e = 0; e < Cell::extras; ++e)
-        copy_row_padded(extra + e * g.hidden, p.extra + e * p.extra_row, p.hidden, g.hidden);
+        copy_or_zero(extra + e * g.hidden, p.extra, e * p.extra_row, {0, g.hidden}, p.hidden);
     if (g.projected()) {
       const Range columns = share(g.state, thread, threads, width);
       pack_transposed(p.w_proj, p.w_proj_row, p.hidden, p.state, w_proj, columns.begin, columns.end);

@@ -1,8 +1,13 @@
 // The sequence driver, forward. Per chunk of steps one product of the inputs; per step the recurrent product
-// of a block of units and the cell's maths on it while it is in the first-level cache.
+// of a block of units, started from the inputs' part where the cell is joint, and the cell's maths on it
+// while it is in the first-level cache.
 //
-//   a_t = W_ih x_t + b_ih        b_t = W_hh (m h_{t-1}) + b_hh        (h_t, c_t) = cell(a_t, b_t, h_{t-1},
-//   c_{t-1}) h_t = W_proj h_t where there is a projection;   h_t = z h_{t-1} + (1 - z) h_t under zoneout
+//   a_t = W_ih x_t + b_ih        b_t = W_hh (m h_{t-1}) + b_hh
+//   (h_t, c_t) = cell(a_t, b_t, h_{t-1}, c_{t-1})
+//   h_t = W_proj h_t where there is a projection;   h_t = z h_{t-1} + (1 - z) h_t under zoneout
+//
+// The threads of a team meet after whatever all of them read next has been written: the masked operand, the
+// first stage's inner operand, the outputs before a projection, and the state.
 #pragma once
 
 #include "sequence.hpp"
@@ -13,66 +18,66 @@ template <class T, class Cell>
 struct SequenceForward {
   using G = Geometry<T, Cell>;
 
-  /// One thread's scratch.
+  /// Shared by all threads, a row for each row of the batch.
+  struct Shared {
+    T *masked, *inner;
+
+    static Shared take(Arena& arena, const G& g) {
+      const int64_t size = g.problem.batch * g.h_row;
+      return {g.problem.recurrent_mask ? arena.take<T>(size) : nullptr,
+              Cell::stages > 1 ? arena.take<T>(size) : nullptr};
+    }
+  };
+  /// One thread's: a chunk's inputs and their products, and a step's block.
   struct Scratch {
-    T *inputs, *sums, *tile, *masked, *inner;
+    T *inputs, *sums, *tile;
+
+    /// Enough for the whole batch, since a region may start with fewer threads than it asked for.
+    static Scratch take(Arena& arena, const G& g) {
+      const int64_t chunk = g.largest_chunk();
+      return {arena.take<T>(chunk * g.input_row), arena.take<T>(chunk * g.gates_row),
+              arena.take<T>(g.problem.batch * Cell::gates * G::block)};
+    }
   };
 
   const G& g;
   const RecurrentProblem<T>& p;
   const ForwardWeights<T, Cell>& weights;
-  Scratch scratch;
-  Team team;
+  Shared shared;
+  Scratch own;
+  Worker worker;
+  Range units = g.units(worker), columns = g.columns(worker);
 
-  /// Enough for the whole batch, since a region may start with fewer threads than it asked for.
-  static Scratch take_scratch(Arena& arena, const G& g) {
-    const RecurrentProblem<T>& p = g.problem;
-    const int64_t rows = p.batch, chunk = g.largest_chunk();
-    Scratch s;
-    s.inputs = arena.take<T>(chunk * g.input_row);
-    s.sums = arena.take<T>(chunk * g.gates_row);
-    s.tile = arena.take<T>(rows * Cell::gates * G::block);
-    s.masked = p.recurrent_mask ? arena.take<T>(rows * g.h_row) : nullptr;
-    s.inner = Cell::stages > 1 ? arena.take<T>(rows * g.h_row) : nullptr;
-    return s;
-  }
-
-  /// Copies the caller's initial states of this thread's rows into the first block.
+  /// Copies the caller's initial states into the first block.
   void start(States<T>& states) const {
-    const int64_t rows = p.plan.steps == 0 ? 0 : team.rows(g.active(0));
+    const int64_t rows = p.plan.steps == 0 ? 0 : worker.rows(g.active(0));
     for (int64_t i = 0; i < rows; ++i) {
-      const int64_t j = team.sorted(i), b = p.plan.order[j];
-      T* h = states.h + j * g.h_row;
-      if (p.h0)
-        copy_row_padded(h, p.h0 + b * p.h0_row, p.state, g.state);
-      else
-        zero_row(h, g.state);
-      if constexpr (Cell::has_c) {
-        T* c = states.c + j * g.c_row;
-        if (p.c0)
-          copy_row_padded(c, p.c0 + b * p.c0_row, p.hidden, g.hidden);
-        else
-          zero_row(c, g.hidden);
-      }
+      const int64_t j = worker.sorted(i), b = p.plan.order[j];
+      copy_or_zero(states.h + j * g.h_row, p.h0, b * p.h0_row, columns, p.state);
+      if constexpr (Cell::has_c) copy_or_zero(states.c + j * g.c_row, p.c0, b * p.c0_row, units, p.hidden);
     }
+    worker.meet_team();
   }
 
   /// Steps [first, last); `out` is null where a segment is only computed again. Leaves the states in
   /// `states`.
   void run(States<T>& states, int64_t first, int64_t last, const RecurrentOutputs<T>* out) const {
-    const int64_t most = max_of(chunk_rows, team.rows(p.batch));
-    for (int64_t begin = first; begin < last && team.rows(g.active(begin)) > 0;) {
+    const int64_t most = max_of(chunk_rows, worker.rows(p.batch));
+    const int64_t width = Cell::gates * (units.end - units.begin), sums_row = row_stride<T>(width);
+    for (int64_t begin = first; begin < last && worker.rows(g.active(begin)) > 0;) {
       int64_t end = begin, rows = 0;
-      while (end < last && (end == begin || rows + team.rows(g.active(end)) <= most))
-        rows += team.rows(g.active(end++));
+      while (end < last && (end == begin || rows + worker.rows(g.active(end)) <= most))
+        rows += worker.rows(g.active(end++));
       gather(begin, end);
-      gemm<T>(rows, Cell::gates * g.hidden, p.input, {scratch.inputs, g.input_row, 1},
-              panels(weights.w_ih, p.input), {weights.b_ih, 0}, scratch.sums, g.gates_row);
+      const int64_t column = Cell::gates * units.begin;
+      gemm<T>(rows, width, p.input, {own.inputs, g.input_row, 1},
+              panels(weights.w_ih + column * p.input, p.input), {weights.b_ih + column, 0}, own.sums,
+              sums_row);
       int64_t row = 0;
       for (int64_t step = begin; step < end; ++step) {
-        one_step(states, step, scratch.sums + row * g.gates_row);
+        one_step(states, step, own.sums + row * sums_row, sums_row);
         if (out) emit(states, step, *out);
-        row += team.rows(g.active(step));
+        row += worker.rows(g.active(step));
       }
       begin = end;
     }
@@ -80,142 +85,173 @@ struct SequenceForward {
 
   /// The rows of x at steps [begin, end), dense.
   void gather(int64_t begin, int64_t end) const {
-    T* to = scratch.inputs;
+    T* to = own.inputs;
     for (int64_t step = begin; step < end; ++step)
-      for (int64_t i = 0, n = team.rows(g.active(step)); i < n; ++i, to += g.input_row) {
-        const int64_t j = team.sorted(i);
+      for (int64_t i = 0, n = worker.rows(g.active(step)); i < n; ++i, to += g.input_row) {
+        const int64_t j = worker.sorted(i);
         copy_row(to, p.x + p.plan.order[j] * p.x_batch + g.time_of(step, j) * p.x_time, p.input);
       }
   }
 
   /// Zeroes the states, before this step, of rows that are reset at it.
   void reset(States<T>& states, int64_t step) const {
-    for (int64_t i = 0, n = team.rows(g.active(step)); i < n; ++i) {
-      const int64_t j = team.sorted(i);
+    for (int64_t i = 0, n = worker.rows(g.active(step)); i < n; ++i) {
+      const int64_t j = worker.sorted(i), row = states.block(g, step) + j;
       if (!p.resets[p.plan.order[j] * p.resets_batch + g.time_of(step, j) * p.resets_time]) continue;
-      zero_row(states.h + (states.block(g, step) + j) * g.h_row, g.state);
-      if constexpr (Cell::has_c) zero_row(states.c + (states.block(g, step) + j) * g.c_row, g.hidden);
+      zero_row(states.h + row * g.h_row, columns);
+      if constexpr (Cell::has_c) zero_row(states.c + row * g.c_row, units);
     }
   }
 
-  void one_step(States<T>& states, int64_t step, const T* sums) const {
-    const int64_t rows = team.rows(g.active(step)), stride = team.threads;
-    const int64_t before = states.block(g, step) + team.thread,
-                  after = states.block(g, step + 1) + team.thread;
-    const int64_t at = states.row(g, step) + team.thread;
-    if (p.resets) reset(states, step);
-
-    const T* h_prev = states.h + before * g.h_row;
-    Rows<T> operand{h_prev, stride * g.h_row, 1};
-    if (p.recurrent_mask) {
-      for (int64_t i = 0; i < rows; ++i) {
-        const T* mask = mask_row(p.recurrent_mask, p.recurrent_mask_batch, p.recurrent_mask_time, step, i);
-        for (int64_t k = 0; k < p.state; ++k)
-          scratch.masked[i * g.h_row + k] = h_prev[i * operand.row + k] * mask[k];
-        zero_row(scratch.masked + i * g.h_row + p.state, g.state - p.state);
-      }
-      operand = {scratch.masked, g.h_row, 1};
+  /// The state as it enters the product, under recurrent dropout.
+  Rows<T> mask(Rows<T> h_prev, int64_t step, int64_t rows) const {
+    const Rows<T> masked{shared.masked + worker.team * g.h_row, worker.teams * g.h_row, 1};
+    T* to = shared.masked + worker.team * g.h_row;
+    for (int64_t i = 0; i < rows; ++i) {
+      const T* mask = mask_row(p.recurrent_mask, p.recurrent_mask_batch, p.recurrent_mask_time, step, i);
+      for (int64_t k = columns.begin; k < columns.end; ++k)
+        to[i * masked.row + k] = k < p.state ? h_prev.data[i * h_prev.row + k] * mask[k] : T(0);
     }
+    return masked;
+  }
+
+  void one_step(States<T>& states, int64_t step, const T* sums, int64_t sums_row) const {
+    const int64_t rows = worker.rows(g.active(step)), stride = worker.teams;
+    const int64_t before = states.block(g, step) + worker.team,
+                  after = states.block(g, step + 1) + worker.team;
+    const int64_t at = states.row(g, step) + worker.team;
+    const T* h_prev = states.h + before * g.h_row;
+    if (p.resets) reset(states, step);
+    Rows<T> operand{h_prev, stride * g.h_row, 1};
+    if (p.recurrent_mask) operand = mask(operand, step, rows);
+    if (p.resets || p.recurrent_mask) worker.meet_team();
 
     ForwardTile<T> tile{};
     tile.rows = rows;
     T* h = states.h + after * g.h_row;
     T* outputs = g.projected() ? states.outputs + at * g.outputs_row : nullptr;
-    const int64_t h_stride = stride * (outputs ? g.outputs_row : g.h_row);
-    T* saved = states.saved ? states.saved + at * g.saved_row : nullptr;
-    stage<0>(tile, states, operand, operand, sums, before, after, outputs ? outputs : h, h_stride, saved);
-    if constexpr (Cell::stages > 1)
-      stage<1>(tile, states, {scratch.inner, g.h_row, 1}, operand, sums, before, after, outputs ? outputs : h,
-               h_stride, saved);
-
-    if (outputs)
-      gemm<T>(rows, g.state, p.hidden, {outputs, h_stride, 1}, panels(weights.w_proj, p.hidden), {}, h,
+    tile.h_prev = {h_prev, stride * g.h_row};
+    tile.operand = {operand.data, operand.row};
+    tile.h = outputs ? Units<T>{outputs, stride * g.outputs_row} : Units<T>{h, stride * g.h_row};
+    tile.saved = {states.saved ? states.saved + at * g.saved_row : nullptr, stride * g.saved_row, g.hidden};
+    if constexpr (Cell::has_c) {
+      tile.c_prev = {states.c + before * g.c_row, stride * g.c_row};
+      tile.c = {states.c + after * g.c_row, stride * g.c_row};
+    }
+    if constexpr (Cell::stages == 1) {
+      stage<0>(tile, step, operand, sums, sums_row);
+    } else {
+      T* inner = shared.inner + worker.team * g.h_row;
+      tile.inner = {inner, stride * g.h_row};
+      stage<0>(tile, step, operand, sums, sums_row);
+      worker.meet_team();
+      stage<1>(tile, step, {inner, stride * g.h_row, 1}, sums, sums_row);
+    }
+    if (outputs) {
+      worker.meet_team();
+      gemm<T>(rows, columns.end - columns.begin, p.hidden, {outputs, stride * g.outputs_row, 1},
+              panels(weights.w_proj + columns.begin * p.hidden, p.hidden), {}, h + columns.begin,
               stride * g.h_row);
+    }
     if (p.zoneout_mask)
       for (int64_t i = 0; i < rows; ++i) {
         const T* mask = mask_row(p.zoneout_mask, p.zoneout_batch, p.zoneout_time, step, i);
         T* now = h + i * stride * g.h_row;
         const T* then = h_prev + i * stride * g.h_row;
-        for (int64_t k = 0; k < p.state; ++k) now[k] = mask[k] * then[k] + (T(1) - mask[k]) * now[k];
+        for (int64_t k = columns.begin; k < min_of(columns.end, p.state); ++k)
+          now[k] = mask[k] * then[k] + (T(1) - mask[k]) * now[k];
       }
+    worker.meet_team();
   }
 
+  /// The gates of one stage, of this thread's units; `whole` points at the rows' first unit.
   template <int Stage>
-  void stage(ForwardTile<T> tile, States<T>& states, Rows<T> left, Rows<T> operand, const T* sums,
-             int64_t before, int64_t after, T* h, int64_t h_stride, T* saved) const {
+  void stage(const ForwardTile<T>& whole, int64_t step, Rows<T> left, const T* sums, int64_t sums_row) const {
     constexpr int first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
     constexpr int gates = Cell::stage_gates[Stage];
-    const int64_t stride = team.threads;
-    for (int64_t unit = 0; unit < g.hidden; unit += G::block) {
-      const int64_t units = min_of(G::block, g.hidden - unit);
-      const int64_t column = unit * Cell::gates + first_gate * units;
-      gemm<T>(tile.rows, gates * units, p.state, left, panels(weights.w_hh + column * p.state, p.state),
-              {weights.b_hh + column, 0}, scratch.tile, gates * units);
-      tile.units = units;
-      tile.input = {sums + unit, g.gates_row, g.hidden};
-      tile.hidden = {scratch.tile, gates * units, units};
+    g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
+      const int64_t column = unit * Cell::gates;
+      const T* input = sums + column - units.begin * Cell::gates;
+      const Init<T> start = Cell::joint ? Init<T>{input + first_gate * count, sums_row}
+                                        : Init<T>{weights.b_hh + column + first_gate * count, 0};
+      gemm<T>(whole.rows, gates * count, p.state, left, weights.block(g, unit, count, first_gate), start,
+              own.tile, gates * count);
+      ForwardTile<T> tile = whole;
+      tile.units = count;
+      tile.sum = {own.tile, gates * count, count};
+      tile.input = {input, sums_row, count};
       tile.extra = {weights.extra + unit, 0, g.hidden};
-      tile.h_prev = {states.h + before * g.h_row + unit, stride * g.h_row};
-      tile.operand = {operand.data + unit, operand.row};
-      tile.h = {h + unit, h_stride};
-      tile.inner = {scratch.inner + unit, g.h_row};
-      tile.saved = {saved ? saved + unit : nullptr, stride * g.saved_row, g.hidden};
+      tile.h_prev.data += unit;
+      tile.operand.data += unit;
+      tile.h.data += unit;
+      if (Cell::stages > 1) tile.inner.data += unit;
+      if (whole.saved.data) tile.saved.data += unit;
       if constexpr (Cell::has_c) {
-        tile.c_prev = {states.c + before * g.c_row + unit, stride * g.c_row};
-        tile.c = {states.c + after * g.c_row + unit, stride * g.c_row};
+        tile.c_prev.data += unit;
+        tile.c.data += unit;
       }
       Cell::template forward<Stage, T>(tile);
-    }
+    });
   }
 
   const T* mask_row(const T* mask, int64_t batch_stride, int64_t time_stride, int64_t step,
                     int64_t local) const {
-    const int64_t j = team.sorted(local);
+    const int64_t j = worker.sorted(local);
     return mask + p.plan.order[j] * batch_stride + g.time_of(step, j) * time_stride;
   }
 
   /// Hands the step's states to the caller: y, and the final states of rows that end here.
   void emit(const States<T>& states, int64_t step, const RecurrentOutputs<T>& out) const {
     const int64_t after = states.block(g, step + 1);
-    for (int64_t i = 0, n = team.rows(g.active(step)); i < n; ++i) {
-      const int64_t j = team.sorted(i), b = p.plan.order[j];
+    const Range valid{columns.begin, min_of(columns.end, p.state)};
+    const Range valid_units{units.begin, min_of(units.end, p.hidden)};
+    for (int64_t i = 0, n = worker.rows(g.active(step)); i < n; ++i) {
+      const int64_t j = worker.sorted(i), b = p.plan.order[j];
       const T* h = states.h + (after + j) * g.h_row;
-      copy_row(out.y + b * out.y_batch + g.time_of(step, j) * out.y_time, h, p.state);
+      copy_row(out.y + b * out.y_batch + g.time_of(step, j) * out.y_time, h, valid);
       if (step + 1 < p.plan.length[j]) continue;
-      copy_row(out.h_n + b * out.h_n_row, h, p.state);
+      copy_row(out.h_n + b * out.h_n_row, h, valid);
       if constexpr (Cell::has_c)
-        copy_row(out.c_n + b * out.c_n_row, states.c + (after + j) * g.c_row, p.hidden);
+        copy_row(out.c_n + b * out.c_n_row, states.c + (after + j) * g.c_row, valid_units);
+    }
+  }
+
+  /// The states before a segment's first step, kept for backward.
+  void keep(const States<T>& states, int64_t step, const Saved<T, Cell>& saved, int64_t segment) const {
+    for (int64_t i = 0, n = worker.rows(g.active(step)); i < n; ++i) {
+      const int64_t j = worker.sorted(i), from = states.block(g, step) + j, to = segment * p.batch + j;
+      copy_row(saved.h + to * g.h_row, states.h + from * g.h_row, columns);
+      if constexpr (Cell::has_c) copy_row(saved.c + to * g.c_row, states.c + from * g.c_row, units);
     }
   }
 
   /// What no step writes: y past a row's end, and the final states of rows without a step.
   void emit_padding(const RecurrentOutputs<T>& out) const {
-    for (int64_t i = 0, n = team.rows(p.batch); i < n; ++i) {
-      const int64_t j = team.sorted(i), b = p.plan.order[j], length = p.plan.length[j];
-      for (int64_t t = length; t < p.time; ++t) zero_row(out.y + b * out.y_batch + t * out.y_time, p.state);
+    const Range rows = share(p.batch, worker.thread, worker.threads);
+    for (int64_t j = rows.begin; j < rows.end; ++j) {
+      const int64_t b = p.plan.order[j], length = p.plan.length[j];
+      for (int64_t t = length; t < p.time; ++t)
+        zero_row(out.y + b * out.y_batch + t * out.y_time, {0, p.state});
       if (length > 0) continue;
-      if (p.h0)
-        copy_row(out.h_n + b * out.h_n_row, p.h0 + b * p.h0_row, p.state);
-      else
-        zero_row(out.h_n + b * out.h_n_row, p.state);
-      if constexpr (Cell::has_c) {
-        if (p.c0)
-          copy_row(out.c_n + b * out.c_n_row, p.c0 + b * p.c0_row, p.hidden);
-        else
-          zero_row(out.c_n + b * out.c_n_row, p.hidden);
-      }
+      copy_or_zero(out.h_n + b * out.h_n_row, p.h0, b * p.h0_row, {0, p.state}, p.state);
+      if constexpr (Cell::has_c)
+        copy_or_zero(out.c_n + b * out.c_n_row, p.c0, b * p.c0_row, {0, p.hidden}, p.hidden);
     }
   }
 };
 
 template <class T, class Cell>
 struct ForwardWorkspace {
+  Barrier* barriers;
   ForwardWeights<T, Cell> weights;
+  typename SequenceForward<T, Cell>::Shared shared;
   States<T> ring;  ///< where nothing is saved
 
   static ForwardWorkspace take(Arena& arena, const Geometry<T, Cell>& g, bool keeps_all) {
     ForwardWorkspace w;
+    w.barriers = arena.take<Barrier>(1 + g.problem.threads);
     w.weights = ForwardWeights<T, Cell>::take(arena, g);
+    w.shared = SequenceForward<T, Cell>::Shared::take(arena, g);
     if (!keeps_all) w.ring = States<T>::take_ring(arena, g, g.problem.batch, Cell::has_c, Cell::stages > 1);
     return w;
   }
@@ -230,30 +266,24 @@ void sequence_forward(const RecurrentProblem<T>& p, const RecurrentOutputs<T>& o
   Saved<T, Cell> saved;
   if (saved_memory) saved = Saved<T, Cell>::take(saved_arena, g);
   auto shared = ForwardWorkspace<T, Cell>::take(arena, g, keeps_all);
-  States<T> states = keeps_all ? saved.all : shared.ring;
-  char* scratch_memory = static_cast<char*>(workspace) + arena.used();
+  char* own_memory = static_cast<char*>(workspace) + arena.used();
   Arena counter(nullptr);
-  SequenceForward<T, Cell>::take_scratch(counter, g);
+  SequenceForward<T, Cell>::Scratch::take(counter, g);
+  open_barriers(shared.barriers, g.grid);
 
-  parallel(p.threads, [&](int thread, int threads) {
+  parallel(g.grid.threads(), [&](int thread, int threads) {
+    const Worker worker(thread, threads, g.grid, shared.barriers);
     shared.weights.pack(g, thread, threads);
-    barrier(threads);
-    Arena own(scratch_memory + size_t(thread) * counter.used());
+    worker.meet_all();
+    Arena own(own_memory + size_t(thread) * counter.used());
     const SequenceForward<T, Cell> forward{
-        g, p, shared.weights, SequenceForward<T, Cell>::take_scratch(own, g), {thread, threads}};
-    States<T> mine = states;
-    forward.start(mine);
-    const bool checkpoints = saved_memory && p.checkpoint_every > 0;
+        g, p, shared.weights, shared.shared, SequenceForward<T, Cell>::Scratch::take(own, g), worker};
+    States<T> states = keeps_all ? saved.all : shared.ring;
+    forward.start(states);
     for (int64_t s = 0; s < g.segments(); ++s) {
       const int64_t first = s * g.segment(), last = min_of(first + g.segment(), p.plan.steps);
-      if (checkpoints) {
-        for (int64_t i = 0, n = forward.team.rows(g.active(first)); i < n; ++i) {
-          const int64_t j = forward.team.sorted(i), from = mine.block(g, first) + j, to = s * p.batch + j;
-          copy_row(saved.h + to * g.h_row, mine.h + from * g.h_row, g.state);
-          if constexpr (Cell::has_c) copy_row(saved.c + to * g.c_row, mine.c + from * g.c_row, g.hidden);
-        }
-      }
-      forward.run(mine, first, last, &out);
+      if (saved_memory && !keeps_all) forward.keep(states, first, saved, s);
+      forward.run(states, first, last, &out);
     }
     forward.emit_padding(out);
   });

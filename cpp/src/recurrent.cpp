@@ -14,7 +14,7 @@ namespace {
 /// What `saved` and, in inference, the workspace begin with.
 struct Header {
   const KernelTable* table;
-  int64_t steps, row_steps;
+  int64_t steps;
 };
 constexpr size_t header_bytes = 64;
 static_assert(sizeof(Header) <= header_bytes);
@@ -134,16 +134,9 @@ struct Plan {
   }
 };
 
-/// The threads that a call may use; never more than rows.
-int most_threads(int asked, int64_t batch) {
-  return int(std::max<int64_t>(1, std::min(int64_t(asked > 0 ? asked : num_threads()), batch)));
-}
-/// One thread for little work: a region costs microseconds.
-int useful_threads(int most, double operations) { return int(std::min(double(most), 1 + operations / 1e6)); }
-
 template <class T>
 RecurrentProblem<T> problem_of(const RecurrentCell<T>& cell, const RecurrentArguments<T>& a,
-                               const SequencePlan& plan, int64_t row_steps) {
+                               const SequencePlan& plan) {
   RecurrentProblem<T> p{};
   p.batch = a.x.shape[0];
   p.time = a.x.shape[1];
@@ -179,8 +172,7 @@ RecurrentProblem<T> problem_of(const RecurrentCell<T>& cell, const RecurrentArgu
   p.reverse = a.reverse;
   p.checkpoint_every = a.checkpoint_every;
   p.plan = plan;
-  p.threads = useful_threads(most_threads(a.threads, p.batch),
-                             2.0 * double(row_steps) * double(a.w_hh.shape[0]) * double(p.input + p.state));
+  p.threads = a.threads > 0 ? a.threads : num_threads();
   return p;
 }
 
@@ -217,9 +209,7 @@ RecurrentSizes recurrent_sizes(const std::string& name, const RecurrentArguments
   std::vector<int64_t> memory(plan_bytes / 8);
   Plan<T>::fill(memory.data(), a, steps);
   const SequencePlan plan = Plan<T>::view(memory.data(), batch, steps);
-  RecurrentProblem<T> p = problem_of(cell, a, plan, plan.offset[steps]);
-  p.threads = most_threads(a.threads, batch);
-  const RecurrentMemory bytes = cell.memory(p, training);
+  const RecurrentMemory bytes = cell.memory(problem_of(cell, a, plan), training);
   const size_t prefix = header_bytes + plan_bytes;
   return {training ? prefix + bytes.saved : 0, prefix + bytes.forward_workspace, bytes.backward_workspace};
 }
@@ -242,10 +232,10 @@ void recurrent_forward(const std::string& name, const RecurrentArguments<T>& a, 
   auto* plan_memory = reinterpret_cast<int64_t*>(owner + header_bytes);
   Plan<T>::fill(plan_memory, a, steps);
   const SequencePlan plan = Plan<T>::view(plan_memory, batch, steps);
-  const Header header{&table, steps, plan.offset[steps]};
+  const Header header{&table, steps};
   std::memcpy(owner, &header, sizeof header);
 
-  const RecurrentProblem<T> p = problem_of(cell, a, plan, plan.offset[steps]);
+  const RecurrentProblem<T> p = problem_of(cell, a, plan);
   const RecurrentOutputs<T> out{r.y.data,      r.h_n.data,      r.c_n.data,     r.y.stride[0],
                                 r.y.stride[1], r.h_n.stride[0], r.c_n.stride[0]};
   cell.forward(p, out, saved != nullptr ? owner + prefix : nullptr, static_cast<char*>(workspace) + prefix);
@@ -256,9 +246,7 @@ size_t recurrent_backward_workspace(const std::string& name, const RecurrentArgu
                                     const void* saved) {
   const Header header = header_of(saved);
   const RecurrentCell<T>& cell = find_cell<T>(*header.table, name, a.operation);
-  RecurrentProblem<T> p = problem_of(cell, a, saved_plan<T>(saved, a), header.row_steps);
-  p.threads = most_threads(a.threads, p.batch);
-  return cell.memory(p, true).backward_workspace;
+  return cell.memory(problem_of(cell, a, saved_plan<T>(saved, a)), true).backward_workspace;
 }
 
 template <class T>
@@ -284,7 +272,7 @@ void recurrent_backward(const std::string& name, const RecurrentArguments<T>& a,
   if (a.extra) check_shape(op, "dw_peephole", v.dextra, "(3, H)", {int64_t(cell.extras), hidden});
   if (a.w_proj) check_shape(op, "dw_proj", v.dw_proj, "(P, H)", {state, hidden});
 
-  const RecurrentProblem<T> p = problem_of(cell, a, saved_plan<T>(saved, a), header.row_steps);
+  const RecurrentProblem<T> p = problem_of(cell, a, saved_plan<T>(saved, a));
   RecurrentGradients<T> g{};
   g.dy = v.dy.data;
   g.dy_batch = v.dy.stride[0];

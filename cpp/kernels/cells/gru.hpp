@@ -21,14 +21,14 @@ struct GRUCell {
   static constexpr int stage_gates[] = {3};
   static constexpr int input_slot = 0, hidden_slot = 1;
   static constexpr int input_gate[] = {2, 0, 1}, hidden_gate[] = {0, 1, 2};
-  static constexpr bool has_c = false, has_direct = true, takes_projection = false;
+  static constexpr bool has_c = false, has_direct = true, joint = false, takes_projection = false;
 
   template <int Stage, class T>
   static void forward(const ForwardTile<T>& t) {
     const Vec<T> one = broadcast(T(1));
     for_each_unit<T>(t.rows, t.units, [&](int64_t row, int64_t u) {
       const auto input = [&](int g) { return load(t.input.at(row, g, u)); };
-      const auto hidden = [&](int g) { return load(t.hidden.at(row, g, u)); };
+      const auto hidden = [&](int g) { return load(t.sum.at(row, g, u)); };
       const Vec<T> r = sigmoid<T>(input(0) + hidden(0)), z = sigmoid<T>(input(1) + hidden(1));
       const Vec<T> q = hidden(2), n = tanh(fma(r, q, input(2)));
       store(t.h.at(row, u), fma(z, load(t.h_prev.at(row, u)), (one - z) * n));
@@ -68,20 +68,20 @@ struct GRUResetBeforeCell {
   static constexpr int stage_gates[] = {2, 1};
   static constexpr int input_slot = 0, hidden_slot = 0;
   static constexpr int input_gate[] = {0, 1, 2}, hidden_gate[] = {0, 1, 2};
-  static constexpr bool has_c = false, has_direct = true, takes_projection = false;
+  static constexpr bool has_c = false, has_direct = true, joint = true, takes_projection = false;
 
   template <int Stage, class T>
   static void forward(const ForwardTile<T>& t) {
     const Vec<T> one = broadcast(T(1));
     for_each_unit<T>(t.rows, t.units, [&](int64_t row, int64_t u) {
       if constexpr (Stage == 0) {
-        const Vec<T> r = sigmoid<T>(load(t.input.at(row, 0, u)) + load(t.hidden.at(row, 0, u)));
-        const Vec<T> z = sigmoid<T>(load(t.input.at(row, 1, u)) + load(t.hidden.at(row, 1, u)));
+        const Vec<T> r = sigmoid<T>(load(t.sum.at(row, 0, u)));
+        const Vec<T> z = sigmoid<T>(load(t.sum.at(row, 1, u)));
         store(t.saved.at(row, 0, u), r);
         store(t.saved.at(row, 1, u), z);
         store(t.inner.at(row, u), r * load(t.operand.at(row, u)));
       } else {
-        const Vec<T> n = tanh(load(t.input.at(row, 2, u)) + load(t.hidden.at(row, 0, u)));
+        const Vec<T> n = tanh(load(t.sum.at(row, 0, u)));
         const Vec<T> z = load(t.saved.at(row, 1, u));
         store(t.saved.at(row, 2, u), n);
         store(t.h.at(row, u), fma(z, load(t.h_prev.at(row, u)), (one - z) * n));
@@ -101,8 +101,9 @@ struct GRUResetBeforeCell {
         store(t.deltas.at(row, 2, u), dh * (one - z) * (one - n * n));
         store(t.direct.at(row, u), fma(dh, z, load(t.direct.at(row, u))));
       } else {  // inner = r operand
-        const Vec<T> d_inner = load(t.d_inner.at(row, u));
-        store(t.deltas.at(row, 0, u), d_inner * load(t.operand.at(row, u)) * r * (one - r));
+        const Vec<T> d_inner = load(t.d_inner.at(row, u)), operand = load(t.operand.at(row, u));
+        store(t.inner.at(row, u), r * operand);
+        store(t.deltas.at(row, 0, u), d_inner * operand * r * (one - r));
         store(t.d_operand.at(row, u), d_inner * r);
       }
     });

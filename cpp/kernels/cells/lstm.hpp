@@ -26,14 +26,14 @@ struct LSTMCell {
   static constexpr int stage_gates[] = {gates};
   static constexpr int input_slot = 0, hidden_slot = 0;
   static constexpr int input_gate[] = {0, 1, 2, 3}, hidden_gate[] = {0, 1, 2, 3};
-  static constexpr bool has_c = true, has_direct = false, takes_projection = true;
+  static constexpr bool has_c = true, has_direct = false, joint = true, takes_projection = true;
   static constexpr int PI = 0, PF = 1, PO = 2;  // rows of the peepholes
 
   template <int Stage, class T>
   static void forward(const ForwardTile<T>& t) {
     const Vec<T> one = broadcast(T(1));
     for_each_unit<T>(t.rows, t.units, [&](int64_t r, int64_t u) {
-      const auto sum = [&](int g) { return load(t.input.at(r, g, u)) + load(t.hidden.at(r, g, u)); };
+      const auto sum = [&](int g) { return load(t.sum.at(r, g, u)); };
       const auto peephole = [&](int row) { return load(t.extra.at(0, row, u)); };
       const Vec<T> c_prev = load(t.c_prev.at(r, u));
       Vec<T> a_i = sum(I), a_o = sum(O);

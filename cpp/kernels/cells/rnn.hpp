@@ -17,12 +17,12 @@ struct RNNCell {
   static constexpr int stage_gates[] = {1};
   static constexpr int input_slot = 0, hidden_slot = 0;
   static constexpr int input_gate[] = {0}, hidden_gate[] = {0};
-  static constexpr bool has_c = false, has_direct = false, takes_projection = false;
+  static constexpr bool has_c = false, has_direct = false, joint = true, takes_projection = false;
 
   template <int Stage, class T>
   static void forward(const ForwardTile<T>& t) {
     for_each_unit<T>(t.rows, t.units, [&](int64_t r, int64_t u) {
-      const Vec<T> sum = load(t.input.at(r, 0, u)) + load(t.hidden.at(r, 0, u));
+      const Vec<T> sum = load(t.sum.at(r, 0, u));
       Vec<T> h;
       if constexpr (Relu)
         h = Eigen::internal::pmax<Eigen::PropagateNaN>(sum, broadcast(T(0)));

@@ -26,9 +26,9 @@ struct Units {
 template <class T>
 struct ForwardTile {
   int64_t rows, units;
-  Gates<const T> input;   ///< W_ih x + b_ih
-  Gates<const T> hidden;  ///< W_hh (operand) + b_hh, the gates of this stage
-  Gates<const T> extra;   ///< the cell's own weights, row stride 0
+  Gates<const T> sum;    ///< W_hh (operand) + b_hh, the gates of this stage; + W_ih x + b_ih in a joint cell
+  Gates<const T> input;  ///< W_ih x + b_ih, all gates; not in a joint cell
+  Gates<const T> extra;  ///< the cell's own weights, row stride 0
   Units<const T> h_prev, c_prev;
   Units<const T> operand;  ///< h_prev as it enters the product (under recurrent dropout)
   Units<T> h, c;           ///< out
@@ -47,6 +47,7 @@ struct BackwardTile {
   Gates<T> deltas;         ///< out: dL/d(pre-activations), in the cell's slots
   Units<T> direct;         ///< accumulated: dL/dh_prev that does not pass through the product
   Units<const T> d_inner;  ///< in stage 0, where there is a stage 1: dL/d(inner)
+  Units<T> inner;          ///< out of stage 0 there: stage 1's operand, once more
   Units<T> d_operand;  ///< out of stage 0 there: dL/d(operand) that does not pass through stage 0's product
 };
 

@@ -1,0 +1,78 @@
+// How the threads of a call divide its steps. Rows of the batch do not depend on each other, so teams of
+// threads take rows and never meet; the threads of a team divide the hidden units, and meet once a step.
+//
+//   teams x parts <= threads: team n owns the sorted rows n, n + teams, ...; part k of it a range of units
+//
+// Rows are divided this way so that every team sees the same mix of lengths. No element of a result depends
+// on the division.
+#pragma once
+
+#include "barrier.hpp"
+#include "parallel.hpp"
+
+namespace weft::WEFT_ISA {
+
+struct Grid {
+  int teams = 1, parts = 1;
+  int threads() const { return teams * parts; }
+};
+
+/// What a step of a problem amounts to.
+struct StepCost {
+  int64_t rows;    ///< of the batch, on average over the steps
+  int64_t blocks;  ///< of units, the smallest share
+  double work;     ///< multiply-adds of one row and block
+  int64_t steps;
+};
+
+/// The grid that is expected to take the shortest, in multiply-adds of one thread. Reading a block's weights
+/// costs about as much as four rows of arithmetic; a meeting, and the start of a thread, cost what is
+/// measured on machines of two to eight cores. More threads must be worth a fifth each time.
+inline Grid choose_grid(const StepCost& step, int threads) {
+  constexpr double weights_as_rows = 4, meeting = 25e3, start = 400e3, worth = 0.8;
+  const auto divided = [](int64_t n, int by) { return double((n + by - 1) / by); };
+  const auto cost = [&](Grid grid) {
+    const double one_step =
+        divided(step.blocks, grid.parts) * step.work * (divided(step.rows, grid.teams) + weights_as_rows) +
+        (grid.parts > 1 ? meeting * (1 + 0.25 * grid.parts) : 0.0);
+    return double(step.steps) * one_step + (grid.threads() > 1 ? start * (1 + 0.1 * grid.threads()) : 0.0);
+  };
+  Grid best;
+  double lowest = cost(best) * worth;
+  for (int parts = 1; parts <= min_of(threads, max_of(step.blocks, 1)); ++parts)
+    for (int teams = parts == 1 ? 2 : 1; teams <= min_of(threads / parts, max_of(step.rows, 1)); ++teams) {
+      const double expected = cost({teams, parts});
+      if (expected >= lowest) continue;
+      lowest = expected;
+      best = {teams, parts};
+    }
+  return best;
+}
+
+inline void open_barriers(Barrier* barriers, Grid grid) {
+  for (int i = 0; i <= grid.threads(); ++i) barriers[i] = Barrier();
+}
+
+/// One thread's place in the grid.
+struct Worker {
+  int thread, threads;  ///< of the call, for work that all share
+  int team, teams;      ///< its rows: team, team + teams, ...
+  int part, parts;      ///< its units
+  Barrier* barriers;    ///< that of all threads, then one for each team
+
+  Worker(int number, int count, Grid grid, Barrier* meeting_points)
+      : thread(number), threads(count), barriers(meeting_points) {
+    if (grid.threads() != count) grid = {count, 1};  // fewer threads came than were asked for
+    team = number / grid.parts;
+    teams = grid.teams;
+    part = number % grid.parts;
+    parts = grid.parts;
+  }
+
+  int64_t rows(int64_t active) const { return active > team ? (active - team + teams - 1) / teams : 0; }
+  int64_t sorted(int64_t local) const { return team + local * teams; }
+  void meet_team() const { barriers[1 + team].wait(parts); }
+  void meet_all() const { barriers[0].wait(threads); }
+};
+
+}  // namespace weft::WEFT_ISA
