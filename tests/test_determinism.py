@@ -44,6 +44,27 @@ def test_threads_pointwise(case: OpCase) -> None:
     check_threads(case, case.inputs(ELEMENTS, np.float32))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("outputs, inputs", [(33, 17), (7, 700), (130, 48), (1, 1), (65, 1030)])
+def test_a_row_of_linear_does_not_see_the_others(outputs: int, inputs: int, dtype: Any) -> None:
+    """y and dx of few rows, for which the weight is not packed, are the same bits as among 40."""
+    rng = np.random.default_rng(0)
+    x, weight, bias, dy = (
+        rng.normal(size=shape).astype(dtype)
+        for shape in [(40, inputs), (outputs, inputs), outputs, (40, outputs)]
+    )
+
+    def run(rows: int) -> tuple[Array, Array]:
+        y, saved = weft.ops.linear_forward(x[:rows], weight, bias)
+        return y, weft.ops.linear_backward(saved, dy[:rows]).dx
+
+    y, dx = run(40)
+    for rows in range(1, 11):
+        for threads in (1, 2):
+            weft.set_num_threads(threads)
+            assert_same_bits(run(rows), (y[:rows], dx[:rows]), f"{rows} rows, {threads} threads")
+
+
 @pytest.mark.parametrize("case", UPDATES, ids=str)
 def test_threads_updates(case: UpdateCase) -> None:
     results = []

@@ -5,6 +5,7 @@
 //
 //   x [R, I]   W [O, I]   b [O]   y [R, O]          R rows, I inputs, O outputs
 #include "dense.hpp"
+#include "few_rows.hpp"
 #include "gemm.hpp"
 #include "pack_rows.hpp"
 #include "pack_transposed.hpp"
@@ -99,6 +100,9 @@ void linear_forward(const LinearForward<T>& p, int threads) {
                     range.begin, range.end);
   };
   parallel(threads, [&](int thread, int team) {
+    if (p.rows > 0 && p.rows <= few_rows)
+      return product_of_few_rows<T>(p.rows, share(p.outputs, thread, team, lanes<T>), p.inputs, p.x, p.x_row,
+                                    p.weight, p.weight_row, p.bias, p.y, p.y_row);
     multiply<T>(p.rows, p.outputs, p.inputs, {p.x, p.x_row, 1}, p.bias, p.y, p.y_row, pack_block, p.workspace,
                 thread, team);
   });
@@ -128,9 +132,15 @@ void linear_backward(const LinearBackward<T>& p, int threads) {
   T* gradient_workspace = p.workspace + workspace_size<T>(p.outputs, p.inputs, threads);
   parallel(threads, [&](int thread, int team) {
     // y = x W^T + b   =>   dx = dy W
-    if (p.dx != nullptr)
-      multiply<T>(p.rows, p.inputs, p.outputs, {p.dy, p.dy_row, 1}, nullptr, p.dx, p.dx_row, pack_block,
-                  p.workspace, thread, team);
+    const Rows<T> dy{p.dy, p.dy_row, 1};
+    if (p.dx != nullptr && p.rows <= few_rows && p.inputs % lanes<T> == 0) {  // W's rows are panels already
+      const Range mine = share(p.inputs, thread, team, lanes<T>);
+      gemm<T>(p.rows, mine.end - mine.begin, p.outputs, dy, {p.weight + mine.begin, p.weight_row, lanes<T>},
+              {}, p.dx + mine.begin, p.dx_row);
+    } else if (p.dx != nullptr) {
+      multiply<T>(p.rows, p.inputs, p.outputs, dy, nullptr, p.dx, p.dx_row, pack_block, p.workspace, thread,
+                  team);
+    }
     //                 =>   dW += dy^T x,  db += sum over rows of dy
     gradient.add(gradient_workspace + thread * gradient.workspace(p.inputs), thread, team);
   });
