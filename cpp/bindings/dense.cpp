@@ -2,9 +2,9 @@
 #include "weft/dense.hpp"
 
 #include "arrays.hpp"
-#include "flat.hpp"
 #include "indices.hpp"
 #include "memory.hpp"
+#include "new_array.hpp"
 
 namespace {
 
@@ -21,17 +21,16 @@ py::array py_linear_forward(const py::object& x, const py::object& weight, const
   const char* operation = "linear_forward";
   return by_dtype(operation, "x", x, [&](auto zero) -> py::array {
     using T = decltype(zero);
-    std::array<py::array, 3> keep;
+    std::array<py::object, 3> keep;
     const auto x_view = input<T, 2>(operation, "x", x, keep[0]);
     const auto weight_view = input<T, 2>(operation, "weight", weight, keep[1]);
     const auto bias_view = input<T, 1>(operation, "bias", bias, keep[2]);
-    py::array y = py::array_t<T>({x_view.shape[0], weight_view.shape[0]});
-    const auto y_view = output<T, 2>(operation, "y", y);
+    const NewArray<T, 2> y({x_view.shape[0], weight_view.shape[0]});
     py::gil_scoped_release release;
     const int64_t size = linear_forward_workspace<T>(x_view.shape[1], weight_view.shape[0]);
     const Memory memory = acquire(size_t(size) * sizeof(T));
-    linear_forward<T>(x_view, weight_view, bias_view, y_view, workspace<T>(memory, size));
-    return y;
+    linear_forward<T>(x_view, weight_view, bias_view, y.view, workspace<T>(memory, size));
+    return y.array;
   });
 }
 
@@ -40,18 +39,18 @@ py::object py_linear_backward(const py::object& x, const py::object& weight, con
   const char* operation = "linear_backward";
   return by_dtype(operation, "x", x, [&](auto zero) -> py::object {
     using T = decltype(zero);
-    std::array<py::array, 3> keep;
+    std::array<py::object, 3> keep;
     const auto x_view = input<T, 2>(operation, "x", x, keep[0]);
     const auto weight_view = input<T, 2>(operation, "weight", weight, keep[1]);
     const auto dy_view = input<T, 2>(operation, "dy", dy, keep[2]);
-    const auto dweight_view = optional_output<T, 2>(operation, "dweight", dweight);
-    const auto dbias_view = optional_output<T, 1>(operation, "dbias", dbias);
+    const auto dweight_view = output<T, 2>(operation, "dweight", dweight);
+    const auto dbias_view = output<T, 1>(operation, "dbias", dbias);
     py::object dx = py::none();
     View<T, 2> dx_view;
     if (need_dx) {
-      py::array array = py::array_t<T>({x_view.shape[0], x_view.shape[1]});
-      dx_view = output<T, 2>(operation, "dx", array);
-      dx = array;
+      const NewArray<T, 2> fresh({x_view.shape[0], x_view.shape[1]});
+      dx_view = fresh.view;
+      dx = fresh.array;
     }
     py::gil_scoped_release release;
     const int64_t size = linear_backward_workspace<T>(x_view.shape[1], weight_view.shape[0]);
@@ -70,16 +69,15 @@ py::array py_embedding_forward(const py::array& indices, const py::object& weigh
   const char* operation = "embedding_forward";
   return by_dtype(operation, "weight", weight, [&](auto zero) -> py::array {
     using T = decltype(zero);
-    py::array keep;
+    py::object keep;
     const auto weight_view = input<T, 2>(operation, "weight", weight, keep);
     const int64_t vocabulary = weight_view.shape[0];
     const auto rows =
         indices_below(operation, "indices", indices, vocabulary, 0, expected_indices(vocabulary));
-    py::array y = py::array_t<T>({rows.shape[0], weight_view.shape[1]});
-    const auto y_view = output<T, 2>(operation, "y", y);
+    const NewArray<T, 2> y({rows.shape[0], weight_view.shape[1]});
     py::gil_scoped_release release;
-    embedding_forward<T>(rows, weight_view, y_view);
-    return y;
+    embedding_forward<T>(rows, weight_view, y.view);
+    return y.array;
   });
 }
 
@@ -88,9 +86,9 @@ void py_embedding_backward(const py::array& indices, const py::object& dy, const
   const char* operation = "embedding_backward";
   by_dtype(operation, "dweight", dweight, [&](auto zero) {
     using T = decltype(zero);
-    py::array keep;
+    py::object keep;
     const auto dy_view = input<T, 2>(operation, "dy", dy, keep);
-    const auto dweight_view = optional_output<T, 2>(operation, "dweight", dweight);
+    const auto dweight_view = output<T, 2>(operation, "dweight", dweight);
     const int64_t vocabulary = dweight_view.shape[0];
     const auto rows =
         indices_below(operation, "indices", indices, vocabulary, 0, expected_indices(vocabulary));

@@ -4,6 +4,7 @@
 #include "arrays.hpp"
 #include "flat.hpp"
 #include "indices.hpp"
+#include "new_array.hpp"
 
 namespace {
 
@@ -28,22 +29,20 @@ py::tuple py_forward(const py::object& logits, const py::array& targets, const p
   const char* operation = "softmax_cross_entropy_forward";
   return by_dtype(operation, "logits", logits, [&](auto zero) -> py::tuple {
     using T = decltype(zero);
-    py::array keep;
+    py::object keep;
     const auto logits_view = input<T, 2>(operation, "logits", logits, keep);
     const auto targets_flat = target_view(operation, targets, logits_view, ignore_index);
     const auto weight_view = optional_flat_input<T>(operation, "weight", weight);
-    py::array losses = py::array_t<T>(logits_view.shape[0]);
-    py::array normalizer = py::array_t<T>({logits_view.shape[0], int64_t(2)});
-    const auto losses_view = output<T, 1>(operation, "losses", losses);
-    const auto normalizer_view = output<T, 2>(operation, "normalizer", normalizer);
+    const NewArray<T, 1> losses({logits_view.shape[0]});
+    const NewArray<T, 2> normalizer({logits_view.shape[0], 2});
     CrossEntropyTotals totals;
     {
       py::gil_scoped_release release;
       totals =
           softmax_cross_entropy_forward<T>(logits_view, targets_flat, weight_view,
-                                           {ignore_index, label_smoothing}, losses_view, normalizer_view);
+                                           {ignore_index, label_smoothing}, losses.view, normalizer.view);
     }
-    return py::make_tuple(losses, normalizer, totals.loss, totals.weight);
+    return py::make_tuple(losses.array, normalizer.array, totals.loss, totals.weight);
   });
 }
 
@@ -53,18 +52,17 @@ py::array py_backward(const py::object& logits, const py::array& targets, const 
   const char* operation = "softmax_cross_entropy_backward";
   return by_dtype(operation, "logits", logits, [&](auto zero) -> py::array {
     using T = decltype(zero);
-    std::array<py::array, 2> keep;
+    std::array<py::object, 2> keep;
     const auto logits_view = input<T, 2>(operation, "logits", logits, keep[0]);
     const auto targets_flat = target_view(operation, targets, logits_view, ignore_index);
     const auto weight_view = optional_flat_input<T>(operation, "weight", weight);
     const auto normalizer_view = input<T, 2>(operation, "normalizer", normalizer, keep[1]);
     const auto dlosses_view = optional_flat_input<T>(operation, "dloss", dlosses);
-    py::array dlogits = py::array_t<T>({logits_view.shape[0], logits_view.shape[1]});
-    const auto dlogits_view = output<T, 2>(operation, "dlogits", dlogits);
+    const NewArray<T, 2> dlogits({logits_view.shape[0], logits_view.shape[1]});
     py::gil_scoped_release release;
     softmax_cross_entropy_backward<T>(logits_view, targets_flat, weight_view, {ignore_index, label_smoothing},
-                                      normalizer_view, scale, dlosses_view, dlogits_view);
-    return dlogits;
+                                      normalizer_view, scale, dlosses_view, dlogits.view);
+    return dlogits.array;
   });
 }
 

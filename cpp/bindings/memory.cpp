@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -24,7 +25,7 @@ class Cache {
       const std::lock_guard lock(mutex_);
       const auto found = free_.lower_bound(bytes);
       if (found != free_.end() && found->first <= bytes + bytes / 4) {
-        void* memory = found->second;
+        void* memory = found->second.memory;
         free_bytes_ -= found->first;
         in_use(memory, found->first);
         free_.erase(found);
@@ -53,20 +54,24 @@ class Cache {
     const size_t bytes = found->second;
     used_.erase(found);
     used_bytes_ -= bytes;
-    free_.emplace(bytes, memory);
+    free_.emplace(bytes, Piece{memory, ++released_});
     free_bytes_ += bytes;
-    while (used_bytes_ + free_bytes_ > most_used_ &&
-           !free_.empty()) {  // the smallest first: cheapest to get again
-      free_bytes_ -= free_.begin()->first;
-      std::free(free_.begin()->second);
-      free_.erase(free_.begin());
+    // Half more than was ever in use: for pieces of two phases of a step that are never in use together.
+    const size_t most_kept = most_used_ + most_used_ / 2 + (size_t(1) << 20);
+    while (used_bytes_ + free_bytes_ > most_kept && !free_.empty()) {
+      const auto oldest = std::min_element(free_.begin(), free_.end(), [](const auto& a, const auto& b) {
+        return a.second.released < b.second.released;
+      });
+      free_bytes_ -= oldest->first;
+      std::free(oldest->second.memory);
+      free_.erase(oldest);
     }
   }
 
   size_t release_unused() {
     const std::lock_guard lock(mutex_);
     const size_t bytes = free_bytes_;
-    for (const auto& [size, memory] : free_) std::free(memory);
+    for (const auto& [size, piece] : free_) std::free(piece.memory);
     free_.clear();
     free_bytes_ = 0;
     most_used_ = used_bytes_;
@@ -80,9 +85,15 @@ class Cache {
     most_used_ = std::max(most_used_, used_bytes_);
   }
 
+  struct Piece {
+    void* memory;
+    uint64_t released;  // the larger, the later
+  };
+
   std::mutex mutex_;
-  std::multimap<size_t, void*> free_;
+  std::multimap<size_t, Piece> free_;
   std::map<void*, size_t> used_;
+  uint64_t released_ = 0;
   size_t free_bytes_ = 0, used_bytes_ = 0, most_used_ = 0;
 };
 

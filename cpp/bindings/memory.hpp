@@ -1,5 +1,6 @@
-// Workspaces and saved states that are used again instead of being allocated for every call: the operating
-// system zeroes each fresh page, which for a training step of some megabytes costs as much as its arithmetic.
+// Workspaces, saved states and results that are used again instead of being allocated for every call: the
+// operating system zeroes each fresh page, which for a training step of some megabytes costs as much as its
+// arithmetic.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,7 @@ struct Recycle {
 using Memory = std::unique_ptr<void, Recycle>;
 
 /// At least `bytes`, aligned to 64, contents undefined; throws std::bad_alloc. Any thread may call it.
-/// Released pieces are kept, at most as many bytes as have been in use at once.
+/// Released pieces are kept: all in all half more bytes than have been in use at once, and a megabyte.
 Memory acquire(size_t bytes);
 
 /// Frees every piece that is not in use; returns the bytes freed.

@@ -4,6 +4,7 @@
 #include "arrays.hpp"
 #include "flat.hpp"
 #include "memory.hpp"
+#include "new_array.hpp"
 
 namespace {
 
@@ -16,20 +17,17 @@ py::tuple py_layer_norm_forward(const py::object& x, const py::object& weight, c
   const char* operation = "layer_norm_forward";
   return by_dtype(operation, "x", x, [&](auto zero) -> py::tuple {
     using T = decltype(zero);
-    std::array<py::array, 3> keep;
+    std::array<py::object, 3> keep;
     const auto x_view = input<T, 2>(operation, "x", x, keep[0]);
     const auto weight_view = input<T, 1>(operation, "weight", weight, keep[1]);
     const auto bias_view = input<T, 1>(operation, "bias", bias, keep[2]);
-    py::array y = py::array_t<T>({x_view.shape[0], x_view.shape[1]});
-    py::array mean = py::array_t<T>(x_view.shape[0]), inverse_deviation = py::array_t<T>(x_view.shape[0]);
-    const auto y_view = output<T, 2>(operation, "y", y);
-    const auto mean_view = output<T, 1>(operation, "mean", mean);
-    const auto inverse_view = output<T, 1>(operation, "inverse_deviation", inverse_deviation);
+    const NewArray<T, 2> y({x_view.shape[0], x_view.shape[1]});
+    const NewArray<T, 1> mean({x_view.shape[0]}), inverse_deviation({x_view.shape[0]});
     {
       py::gil_scoped_release release;
-      layer_norm_forward<T>(x_view, weight_view, bias_view, eps, y_view, mean_view, inverse_view);
+      layer_norm_forward<T>(x_view, weight_view, bias_view, eps, y.view, mean.view, inverse_deviation.view);
     }
-    return py::make_tuple(y, mean, inverse_deviation);
+    return py::make_tuple(y.array, mean.array, inverse_deviation.array);
   });
 }
 
@@ -39,20 +37,20 @@ py::object py_layer_norm_backward(const py::object& x, const py::object& weight,
   const char* operation = "layer_norm_backward";
   return by_dtype(operation, "x", x, [&](auto zero) -> py::object {
     using T = decltype(zero);
-    std::array<py::array, 5> keep;
+    std::array<py::object, 5> keep;
     const auto x_view = input<T, 2>(operation, "x", x, keep[0]);
     const auto weight_view = input<T, 1>(operation, "weight", weight, keep[1]);
     const auto mean_view = input<T, 1>(operation, "mean", mean, keep[2]);
     const auto inverse_view = input<T, 1>(operation, "inverse_deviation", inverse_deviation, keep[3]);
     const auto dy_view = input<T, 2>(operation, "dy", dy, keep[4]);
-    const auto dweight_view = optional_output<T, 1>(operation, "dweight", dweight);
-    const auto dbias_view = optional_output<T, 1>(operation, "dbias", dbias);
+    const auto dweight_view = output<T, 1>(operation, "dweight", dweight);
+    const auto dbias_view = output<T, 1>(operation, "dbias", dbias);
     py::object dx = py::none();
     View<T, 2> dx_view;
     if (need_dx) {
-      py::array array = py::array_t<T>({x_view.shape[0], x_view.shape[1]});
-      dx_view = output<T, 2>(operation, "dx", array);
-      dx = array;
+      const NewArray<T, 2> fresh({x_view.shape[0], x_view.shape[1]});
+      dx_view = fresh.view;
+      dx = fresh.array;
     }
     py::gil_scoped_release release;
     const int64_t size = layer_norm_backward_workspace<T>(x_view.shape[0], x_view.shape[1]);
@@ -67,7 +65,7 @@ py::object py_layer_norm_backward(const py::object& x, const py::object& weight,
 template <class T>
 py::array new_like(const py::object& object) {
   const auto array = py::reinterpret_borrow<py::array>(object);
-  return py::array_t<T>(std::vector<py::ssize_t>(array.shape(), array.shape() + array.ndim()));
+  return new_array<T>(reinterpret_cast<const int64_t*>(array.shape()), int(array.ndim()));
 }
 
 /// `operation` is how errors name it.

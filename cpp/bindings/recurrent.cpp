@@ -1,10 +1,12 @@
 // weft._core.recurrent_forward / recurrent_backward.
 #include "weft/recurrent.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "arrays.hpp"
 #include "memory.hpp"
+#include "new_array.hpp"
 #include "weft/config.hpp"
 
 namespace {
@@ -12,6 +14,14 @@ namespace {
 namespace py = pybind11;
 using namespace weft;
 using namespace weft::bindings;
+
+/// The cell of that name, or null.
+const RecurrentCellInfo* find_cell(const std::string& name) {
+  static const std::vector<RecurrentCellInfo> cells = recurrent_cells();
+  for (const RecurrentCellInfo& cell : cells)
+    if (cell.name == name) return &cell;
+  return nullptr;
+}
 
 /// The arguments of a forward call, kept alive for its backward calls, and what it saved.
 struct SavedBase {
@@ -24,8 +34,9 @@ struct SavedBase {
 
 template <class T>
 struct Saved final : SavedBase {
-  std::string forward_name, backward_name, cell;
-  std::array<py::array, 13> keep;
+  std::string forward_name, backward_name;
+  const RecurrentCellInfo* cell = nullptr;
+  std::array<py::object, 13> keep;
   RecurrentArguments<T> arguments;
   Memory memory;
 
@@ -36,42 +47,40 @@ struct Saved final : SavedBase {
     a.operation = op;
     a.threads = num_threads();
     RecurrentGradientViews<T> v;
-    std::array<py::array, 3> given;
+    std::array<py::object, 3> given;
     v.dy = input<T, 3>(op, "dy", dy, given[0]);
     v.dh_n = input<T, 2>(op, "dh_n", dh_n, given[1]);
     v.dc_n = input<T, 2>(op, "dc_n", dc_n, given[2]);
 
-    const auto fresh = [](auto shape) { return py::array_t<T>(shape); };
+    const NewArray<T, 2> dh0({a.x.shape[0], a.w_hh.shape[1]});
+    v.dh0 = dh0.view;
     py::object dx = py::none(), dc0 = py::none();
-    py::array dh0 = fresh(std::array<py::ssize_t, 2>{a.x.shape[0], a.w_hh.shape[1]});
-    v.dh0 = output<T, 2>(op, "dh0", dh0);
     if (need_dx) {
-      py::array array = fresh(std::array<py::ssize_t, 3>{a.x.shape[0], a.x.shape[1], a.x.shape[2]});
-      v.dx = output<T, 3>(op, "dx", array);
-      dx = array;
+      const NewArray<T, 3> fresh(a.x.shape);
+      v.dx = fresh.view;
+      dx = fresh.array;
     }
-    if (has_c) {
-      py::array array = fresh(std::array<py::ssize_t, 2>{a.x.shape[0], hidden});
-      v.dc0 = output<T, 2>(op, "dc0", array);
-      dc0 = array;
+    if (cell->has_c) {
+      const NewArray<T, 2> fresh({a.x.shape[0], a.w_hh.shape[0] / cell->gates});
+      v.dc0 = fresh.view;
+      dc0 = fresh.array;
     }
     // Weight gradients: the caller's array to add to, or a new one of zeros; none where there was no weight.
     const auto weight = [&]<int N>(const char* name, int index, const View<const T, N>& of,
                                    View<T, N>& view) {
       py::object result = py::none();
       if (!of) return result;
-      if (index < int(accumulate.size()) && !accumulate[index].is_none()) {
-        result = accumulate[index];
-        if (!py::isinstance<py::array_t<T>>(result))
-          throw py::type_error(std::string(op) + ": accumulate." + name + " must be an array of " +
-                               std::string(py::str(py::dtype::of<T>())));
-      } else {
-        py::array_t<T> zeros(std::vector<py::ssize_t>(of.shape.begin(), of.shape.end()));
-        std::fill_n(zeros.mutable_data(), zeros.size(), T(0));
-        result = zeros;
+      if (index < int(accumulate.size())) result = accumulate[index];
+      if (result.is_none()) {
+        const NewArray<T, N> zeros(of.shape);
+        std::fill_n(zeros.view.data, zeros.array.size(), T(0));
+        view = zeros.view;
+        return py::object(zeros.array);
       }
-      auto array = py::reinterpret_borrow<py::array>(result);
-      view = output<T, N>(op, name, array);
+      if (!is_array_of<T>(result))
+        throw py::type_error(std::string(op) + ": accumulate." + name + " must be an array of " +
+                             std::string(py::str(py::dtype::of<T>())));
+      view = output<T, N>(op, name, result);
       return result;
     };
     py::object dw_ih = weight("dw_ih", 0, a.w_ih, v.dw_ih), dw_hh = weight("dw_hh", 1, a.w_hh, v.dw_hh);
@@ -80,19 +89,16 @@ struct Saved final : SavedBase {
                dw_proj = weight("dw_proj", 5, a.w_proj, v.dw_proj);
     {
       py::gil_scoped_release release;
-      const Memory workspace = acquire(recurrent_backward_workspace(cell, a, memory.get()));
-      recurrent_backward(cell, a, v, memory.get(), workspace.get());
+      const Memory workspace = acquire(recurrent_backward_workspace(cell->name, a, memory.get()));
+      recurrent_backward(cell->name, a, v, memory.get(), workspace.get());
     }
-    return py::make_tuple(dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0, dextra, dw_proj);
+    return py::make_tuple(dx, dw_ih, dw_hh, db_ih, db_hh, dh0.array, dc0, dextra, dw_proj);
   }
-
-  bool has_c = false;
-  py::ssize_t hidden = 0;
 };
 
 /// A mask [B, T, P], or [B, P] for all steps.
 template <class T>
-View<const T, 3> mask(const char* op, const char* name, const py::object& object, py::array& keep,
+View<const T, 3> mask(const char* op, const char* name, const py::object& object, py::object& keep,
                       int64_t time) {
   if (object.is_none() || !py::isinstance<py::array>(object) ||
       py::reinterpret_borrow<py::array>(object).ndim() != 2)
@@ -112,7 +118,6 @@ py::tuple forward(const std::string& operation, const std::string& cell, const p
   saved->forward_name = operation + "_forward";
   saved->backward_name = operation + "_backward";
   saved->operation = operation;
-  saved->cell = cell;
   const char* op = saved->forward_name.c_str();
   RecurrentArguments<T>& a = saved->arguments;
   auto& keep = saved->keep;
@@ -135,22 +140,17 @@ py::tuple forward(const std::string& operation, const std::string& cell, const p
   a.checkpoint_every = checkpoint_every;
   a.threads = num_threads();
 
-  const RecurrentSizes sizes = recurrent_sizes(cell, a, training);
-  for (const RecurrentCellInfo& info : recurrent_cells())
-    if (info.name == cell) {
-      saved->has_c = info.has_c;
-      saved->hidden = a.w_hh.shape[0] / info.gates;
-    }
-  RecurrentResults<T> r;
-  py::array y = py::array_t<T>(std::array<py::ssize_t, 3>{a.x.shape[0], a.x.shape[1], a.w_hh.shape[1]});
-  py::array h_n = py::array_t<T>(std::array<py::ssize_t, 2>{a.x.shape[0], a.w_hh.shape[1]});
-  r.y = output<T, 3>(op, "y", y);
-  r.h_n = output<T, 2>(op, "h_n", h_n);
+  const RecurrentSizes sizes = recurrent_sizes(cell, a, training);  // refuses unknown cells
+  saved->cell = find_cell(cell);
+  const int64_t batch = a.x.shape[0], state = a.w_hh.shape[1];
+  const NewArray<T, 3> y({batch, a.x.shape[1], state});
+  const NewArray<T, 2> h_n({batch, state});
+  RecurrentResults<T> r{y.view, h_n.view, {}};
   py::object c_n = py::none();
-  if (saved->has_c) {
-    py::array array = py::array_t<T>(std::array<py::ssize_t, 2>{a.x.shape[0], saved->hidden});
-    r.c_n = output<T, 2>(op, "c_n", array);
-    c_n = array;
+  if (saved->cell->has_c) {
+    const NewArray<T, 2> fresh({batch, a.w_hh.shape[0] / saved->cell->gates});
+    r.c_n = fresh.view;
+    c_n = fresh.array;
   }
   {
     py::gil_scoped_release release;
@@ -159,8 +159,8 @@ py::tuple forward(const std::string& operation, const std::string& cell, const p
     const Memory workspace = acquire(sizes.forward_workspace);
     recurrent_forward(cell, a, r, saved->memory.get(), workspace.get());
   }
-  if (!training) return py::make_tuple(y, h_n, c_n, py::none());
-  return py::make_tuple(y, h_n, c_n, std::unique_ptr<SavedBase>(std::move(saved)));
+  if (!training) return py::make_tuple(y.array, h_n.array, c_n, py::none());
+  return py::make_tuple(y.array, h_n.array, c_n, std::unique_ptr<SavedBase>(std::move(saved)));
 }
 
 }  // namespace

@@ -1,10 +1,11 @@
 // exp(x) within 1 ulp, in half the instructions of Eigen's.
 //
-//   exp(x) = 2^k exp(r),   k = round(x / log 2),   r = x - k log 2 in [-0.35, 0.35]
-//   exp(r) = 1 + r + r^2 P(r)
+//   exp(x) = 2^k exp(r) = 2^k + 2^k m,   k = round(x / log 2),   r = x - k log 2 in [-0.35, 0.35]
+//   m = exp(r) - 1 = r + r^2 P(r)
 //
-// Infinity and zero come out where they should (zero already where a subnormal number would be right), NaN
-// stays NaN.
+// P is summed by powers of r^2 (Estrin's scheme), which halves the chain of products that depend on each
+// other. Infinity and zero come out where they should (zero already where a subnormal number would be right),
+// NaN stays NaN.
 #pragma once
 
 #include "isa.hpp"
@@ -53,6 +54,21 @@ struct ExponentialConstants<double> {
       0.166666666666666675,    0.500000000000000102};
 };
 
+/// exp(r) - 1 within 1 ulp, for r in [-0.35, 0.35].
+inline Vec<float> exponential_minus_one(const Vec<float>& r) {
+  constexpr auto& c = ExponentialConstants<float>::polynomial;
+  const auto pair = [&](int i) { return fma(broadcast(c[i]), r, broadcast(c[i + 1])); };
+  const Vec<float> r2 = Eigen::internal::pmul(r, r);
+  return fma(fma(fma(broadcast(c[0]), r2, pair(1)), r2, pair(3)), r2, r);
+}
+inline Vec<double> exponential_minus_one(const Vec<double>& r) {
+  constexpr auto& c = ExponentialConstants<double>::polynomial;
+  const auto pair = [&](int i) { return fma(broadcast(c[i]), r, broadcast(c[i + 1])); };
+  const Vec<double> r2 = Eigen::internal::pmul(r, r), r4 = Eigen::internal::pmul(r2, r2);
+  const Vec<double> high = fma(pair(0), r2, pair(2)), middle = fma(pair(4), r2, pair(6));
+  return fma(fma(fma(high, r4, middle), r2, pair(8)), r2, r);
+}
+
 template <class T>
 inline Vec<T> exponential(const Vec<T>& v) {
   using namespace Eigen::internal;
@@ -63,11 +79,8 @@ inline Vec<T> exponential(const Vec<T>& v) {
   const Vec<T> shifted = fma(x, broadcast(T(1.44269504088896340736)), shifter);
   const Vec<T> k = psub(shifted, shifter);
   const Vec<T> r = fma(k, broadcast(-C::log2_low), fma(k, broadcast(-C::log2_high), x));
-  Vec<T> p = broadcast(C::polynomial[0]);
-#pragma GCC unroll 16
-  for (int i = 1; i < int(sizeof C::polynomial / sizeof(T)); ++i) p = fma(p, r, broadcast(C::polynomial[i]));
-  p = padd(fma(pmul(r, r), p, r), broadcast(T(1)));
-  return pmul(padd(p, p), power_of_two<T>(shifted));
+  const Vec<T> power = power_of_two<T>(shifted), half = fma(power, exponential_minus_one(r), power);
+  return padd(half, half);
 }
 
 }  // namespace weft::WEFT_ISA

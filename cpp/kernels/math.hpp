@@ -1,49 +1,57 @@
-// Elementary functions on vectors.
+// The functions inside a cell, on vectors.
 //
-//   sigmoid(x) = 1 / (1 + exp(-x))            accurate in relative terms on the whole line
-//   tanh(x)    = -e / (2 + e),  e = expm1(-2|x|), with the sign of x
+//   sigmoid(x) = 1 / (1 + exp(-x))                         within 3 ulp, also where it is next to zero
+//   tanh(x)    = m / (2 + m),   m = exp(2x) - 1            within 3 ulp
 //
-// exp, log and float's tanh are Eigen's (tanh within 2 ulp); Eigen's logistic is thousands of ulp off near -9
-// and its tanh of doubles is not vectorised, so these two are here.
+// Either takes one division and the polynomial of exponential.hpp. Where the exact sigmoid is a subnormal
+// number, it may be zero; infinities give 0, 1 and -1, NaN stays NaN.
 #pragma once
 
-#include "isa.hpp"
+#include "exponential.hpp"
 
 namespace weft::WEFT_ISA {
 
-template <class V>
-inline V exp(const V& x) {
-  return Eigen::internal::pexp(x);
-}
-template <class V>
-inline V log(const V& x) {
-  return Eigen::internal::plog(x);
+/// From `one` on, 1 + exp(-x) is 1; at `zero`, 2^k is infinite. From `saturated` on, 2 + m is m and exp(-2x)
+/// - 1 is -1.
+template <class T>
+struct SigmoidLimits;
+template <>
+struct SigmoidLimits<float> {
+  static constexpr float one = 40.0f, zero = -89.0f, saturated = 10.0f;
+};
+template <>
+struct SigmoidLimits<double> {
+  static constexpr double one = 80.0, zero = -710.0, saturated = 20.0;
+};
+
+template <class T>
+inline Vec<T> sigmoid(const Vec<T>& v) {
+  using namespace Eigen::internal;
+  using C = ExponentialConstants<T>;
+  using Limits = SigmoidLimits<T>;
+  const Vec<T> shifter = broadcast(T(Format<T>::shifter + Format<T>::bias)), one = broadcast(T(1));
+  const Vec<T> x = pmax(pmin(v, broadcast(Limits::one)), broadcast(Limits::zero));
+  const Vec<T> shifted = fma(x, broadcast(T(-1.44269504088896340736)), shifter);
+  const Vec<T> k = psub(shifted, shifter);
+  const Vec<T> r = fma(k, broadcast(-C::log2_low), k * broadcast(-C::log2_high) - x);
+  return pdiv(one, fma(power_of_two<T>(shifted), padd(exponential_minus_one(r), one), one));
 }
 
 template <class T>
-inline Vec<T> sigmoid(const Vec<T>& x) {
-  const Vec<T> one = broadcast<T>(1);
-  return Eigen::internal::pdiv(one, Eigen::internal::padd(one, exp(Eigen::internal::pnegate(x))));
-}
-
-inline Vec<float> tanh(const Vec<float>& x) { return Eigen::internal::ptanh(x); }
-
-inline Vec<double> tanh(const Vec<double>& x) {
+inline Vec<T> tanh_of(const Vec<T>& v) {
   using namespace Eigen::internal;
-  using V = Vec<double>;
-  const V y = pmul(broadcast(-2.0), pabs(x));
-  // expm1(y): the series below |y| < 0.35, where exp(y) - 1 would cancel; 14 terms leave 4e-18.
-  V series = broadcast(1.0 / 6227020800.0);
-  const double inverse_factorials[] = {1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880,
-                                       1.0 / 40320,     1.0 / 5040,     1.0 / 720,     1.0 / 120,
-                                       1.0 / 24,        1.0 / 6,        1.0 / 2,       1.0};
-  for (double coefficient : inverse_factorials) series = fma(series, y, broadcast(coefficient));
-  series = pmul(series, y);
-  const V direct = psub(exp(y), broadcast(1.0));
-  const V e = pselect(pcmp_lt(broadcast(-0.35), y), series, direct);
-  const V magnitude = pdiv(pnegate(e), padd(broadcast(2.0), e));
-  const V sign = pand(x, broadcast(-0.0));
-  return por(magnitude, sign);
+  const Vec<T> shifter = broadcast(T(Format<T>::shifter + Format<T>::bias));
+  const T limit = SigmoidLimits<T>::saturated;
+  const Vec<T> x = pmax(pmin(v, broadcast(limit)), broadcast(-limit));
+  const Vec<T> shifted = fma(x, broadcast(T(2 * 1.44269504088896340736)), shifter);
+  const Vec<T> k = psub(shifted, shifter);
+  // log 2 need not be split: what k times its rounding changes is far below 1 + exp(2x).
+  const Vec<T> r = fma(k, broadcast(T(-0.693147180559945309417)), padd(x, x));
+  const Vec<T> power = power_of_two<T>(shifted);
+  const Vec<T> m = fma(power, exponential_minus_one(r), psub(power, broadcast(T(1))));
+  return pdiv(m, padd(m, broadcast(T(2))));
 }
+inline Vec<float> tanh(const Vec<float>& x) { return tanh_of<float>(x); }
+inline Vec<double> tanh(const Vec<double>& x) { return tanh_of<double>(x); }
 
 }  // namespace weft::WEFT_ISA

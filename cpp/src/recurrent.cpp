@@ -24,11 +24,10 @@ size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 template <class T>
 const RecurrentCell<T>& find_cell(const KernelTable& table, const std::string& name, const char* operation) {
   const RecurrentKernels<T>& family = *kernels<T>(table).recurrent;
-  std::string known;
-  for (int i = 0; i < family.count; ++i) {
+  for (int i = 0; i < family.count; ++i)
     if (name == family.cells[i].name) return family.cells[i];
-    known += (i ? ", " : "") + std::string(family.cells[i].name);
-  }
+  std::string known;
+  for (int i = 0; i < family.count; ++i) known += (i ? ", " : "") + std::string(family.cells[i].name);
   fail(operation, "cell must be one of " + known + ", got \"" + name + "\"");
 }
 
@@ -53,10 +52,12 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
   const std::string bias = "(" + g + "H,)";
   if (a.b_ih) check_shape(op, "b_ih", a.b_ih, bias.c_str(), {rows});
   if (a.b_hh) check_shape(op, "b_hh", a.b_hh, bias.c_str(), {rows});
-  const std::string extra = "(" + std::to_string(cell.extras) + ", H)";
-  if (cell.extras > 0 && !a.extra) fail(op, std::string("cell ") + cell.name + " needs w_peephole " + extra);
   if (cell.extras == 0 && a.extra) fail(op, std::string("cell ") + cell.name + " takes no w_peephole");
-  if (a.extra) check_shape(op, "w_peephole", a.extra, extra.c_str(), {int64_t(cell.extras), hidden});
+  if (cell.extras > 0) {
+    const std::string extra = "(" + std::to_string(cell.extras) + ", H)";
+    if (!a.extra) fail(op, std::string("cell ") + cell.name + " needs w_peephole " + extra);
+    check_shape(op, "w_peephole", a.extra, extra.c_str(), {int64_t(cell.extras), hidden});
+  }
   if (a.h0) check_shape(op, "h0", a.h0, a.w_proj ? "(B, P)" : "(B, H)", {batch, state});
   if (a.c0) {
     if (!cell.has_c) fail(op, std::string("cell ") + cell.name + " has no c0");

@@ -1,5 +1,6 @@
 // Layer normalisation, activations and dropout against plain loops in double.
 #include <limits>
+#include <utility>
 
 #include "everywhere.hpp"
 #include "weft/pointwise.hpp"
@@ -89,6 +90,46 @@ void test_activation(Activation activation, int64_t N) {
                       "activation " + std::to_string(int(activation)));
 }
 
+/// How far y is from the exact value, in units of its last place.
+template <class T>
+double ulps(T y, long double exact) {
+  const double unit = std::ldexp(1.0, std::ilogb(exact) - std::numeric_limits<T>::digits + 1);
+  return double(std::abs(y - exact)) / unit;
+}
+
+/// What a cell computes is accurate in relative terms on the whole line: within 3 ulp wherever the exact
+/// value is a normal number.
+template <class T>
+void test_ulps() {
+  const T smallest = std::numeric_limits<T>::min(), infinity = std::numeric_limits<T>::infinity();
+  std::vector<T> x;
+  for (T magnitude = T(1e-6); magnitude < T(sizeof(T) == 4 ? 100 : 800); magnitude *= T(1.00037))
+    for (T sign : {T(1), T(-1)}) x.push_back(sign * magnitude);
+  x.insert(x.end(), {T(0), infinity, -infinity, std::numeric_limits<T>::quiet_NaN()});
+  const auto size = int64_t(x.size());
+  const std::string before = weft::isa();
+  for (const std::string& name : weft::available_isas()) {
+    weft::set_isa(name);
+    std::vector<T> sigmoid(x.size()), tanh(x.size());
+    weft::activation_forward<T>(Activation::sigmoid, view(std::as_const(x)), view(sigmoid));
+    weft::activation_forward<T>(Activation::tanh, view(std::as_const(x)), view(tanh));
+    double worst_sigmoid = 0, worst_tanh = 0;
+    for (int64_t i = 0; i < size - 3; ++i) {
+      const long double exact = 1 / (1 + std::exp(-(long double)x[i]));
+      if (exact >= smallest) worst_sigmoid = std::fmax(worst_sigmoid, ulps(sigmoid[i], exact));
+      if (exact < smallest) check(sigmoid[i] <= 2 * smallest, name + ": a sigmoid below every number");
+      if (x[i] != 0) worst_tanh = std::fmax(worst_tanh, ulps(tanh[i], std::tanh((long double)x[i])));
+    }
+    check(worst_sigmoid <= 3, name + ": sigmoid is off by ulps: " + std::to_string(worst_sigmoid));
+    check(worst_tanh <= 3, name + ": tanh is off by ulps: " + std::to_string(worst_tanh));
+    check(sigmoid[size - 4] == T(0.5) && tanh[size - 4] == 0, name + ": at zero");
+    check(sigmoid[size - 3] == 1 && tanh[size - 3] == 1, name + ": at infinity");
+    check(sigmoid[size - 2] == 0 && tanh[size - 2] == -1, name + ": at minus infinity");
+    check(std::isnan(sigmoid[size - 1]) && std::isnan(tanh[size - 1]), name + ": NaN stays");
+  }
+  weft::set_isa(before);
+}
+
 /// Block 0 under the key 0, from Random123's known answers: words of four elements, seen through their
 /// threshold.
 template <class T>
@@ -137,6 +178,7 @@ void test_all() {
     for (auto activation : {Activation::relu, Activation::gelu, Activation::gelu_tanh, Activation::silu,
                             Activation::sigmoid, Activation::tanh})
       test_activation<T>(activation, N);
+  test_ulps<T>();
   test_dropout_words<T>();
   test_dropout<T>(200'003);
 }

@@ -18,7 +18,15 @@ from weft.nn.parameter import Array
 
 State: TypeAlias = Any  # an array or a tuple of states; the layer's docstring says which
 
-_ELEMENT = bytes(16)
+
+class Outline:
+    """The shape and dtype of a result: what its gradient must have."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape = shape
+        self.dtype = dtype
 
 
 class Backprop:
@@ -28,41 +36,65 @@ class Backprop:
     that was refused does not count: the right gradient may still follow.
     """
 
+    __slots__ = ("_argument", "_function", "_layer", "_y")
+
     def __init__(self, layer: object, function: Callable[..., Any], y: State, argument: str = "dy") -> None:
-        self._name = f"{type(layer).__name__}.backprop"
+        self._layer = type(layer)
         self._argument = argument
         self._function: Callable[..., Any] | None = function
         self._y = _outline(y)
 
     def __call__(self, dy: State) -> Any:
-        return self._run((dy,), (self._argument, dy, self._y))
+        function = self._taken((self._argument, dy, self._y))
+        return function(dy)
 
-    def _run(self, gradients: tuple[State, ...], *checks: tuple[str, State, State]) -> Any:
-        if self._function is None:
+    def _taken(self, *checks: tuple[str, State, State]) -> Callable[..., Any]:
+        """The function, for its only call: what it closed over goes free when it returns."""
+        function = self._function
+        if function is None:
             raise RuntimeError(
-                f"{self._name}: called a second time, but it runs once and frees what it held; "
-                "call the layer again for another backward pass"
+                f"{self._layer.__name__}.backprop: called a second time, but it runs once and frees what it "
+                "held; call the layer again for another backward pass"
             )
         for name, gradient, like in checks:
-            check_like(f"{self._name}: {name}", gradient, like)
-        function, self._function = self._function, None  # what it closed over goes free when it returns
-        return function(*gradients)
+            if not is_like(gradient, like):
+                check_like(f"{self._layer.__name__}.backprop: {name}", gradient, like)
+        self._function = None
+        return function
 
 
 class StatefulBackprop(Backprop):
     """`dx, dstate = backprop(dy=None, dstate=None)`: dstate has the last state's form; None means zero."""
+
+    __slots__ = ("_state",)
 
     def __init__(self, layer: object, function: Callable[[Any, Any], Any], y: Array, state: State) -> None:
         super().__init__(layer, function, y)
         self._state = _outline(state)
 
     def __call__(self, dy: Array | None = None, dstate: State = None) -> Any:
-        given = [("dy", dy, self._y), ("dstate", dstate, self._state)]
-        return self._run((dy, dstate), *(check for check in given if check[1] is not None))
+        checks = []
+        if dy is not None:
+            checks.append(("dy", dy, self._y))
+        if dstate is not None:
+            checks.append(("dstate", dstate, self._state))
+        function = self._taken(*checks)
+        return function(dy, dstate)
+
+
+def is_like(value: State, like: State) -> bool:
+    """Whether a value is in form, shape and dtype like another; parts of a tuple may be None."""
+    if isinstance(like, tuple):
+        return (
+            isinstance(value, tuple | list)
+            and len(value) == len(like)
+            and all(part is None or is_like(part, of) for part, of in zip(value, like, strict=True))
+        )
+    return isinstance(value, np.ndarray) and value.shape == like.shape and bool(value.dtype == like.dtype)
 
 
 def check_like(where: str, value: State, like: State) -> None:
-    """Refuse a value that is not in form, shape and dtype like another; parts of a tuple may be None."""
+    """Refuse a value that is not in form, shape and dtype like another: `is_like`, in words."""
     if isinstance(like, tuple):
         if not isinstance(value, tuple | list) or len(value) != len(like):
             got = f"{len(value)}" if isinstance(value, tuple | list) else type(value).__name__
@@ -78,13 +110,7 @@ def check_like(where: str, value: State, like: State) -> None:
         raise TypeError(f"{where} must have dtype {like.dtype}, got {value.dtype}")
 
 
-def outline(shape: tuple[int, ...], dtype: Any) -> Array:
-    """An array of this shape and dtype that holds a single element: something to compare with."""
-    array: Array = np.ndarray(shape, dtype, _ELEMENT, strides=(0,) * len(shape))
-    return array
-
-
 def _outline(value: State) -> State:
     if isinstance(value, tuple):
-        return tuple(_outline(part) for part in value)
-    return outline(value.shape, value.dtype)
+        return tuple([_outline(part) for part in value])
+    return Outline(value.shape, value.dtype)

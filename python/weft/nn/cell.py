@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from weft.arguments import check_count
 from weft.nn import init
-from weft.nn.backprop import Backprop, State, check_like, outline
+from weft.nn.backprop import Backprop, Outline, State, check_like, is_like
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter
 
@@ -78,8 +78,7 @@ class RecurrentCell(Layer):
 
     def _step(self, x: Array, state: State, training: bool) -> tuple[State, Any]:
         check_input(self, x, "BI", self.input_size)
-        shapes = tuple((len(x), size) for size in self.state_sizes)
-        given = given_state(self, state, shapes, self.weight_ih.dtype)
+        given = given_state(self, state, (len(x),), self.state_sizes, self.weight_ih.dtype)
         _, last, saved = self.forward(x[:, None], given, training=training)
         return apart(last), saved
 
@@ -92,24 +91,26 @@ def together(state: State) -> GivenStates:
     return tuple(state) if isinstance(state, tuple | list) else (state,)
 
 
-def apart(states: States) -> State:
+def apart(states: tuple[Any, ...]) -> State:
     """The tuple as the user sees it: h, or (h, c)."""
     return states if len(states) > 1 else states[0]
 
 
 def given_state(
-    layer: Layer, state: State, shapes: tuple[tuple[int, ...], ...], dtype: npt.DTypeLike
+    layer: Layer, state: State, lead: tuple[int, ...], sizes: tuple[int, ...], dtype: npt.DTypeLike
 ) -> GivenStates:
-    """The user's initial state, checked, as a tuple; None becomes Nones."""
+    """The user's initial state of arrays [*lead, size], checked, as a tuple; None becomes Nones."""
     if state is None:
-        return (None,) * len(shapes)
-    like = apart(tuple(outline(shape, dtype) for shape in shapes))
-    check_like(f"{type(layer).__name__}: state", state, like)
+        return (None,) * len(sizes)
+    like = apart(tuple([Outline((*lead, size), dtype) for size in sizes]))
+    if not is_like(state, like):
+        check_like(f"{type(layer).__name__}: state", state, like)
     return together(state)
 
 
 def check_input(layer: Layer, x: Array, axes: str, size: int) -> None:
     """Refuse an x of other axes or another last size."""
-    if np.ndim(x) != len(axes) or x.shape[-1] != size:
+    shape = x.shape if isinstance(x, np.ndarray) else np.shape(x)
+    if len(shape) != len(axes) or shape[-1] != size:
         expected = f"({', '.join(axes)}) with {axes[-1]} = {size}"
         raise ValueError(f"{type(layer).__name__}: x must be {expected}, got {np.shape(x)}")

@@ -16,7 +16,7 @@ class Dropout(Layer):
     """In training, each element is zero with probability p, else scaled by 1/(1-p); predict gives x itself.
 
     x, y of any shape. What the n-th call of a layer drops depends on its `rng`, not on the number of threads.
-    p = 1 drops everything. Raises ValueError unless 0 <= p <= 1.
+    p = 0 gives x itself, p = 1 drops everything. Raises ValueError unless 0 <= p <= 1.
 
     >>> import numpy as np
     >>> y, backprop = Dropout(0.5, rng=0)(np.ones(1000, np.float32))
@@ -29,6 +29,8 @@ class Dropout(Layer):
         self.draw_from(rng)
 
     def __call__(self, x: Array) -> tuple[Array, Backprop]:
+        if self.p == 0.0:  # the identity, as it stands: nothing is drawn or copied
+            return x, Backprop(self, lambda dy: dy, x)
         y, saved = ops.dropout_forward(x, self.p, **self.next_draw())
         return y, Backprop(self, lambda dy: ops.dropout_backward(saved, dy), y)
 

@@ -28,7 +28,7 @@ class LossBackprop(Backprop):
 
     def __call__(self, dloss: Any = 1.0) -> Any:
         dloss = np.asarray(dloss, self._y.dtype)
-        return self._run((dloss,), ("dloss", dloss, self._y))
+        return self._taken(("dloss", dloss, self._y))(dloss)
 
 
 class Loss:

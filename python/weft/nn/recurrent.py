@@ -149,8 +149,9 @@ class RecurrentLayer(Layer):
         check_input(self, x, "BTI", self.input_size)
         cell = self._cells[0][0]
         count = len(self._cells) * len(self._cells[0])
-        shapes = tuple((count, len(x), size) for size in cell.state_sizes)
-        initial = _by_cell(given_state(self, state, shapes, cell.weight_ih.dtype), count)
+        given = given_state(self, state, (count, len(x)), cell.state_sizes, cell.weight_ih.dtype)
+        initial = _by_cell(given, count)
+        drawn = self.recurrent_dropout or self.zoneout
         last: list[States] = []
         saved = []
         for depth, pair in enumerate(self._cells):
@@ -167,7 +168,7 @@ class RecurrentLayer(Layer):
                     reverse=bool(reverse),
                     training=training,
                     checkpoint_every=self.checkpoint_every,
-                    **self._masks(x.shape[:2], cell, training),
+                    **(self._masks(x.shape[:2], cell, training) if drawn else {}),
                 )
                 ys.append(y)
                 last.append(cell_last)
@@ -186,7 +187,9 @@ class RecurrentLayer(Layer):
             dxs: list[Array] = []
             for reverse in reversed(range(len(pair))):
                 size = pair[reverse].output_size
-                dy_part = None if dy is None else dy[..., reverse * size : (reverse + 1) * size]
+                dy_part = dy
+                if self.bidirectional and dy is not None:
+                    dy_part = dy[..., reverse * size : (reverse + 1) * size]
                 dx, dinitial_part = pair[reverse].backward(kept.pop(), dy_part, dlast.pop())
                 dxs.append(dx)
                 dinitial.append(dinitial_part)
@@ -218,11 +221,11 @@ class RecurrentLayer(Layer):
 
 def _by_cell(parts: GivenStates, count: int) -> list[GivenStates]:
     """h[LD,B,P] (and c[LD,B,H]) as one state a cell."""
-    return [tuple(None if part is None else part[k] for part in parts) for k in range(count)]
+    return [tuple([None if part is None else part[k] for part in parts]) for k in range(count)]
 
 
 def _stacked(states: list[States]) -> State:
     """One state a cell as h[LD,B,P], or (h[LD,B,P], c[LD,B,H])."""
     if len(states) == 1:  # no copy; in small models it would take a tenth of the time
-        return apart(tuple(part[None] for part in states[0]))
+        return apart(tuple([part[None] for part in states[0]]))
     return apart(tuple(np.stack(parts) for parts in zip(*states, strict=True)))

@@ -67,20 +67,19 @@ def recurrent_forward(
         >>> h_n
         array([[3., 3.]])
     """
-    name = f"{operation}_forward"
     if lengths is not None:
         lengths = np.asarray(lengths)
         if lengths.dtype.kind not in "iu" and lengths.size:
-            raise TypeError(f"{name}: lengths must be integers, got {lengths.dtype}")
+            raise TypeError(f"{operation}_forward: lengths must be integers, got {lengths.dtype}")
         lengths = lengths.astype(np.int64)  # a copy: a loader may use its array again before backward
     if resets is not None:
         resets = np.asarray(resets)
         if resets.dtype != np.bool_:
-            raise TypeError(f"{name}: resets must have dtype bool, got {resets.dtype}")
+            raise TypeError(f"{operation}_forward: resets must have dtype bool, got {resets.dtype}")
     if isinstance(zoneout_mask, np.ndarray) and zoneout_mask.dtype == np.bool_:
         zoneout_mask = zoneout_mask.astype(x.dtype)
     if checkpoint_every is not None:
-        check_count(name, "checkpoint_every", checkpoint_every)
+        check_count(f"{operation}_forward", "checkpoint_every", checkpoint_every)
     result: tuple[Array, Array, Array | None, Saved | None] = _core.recurrent_forward(
         operation,
         cell,
@@ -120,10 +119,10 @@ def recurrent_backward(
     """
     if saved is None:
         raise ValueError(f"{operation}_backward: saved is None; call {operation}_forward with training=True")
-    expected = f"{operation}_backward: saved must be what {operation}_forward returned"
-    if not isinstance(saved, _core.RecurrentSaved):
-        raise TypeError(f"{expected}, got {type(saved).__name__}")
-    if saved.operation != operation:
+    if not isinstance(saved, _core.RecurrentSaved) or saved.operation != operation:
+        expected = f"{operation}_backward: saved must be what {operation}_forward returned"
+        if not isinstance(saved, _core.RecurrentSaved):
+            raise TypeError(f"{expected}, got {type(saved).__name__}")
         raise ValueError(f"{expected}, got {saved.operation}_forward's")
     gradients: tuple[Any, ...] = saved.backward(dy, dh_n, dc_n, bool(need_dx), tuple(accumulate))
     return gradients
