@@ -39,6 +39,8 @@ def _(case: Recurrent) -> Runner:
     names = ["Y", "Y_h", "Y_c"] if case.layer == "LSTM" else ["Y", "Y_h"]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = _threads, 1
+    # Its threads would go on spinning while another library is measured.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     session = onnxruntime.InferenceSession(
         model(case, arrays, names), options, providers=["CPUExecutionProvider"]
     )
