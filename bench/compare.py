@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(text, flush=True)
                 lines.append(text)
                 records += [] if record is None else [record | {"group": group}]
-            tables[group] = "\n".join([about, "", *lines])
+            tables[f"{group} {options.isa}" if options.isa else group] = "\n".join([about, "", *lines])
     if not records:
         print(f"compare.py: no row matches {' '.join(options.rows)}", file=sys.stderr)
         return 2

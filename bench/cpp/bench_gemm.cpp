@@ -79,8 +79,8 @@ void register_all(const char* type) {
         PackedProduct<T> packed(product, shape);
         packed.check_result();
         if (failures() != 0) return state.SkipWithError("the result is wrong");
-        for (auto _ : state) packed.run();
-        weft::bench::set_rates<T>(state, product.isa, packed.operations(), packed.bytes());
+        weft::bench::run_loop<T>(state, product.isa, packed.operations(), packed.bytes(),
+                                 [&] { packed.run(); });
       });
     }
 }

@@ -42,19 +42,15 @@ inline void run_recurrent(benchmark::State& state, const std::string& isa, const
   if (test::failures() != 0) return state.SkipWithError("the result is wrong");
   const test::Problem p = test::make_problem(cell, plain, size);
   test::RecurrentCall<float> call(p, make_douts(p), {});
-  for (auto _ : state) {
-    if (!training) {
-      call.infer();
-      continue;
-    }
-    call.forward();
-    call.backward();
-  }
   // Training has the products three times, and every array a second time as its gradient.
   const double T = double(p.T), B = double(p.B), I = double(p.I), H = double(p.H), G = double(p.gates);
   const double elements = T * B * (I + H) + G * H * (I + H + 2);
-  set_rates<float>(state, isa, (training ? 6 : 2) * T * B * G * H * (I + H),
-                   (training ? 2 : 1) * elements * sizeof(float));
+  const double operations = 2 * T * B * G * H * (I + H), bytes = elements * sizeof(float);
+  if (!training) return run_loop<float>(state, isa, operations, bytes, [&] { call.infer(); });
+  run_loop<float>(state, isa, 3 * operations, 2 * bytes, [&] {
+    call.forward();
+    call.backward();
+  });
 }
 
 inline void register_recurrent(const std::string& isa, const RecurrentCellInfo& cell, const Size& size,
