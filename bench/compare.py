@@ -1,72 +1,93 @@
-"""weft against other libraries, in one run: every result is checked, then both are timed in turn.
+"""weft against other libraries, in one run: every result is checked, then all are timed in turn.
 
-    python bench/compare.py                                     all peers, the main rows
+    python bench/compare.py                                     all peers that are installed, the main rows
     python bench/compare.py --rows lstm train --threads 1,2     rows whose names contain both words
-    python bench/compare.py --group all --json figures.json
+    python bench/compare.py --group main,small --peers jax --isa avx2
+    python bench/compare.py --group all --json figures.json --markdown docs/performance.md
     python bench/compare.py --quick                             only to see that it works
 
-Prints a Markdown table: medians in milliseconds, what weft computes per second, and how many times as long
-the peer takes. Nothing else should run meanwhile.
+Prints Markdown tables: medians in milliseconds, what weft computes per second, and how many times as long the
+other takes. Nothing else should run meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
-import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from library import Worker
-from problems import ROWS
-
-PEERS = ("torch",)  # with_<name>.py
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How long a row is measured: at least `samples` of each library, then until `seconds` are over."""
-
-    samples: int
-    seconds: float
-    sample_seconds: float  # a sample repeats short calls until it is that long
-
-
-THOROUGH = Effort(samples=7, seconds=3.0, sample_seconds=0.02)
-QUICK = Effort(samples=2, seconds=0.0, sample_seconds=0.0)
+import table
+from contest import Contest, able
+from machine import Machine, processor
+from measure import QUICK, THOROUGH
+from peers import PEERS
+from problems.table import ROWS, Row
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     effort = QUICK if options.quick else THOROUGH
-    weft = Worker("weft")
-    peers = {name: Worker(name) for name in options.peers}
-    print(processor(), weft.version, *(peer.version for peer in peers.values()), sep="\n", end="\n\n")
-
-    records = []
-    print_head(list(peers))
-    for case, own_threads in (row for group in options.group for row in ROWS[group]):
-        if not all(word.lower() in str(case).lower() for word in options.rows):
-            continue
-        for threads in options.threads or [own_threads]:
-            record = measure(case, threads, weft, peers, effort)
-            records.append(record)
-            print_row(record, list(peers))
+    records: list[dict[str, Any]] = []
+    tables: dict[str, str] = {}
+    chosen = {group: [row for row in ROWS[group] if matches(row, options.rows)] for group in options.group}
+    needed = [name for name in options.peers if any(able(name, row) for row in chain(*chosen.values()))]
+    with Contest(needed, options.isa, effort) as contest:
+        about = "; ".join(dict.fromkeys([processor(), *contest.versions.values()]))
+        machine = the_machine(options, contest)
+        print(about)
+        for group, rows in chosen.items():
+            if not rows:
+                continue
+            print(f"\n### {group}\n")
+            lines = []
+            for text, record in measured(rows, contest, options.threads, machine):
+                print(text, flush=True)
+                lines.append(text)
+                records += [] if record is None else [record | {"group": group}]
+            tables[f"{group} {options.isa}" if options.isa else group] = "\n".join([about, "", *lines])
     if not records:
         print(f"compare.py: no row matches {' '.join(options.rows)}", file=sys.stderr)
         return 2
+    report = {"processor": processor(), "versions": contest.versions, "rows": records}
     if options.json:
-        report: dict[str, Any] = {"processor": processor(), "weft": weft.version, "rows": records}
-        report["peers"] = {name: peer.version for name, peer in peers.items()}
         options.json.write_text(json.dumps(report, indent=1) + "\n")
+    if options.markdown:
+        table.put_into(options.markdown, tables)
+    if options.picture:
+        from picture import draw
+
+        draw(records, machine, contest.isa, options.picture)
     return 0
+
+
+def measured(
+    rows: list[Row], contest: Contest, threads: list[int] | None, machine: Machine | None
+) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """The lines of a table, each as soon as it is known, with the record that it shows."""
+    against = contest.against(rows)
+    columns = {"peak": machine is not None, "memory": any(row.memory for row in rows)}
+    yield from ((text, None) for text in table.head(against, **columns))
+    for row in rows:
+        for count in [row.threads] if row.beside else threads or [row.threads]:
+            record = contest.measure(row, count)
+            if machine:
+                peak = machine.peak(contest.isa, record["case"]["dtype"], count)
+                record["of_peak"] = record["gflops"] * 1e9 / peak
+            yield table.row(record, against, **columns), record
+
+
+def matches(row: Row, words: list[str]) -> bool:
+    return all(word.lower() in str(row.case).lower() for word in words)
+
+
+def the_machine(options: argparse.Namespace, contest: Contest) -> Machine | None:
+    if options.machine:
+        return Machine.read(options.machine)
+    return Machine.of_peak(options.peak, contest.isa) if options.peak else None
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -84,99 +105,42 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     def counts(text: str) -> list[int]:
         return [int(number) for number in text.split(",")]
 
-    parser = argparse.ArgumentParser(description="weft against other libraries, in one run")
-    parser.add_argument("--peers", type=names(PEERS), default=list(PEERS), help="default: all")
-    parser.add_argument("--group", type=names(list(ROWS)), default=["main"], help=f"{', '.join(ROWS)} or all")
-    parser.add_argument(
-        "--rows", nargs="+", default=[], metavar="WORD", help="only rows that contain every word"
+    parser = argparse.ArgumentParser(
+        description="weft against other libraries, in one run",
+        epilog="Rows of weft beside itself (padding, checkpoint, scaling) set their threads themselves.",
     )
-    parser.add_argument("--threads", type=counts, help="for every row, instead of the table's own")
-    parser.add_argument("--quick", action="store_true", help="few samples: to see that it works")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
-    return parser.parse_args(arguments)
+    option = parser.add_argument
+    option("--peers", type=names(list(PEERS)), help=f"{', '.join(PEERS)} or all; default: those installed")
+    option("--group", type=names(list(ROWS)), default=["main"], help=f"{', '.join(ROWS)} or all")
+    option("--rows", nargs="+", default=[], metavar="WORD", help="only rows that contain every word")
+    option("--threads", type=counts, metavar="N,N", help="measure every row with so many, instead of one")
+    option("--isa", choices=["avx2"], help="keep weft and its peers from using wider instructions")
+    option("--machine", type=Path, metavar="FILE", help="bench_machine's output: shows the share of the peak")
+    option("--peak", type=float, metavar="GFLOPS", help="the same, from one core's float32 peak alone")
+    option("--quick", action="store_true", help="few samples: to see that it works")
+    option("--json", type=Path, metavar="FILE", help="write all figures there too")
+    option("--markdown", type=Path, metavar="PAGE", help="put the tables into that page, at their marks")
+    option("--picture", type=Path, metavar="FILE", help="draw ratios and the roofline (extra: plot)")
+    options = parser.parse_args(arguments)
+    options.peers = present_peers(parser, options)
+    return options
 
 
-def measure(
-    case: Any, threads: int, weft: Worker, peers: dict[str, Worker], effort: Effort
-) -> dict[str, Any]:
-    """Checks weft against each peer, then times them in turn; medians in seconds."""
-    weft.build(case, threads)
-    present = {name: peer for name, peer in peers.items() if peer.build(case, threads)}
-    ours = weft.results()
-    errors = {name: check(case, ours, peer.results()) for name, peer in present.items()}
-    samples = time_in_turn({"weft": weft, **present}, effort)
-    medians = {name: statistics.median(taken) for name, taken in samples.items()}
-    return {
-        "row": str(case),
-        "case": asdict(case),
-        "threads": threads,
-        "seconds": medians,
-        "ratio": {name: medians[name] / medians["weft"] for name in present},
-        "error": errors,
-        "gflops": case.operations() / medians["weft"] / 1e9,
-        "samples": samples,
-    }
-
-
-def check(case: Any, ours: dict[str, Any], theirs: dict[str, Any]) -> float:
-    """The largest difference of an output or gradient, relative to the array's largest element."""
-    if ours.keys() != theirs.keys():
-        raise SystemExit(f"compare.py: {case}: results differ in kind: {sorted(ours)}, {sorted(theirs)}")
-    worst = 0.0
-    for name, expected in theirs.items():
-        difference = float(np.abs(ours[name].astype(np.float64) - expected).max() / np.abs(expected).max())
-        if not difference <= case.tolerance():
-            raise SystemExit(
-                f"compare.py: {case}: {name} is off by {difference:.1e} of its largest element, "
-                f"more than {case.tolerance():.1e}; nothing was timed"
-            )
-        worst = max(worst, difference)
-    return worst
-
-
-def time_in_turn(workers: dict[str, Worker], effort: Effort) -> dict[str, list[float]]:
-    """Samples of each, one after the other, so that whatever else the machine does meets all alike."""
-    repeats = {
-        name: max(1, round(effort.sample_seconds / worker.sample(1))) for name, worker in workers.items()
-    }
-    samples: dict[str, list[float]] = {name: [] for name in workers}
-    begin = time.perf_counter()
-    while True:
-        for name, worker in workers.items():
-            time.sleep(0.005)  # the other library's idle threads stop spinning
-            samples[name].append(worker.sample(repeats[name]))
-        done = min(len(taken) for taken in samples.values()) >= effort.samples
-        if done and time.perf_counter() - begin >= effort.seconds:
-            return samples
-
-
-def print_head(peers: list[str]) -> None:
-    columns = ["layer T,B,I,H", "threads", "weft ms", "weft GFLOP/s"]
-    columns += [text for name in peers for text in (f"{name} ms", f"{name} / weft")]
-    print("|", " | ".join(columns), "|")
-    print("|---|" + "--:|" * (len(columns) - 1), flush=True)
-
-
-def print_row(record: dict[str, Any], peers: list[str]) -> None:
-    seconds = record["seconds"]
-    cells = [record["row"], str(record["threads"]), figure(seconds["weft"] * 1e3), f"{record['gflops']:.0f}"]
-    for name in peers:
-        has = name in seconds
-        cells += [figure(seconds[name] * 1e3), f"{record['ratio'][name]:.2f}"] if has else ["-", "-"]
-    print("|", " | ".join(cells), "|", flush=True)
-
-
-def figure(value: float) -> str:
-    """Three digits."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def processor() -> str:
-    """The machine's name for itself, where Linux tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0]}, {len(models)} processors" if models else platform.machine()
+def present_peers(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list[str]:
+    """The peers asked for, or all that are there; one asked for that is not ends the program."""
+    present = []
+    for name in options.peers or PEERS:
+        missing = PEERS[name].missing()
+        reason = f"needs {' and '.join(missing)}: pip install '.[compare]'" if missing else None
+        if options.isa and PEERS[name].avx2 is None:
+            reason = f"cannot be kept to {options.isa}"
+        if reason is None:
+            present.append(name)
+        elif options.peers:
+            parser.error(f"argument --peers: {name} {reason}")
+        else:
+            print(f"compare.py: without {name}, which {reason}", file=sys.stderr)
+    return present
 
 
 if __name__ == "__main__":

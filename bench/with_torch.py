@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import Any
 
 import torch
 
 from library import Runner
-from problems import Recurrent
+from problems.cells import Cells
+from problems.language_model import LanguageModel
+from problems.recurrent import Recurrent
 
 
 def version() -> str:
-    return f"torch {torch.__version__}"
+    return f"torch {torch.__version__} ({torch.backends.cpu.get_cpu_capability()})"
 
 
 def set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def build(case: Recurrent) -> Runner:
-    arrays = {name: torch.from_numpy(array) for name, array in case.arrays().items()}
+@singledispatch
+def build(case: Any) -> Runner:
+    raise TypeError(f"no such case: {case!r}")
+
+
+@build.register
+def _(case: Recurrent) -> Runner:
+    return recurrent(case, case.arrays())
+
+
+def recurrent(case: Recurrent, given: dict[str, Any]) -> Runner:
+    arrays = {name: torch.from_numpy(array) for name, array in given.items()}
     x, dy, lengths = arrays.pop("x"), arrays.pop("dy"), case.lengths()
     layer = getattr(torch.nn, case.layer)(case.input, case.hidden, batch_first=True, dtype=x.dtype)
     layer.load_state_dict(arrays)
@@ -56,3 +69,67 @@ def build(case: Recurrent) -> Runner:
 
     x.requires_grad_(case.training)
     return Runner(train if case.training else infer, results)
+
+
+@build.register
+def _(case: Cells) -> Runner:
+    arrays = {name: torch.from_numpy(array) for name, array in case.arrays().items()}
+    xs = [x.requires_grad_() for x in arrays.pop("x")]
+    dh = arrays.pop("dh")
+    cell = getattr(torch.nn, f"{case.layer}Cell")(case.input, case.hidden, dtype=dh.dtype)
+    cell.load_state_dict(arrays)
+    last: dict[str, Any] = {}
+
+    def run() -> None:
+        cell.zero_grad()
+        state, hidden = None, []
+        for x in xs:
+            x.grad = None
+            state = cell(x, state)
+            hidden.append(state[0] if case.layer == "LSTM" else state)
+        last["h"] = torch.stack(hidden)
+        last["h"].backward(dh)
+
+    def results() -> dict[str, Any]:
+        found = {"h": last["h"], "dx": torch.stack([x.grad for x in xs])}
+        found |= {f"d{name}": parameter.grad for name, parameter in cell.named_parameters()}
+        return {name: tensor.detach().numpy() for name, tensor in found.items()}
+
+    return Runner(run, results)
+
+
+class Model(torch.nn.Module):  # type: ignore[misc]  # torch is Any where it is not installed
+    def __init__(self, case: LanguageModel) -> None:
+        super().__init__()
+        self.embedding = torch.nn.Embedding(case.vocabulary, case.embedding)
+        layer = getattr(torch.nn, case.layer)
+        self.rnn = layer(case.embedding, case.hidden, case.layers, batch_first=True)
+        self.head = torch.nn.Linear(case.hidden, case.vocabulary)
+
+    def forward(self, tokens: Any) -> Any:
+        return self.head(self.rnn(self.embedding(tokens))[0])
+
+
+@build.register
+def _(case: LanguageModel) -> Runner:
+    arrays = {name: torch.from_numpy(array) for name, array in case.arrays().items()}
+    tokens = arrays.pop("tokens")
+    x, target = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
+    model = Model(case)
+    model.load_state_dict(arrays)
+    optimizer = torch.optim.AdamW(model.parameters(), case.learning_rate)
+    last: dict[str, Any] = {}
+
+    def run() -> None:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(x).flatten(0, 1), target.flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        last["loss"] = loss.item()
+
+    def results() -> dict[str, Any]:
+        found = {f"d{name}": parameter.grad.numpy().copy() for name, parameter in model.named_parameters()}
+        return case.losses(run, last) | found
+
+    return Runner(run, results)

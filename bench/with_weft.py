@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import Any
 
+import numpy as np
+
 import weft
+import weft.models
 from library import Runner
-from problems import Recurrent
+from problems.cells import Cells
+from problems.language_model import LanguageModel
+from problems.recurrent import Recurrent
 
 
 def version() -> str:
-    return weft.show_config()
+    return f"weft {weft.__version__} ({weft.config.get_isa()})"
 
 
 def set_threads(threads: int) -> None:
     weft.set_num_threads(threads)
 
 
-def build(case: Recurrent) -> Runner:
+@singledispatch
+def build(case: Any) -> Runner:
+    raise TypeError(f"no such case: {case!r}")
+
+
+@build.register
+def _(case: Recurrent) -> Runner:
     arrays = case.arrays()
     x, dy, lengths = arrays.pop("x"), arrays.pop("dy"), case.lengths()
-    layer = getattr(weft.nn, case.layer)(case.input, case.hidden, dtype=case.dtype)
+    kind = getattr(weft.nn, case.layer)
+    layer = kind(case.input, case.hidden, checkpoint_every=case.checkpoint_every, dtype=case.dtype)
     layer.load_state_dict(arrays)
     last: dict[str, Any] = {}
 
@@ -41,3 +54,64 @@ def build(case: Recurrent) -> Runner:
         return found
 
     return Runner(train if case.training else infer, results)
+
+
+@build.register
+def _(case: Cells) -> Runner:
+    arrays = case.arrays()
+    xs, dh = list(arrays.pop("x")), arrays.pop("dh")
+    cell = getattr(weft.nn, f"{case.layer}Cell")(case.input, case.hidden, dtype=case.dtype)
+    cell.load_state_dict(arrays)
+    last: dict[str, Any] = {}
+
+    def run() -> None:
+        cell.zero_grad()
+        state, hidden, steps = None, [], []
+        for x in xs:
+            state, backprop = cell(x, state)
+            hidden.append(state[0] if case.layer == "LSTM" else state)
+            steps.append(backprop)
+        dx, dstate = [], np.zeros_like(dh[0])
+        dstate = (dstate, dstate) if case.layer == "LSTM" else dstate
+        for given, backprop in zip(reversed(dh), reversed(steps), strict=True):
+            more = (dstate[0] + given, dstate[1]) if case.layer == "LSTM" else dstate + given
+            dx_t, dstate = backprop(more)
+            dx.append(dx_t)
+        last["h"], last["dx"] = np.stack(hidden), dx
+
+    def results() -> dict[str, Any]:
+        found = {"h": last["h"], "dx": np.stack(last["dx"][::-1])}
+        return found | {f"d{name}": parameter.grad for name, parameter in cell.named_parameters()}
+
+    return Runner(run, results)
+
+
+@build.register
+def _(case: LanguageModel) -> Runner:
+    arrays = case.arrays()
+    tokens = arrays.pop("tokens")
+    x, target = tokens[:, :-1], tokens[:, 1:]
+    model = weft.models.LanguageModel(
+        case.layer.lower(),
+        embedding_size=case.embedding,
+        hidden_size=case.hidden,
+        num_layers=case.layers,
+    )
+    model.load_state_dict(arrays)
+    optimizer = weft.optim.AdamW(model.parameters(), case.learning_rate)
+    loss_function = weft.nn.CrossEntropyLoss()
+    last: dict[str, Any] = {}
+
+    def run() -> None:
+        optimizer.zero_grad()
+        (scores, _), backprop = model(x)
+        last["loss"], loss_backprop = loss_function(scores, target)
+        backprop(loss_backprop())
+        weft.optim.clip_grad_norm(model.parameters(), 1.0)
+        optimizer.step()
+
+    def results() -> dict[str, Any]:
+        found = {f"d{name}": np.array(parameter.grad) for name, parameter in model.named_parameters()}
+        return case.losses(run, last) | found
+
+    return Runner(run, results)

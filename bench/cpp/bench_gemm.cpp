@@ -10,6 +10,7 @@
 
 #include "check.hpp"
 #include "gemm_isa.hpp"
+#include "rates.hpp"
 
 using namespace weft::test;
 
@@ -56,6 +57,12 @@ class PackedProduct {
     return 2.0 * double(shape_.rows) * double(shape_.columns) * double(shape_.depth);
   }
 
+  /// Each matrix once.
+  double bytes() const {
+    const auto [M, N, K] = shape_;
+    return double(M * K + K * N + M * N) * sizeof(T);
+  }
+
  private:
   Product<T> product_;
   Shape shape_;
@@ -72,9 +79,8 @@ void register_all(const char* type) {
         PackedProduct<T> packed(product, shape);
         packed.check_result();
         if (failures() != 0) return state.SkipWithError("the result is wrong");
-        for (auto _ : state) packed.run();
-        state.counters["FLOP/s"] =
-            benchmark::Counter(packed.operations(), benchmark::Counter::kIsIterationInvariantRate);
+        weft::bench::run_loop<T>(state, product.isa, packed.operations(), packed.bytes(),
+                                 [&] { packed.run(); });
       });
     }
 }

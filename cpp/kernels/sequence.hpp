@@ -45,8 +45,8 @@ constexpr int64_t row_stride(int64_t elements) {
 }
 
 /// Row-steps whose pre-activations are in flight at once: enough for the input's product, few enough for the
-/// L2 cache.
-inline constexpr int64_t chunk_rows = 256;
+/// second-level cache.
+inline constexpr int64_t chunk_rows = 128;
 
 template <class T>
 inline void copy_row(T* to, const T* from, Range range) {
@@ -150,8 +150,12 @@ struct Geometry {
                                         : max_of(plan().steps, 1);
   }
   int64_t segments() const { return (plan().steps + segment() - 1) / segment(); }
-  /// Row-steps of a chunk of the backward pass.
-  int64_t backward_rows() const { return chunk_rows; }
+  /// Row-steps of a chunk of the backward pass. Where the weights' gradients are too large for the
+  /// second-level cache, they are fetched for more steps at a time.
+  int64_t backward_rows() const {
+    const int64_t gradients = Cell::gates * hidden * (input + state) * int64_t(sizeof(T));
+    return gradients > (int64_t(2) << 20) ? 1024 : 256;
+  }
   /// The most row-steps that a chunk of the forward pass can have, and a segment.
   int64_t largest_chunk() const { return max_of(chunk_rows, problem.batch); }
   int64_t largest_segment() const {  // the first one, since rows only become fewer

@@ -1,0 +1,50 @@
+"""The figures as Markdown: row by row while they are measured, and put into a page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+
+def head(against: list[str], peak: bool, memory: bool) -> list[str]:
+    """The table's first two lines."""
+    columns = ["T,B,I,H", "threads", "weft ms", "GFLOP/s", *["of peak"] * peak, *["weft MB"] * memory]
+    for name in against:
+        columns += [f"{name} ms", f"{name} / weft", *[f"{name} MB"] * memory]
+    return [line(columns), "|---|" + "--:|" * (len(columns) - 1)]
+
+
+def row(record: dict[str, Any], against: list[str], peak: bool, memory: bool) -> str:
+    seconds, megabytes = record["seconds"], record.get("megabytes", {})
+    cells = [record["row"], str(record["threads"]), figure(seconds["weft"] * 1e3), f"{record['gflops']:.0f}"]
+    cells += [f"{100 * record['of_peak']:.0f} %"] if peak else []
+    cells += [figure(megabytes["weft"])] if memory else []
+    for name in against:
+        has = name in seconds
+        cells += [figure(seconds[name] * 1e3), f"{record['ratio'][name]:.2f}"] if has else ["-", "-"]
+        cells += [figure(megabytes[name])] if memory else []
+    return line(cells)
+
+
+def line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def figure(value: float) -> str:
+    """Three digits."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def put_into(page: Path, tables: dict[str, str]) -> None:
+    """Replaces what stands between <!-- figures: NAME --> and <!-- end --> for each table's name.
+
+    Raises ValueError where the page has no such place.
+    """
+    text = page.read_text()
+    for name, table in tables.items():
+        place = re.compile(rf"(<!-- figures: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+        if not place.search(text):
+            raise ValueError(f"{page} has no place for the figures of {name}: <!-- figures: {name} -->")
+        text = place.sub(rf"\g<1>{table}\n\g<2>", text)
+    page.write_text(text)
