@@ -39,6 +39,7 @@ def draw_ratios(axes: Any, records: list[dict[str, Any]]) -> None:
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.axvline(1.0, color="black", linewidth=0.8)
+    axes.margins(x=0.1)
     axes.set_xlabel("its time / weft's")
     axes.legend(fontsize=7)
 
@@ -60,6 +61,7 @@ def draw_roofline(axes: Any, records: list[dict[str, Any]], machine: Machine | N
             axes.plot([corner / 10, corner], [peak / 10, peak], color="black", linewidth=0.8)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.set_box_aspect(1)
     axes.set_xlabel("operations per byte")
     axes.set_ylabel("GFLOP/s of a thread")
     axes.legend(fontsize=7)
