@@ -72,6 +72,5 @@ class LanguageModel:
         return {"loss": np.array(first), "third loss": np.array(last["loss"])}
 
     def tolerance(self) -> float:
-        """Of an array's largest element: three layers deep, and three updates that each divide by the root
-        of a small mean."""
-        return 1000 * float(np.finfo(self.dtype).eps)
+        """Of an array's largest element, as for one layer: the loss averages, so deeper is not worse."""
+        return 200 * float(np.finfo(self.dtype).eps)
