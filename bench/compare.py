@@ -16,6 +16,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,42 +26,37 @@ from contest import Contest, able
 from machine import Machine, processor
 from measure import QUICK, THOROUGH
 from peers import PEERS
+from picture import draw
 from problems.table import ROWS, Row
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    effort = QUICK if options.quick else THOROUGH
-    records: list[dict[str, Any]] = []
-    tables: dict[str, str] = {}
     chosen = {group: [row for row in ROWS[group] if matches(row, options.rows)] for group in options.group}
+    chosen = {group: rows for group, rows in chosen.items() if rows}
+    if not chosen:
+        print(f"compare.py: no row matches {' '.join(options.rows)}", file=sys.stderr)
+        return 2
     needed = [name for name in options.peers if any(able(name, row) for row in chain(*chosen.values()))]
-    with Contest(needed, options.isa, effort) as contest:
-        about = "; ".join(dict.fromkeys([processor(), *contest.versions.values()]))
+    with Contest(needed, options.isa, QUICK if options.quick else THOROUGH) as contest:
         machine = the_machine(options, contest)
+        report: dict[str, Any] = {"processor": processor(), "versions": contest.versions, "rows": []}
+        about = "; ".join(dict.fromkeys([processor(), *contest.versions.values()]))
         print(about)
         for group, rows in chosen.items():
-            if not rows:
-                continue
             print(f"\n### {group}\n")
             lines = []
             for text, record in measured(rows, contest, options.threads, machine):
                 print(text, flush=True)
                 lines.append(text)
-                records += [] if record is None else [record | {"group": group}]
-            tables[f"{group} {options.isa}" if options.isa else group] = "\n".join([about, "", *lines])
-    if not records:
-        print(f"compare.py: no row matches {' '.join(options.rows)}", file=sys.stderr)
-        return 2
-    report = {"processor": processor(), "versions": contest.versions, "rows": records}
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
-    if options.markdown:
-        table.put_into(options.markdown, tables)
-    if options.picture:
-        from picture import draw
-
-        draw(records, machine, contest.isa, options.picture)
+                report["rows"] += [] if record is None else [record | {"group": group}]
+            # After every group: a run of an hour should leave something, however it ends.
+            if options.json:
+                options.json.write_text(json.dumps(report, indent=1) + "\n")
+            if options.markdown:
+                table.put_into(options.markdown, place(group, options), "\n".join([about, "", *lines]))
+        if options.picture:
+            draw(report["rows"], machine, contest.isa, options.picture)
     return 0
 
 
@@ -82,6 +78,11 @@ def measured(
 
 def matches(row: Row, words: list[str]) -> bool:
     return all(word.lower() in str(row.case).lower() for word in words)
+
+
+def place(group: str, options: argparse.Namespace) -> str:
+    """The name of the group's mark in a page."""
+    return f"{group} {options.isa}" if options.isa else group
 
 
 def the_machine(options: argparse.Namespace, contest: Contest) -> Machine | None:
@@ -123,6 +124,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     option("--picture", type=Path, metavar="FILE", help="draw ratios and the roofline (extra: plot)")
     options = parser.parse_args(arguments)
     options.peers = present_peers(parser, options)
+    # What would end a long run at its end is refused at its start.
+    if options.picture and find_spec("matplotlib") is None:
+        parser.error("argument --picture: needs Matplotlib: pip install '.[plot]'")
+    if options.machine and not options.machine.is_file():
+        parser.error(f"argument --machine: there is no {options.machine}")
+    for group in options.group if options.markdown else ():
+        try:
+            table.put_into(options.markdown, place(group, options), None)
+        except (OSError, ValueError) as error:
+            parser.error(f"argument --markdown: {error}")
     return options
 
 

@@ -36,15 +36,14 @@ def figure(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def put_into(page: Path, tables: dict[str, str]) -> None:
-    """Replaces what stands between <!-- figures: NAME --> and <!-- end --> for each table's name.
+def put_into(page: Path, name: str, table: str | None) -> None:
+    """Replaces what stands between <!-- figures: NAME --> and <!-- end --> by a table; None: only looks.
 
     Raises ValueError where the page has no such place.
     """
     text = page.read_text()
-    for name, table in tables.items():
-        place = re.compile(rf"(<!-- figures: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-        if not place.search(text):
-            raise ValueError(f"{page} has no place for the figures of {name}: <!-- figures: {name} -->")
-        text = place.sub(rf"\g<1>{table}\n\g<2>", text)
-    page.write_text(text)
+    place = re.compile(rf"(<!-- figures: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    if not place.search(text):
+        raise ValueError(f"{page} has no place for the figures of {name}: <!-- figures: {name} -->")
+    if table is not None:
+        page.write_text(place.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text))

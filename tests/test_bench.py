@@ -81,6 +81,17 @@ def test_a_page(tmp_path: Path) -> None:
     assert "(avx2)" in text and "| RNN 50,1,32,32 train |" in text
 
 
+def test_a_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    machine = tmp_path / "machine.json"
+    peaks = {isa: {"float32": 100, "float64": 50} for isa in ("baseline", "avx2", "avx512")}
+    machine.write_text(json.dumps({"gflops": peaks, "read_gbs": 20}))
+    rows = ("--group", "small", "--rows", "rnn", "50,1,32", "--peers", "torch")
+    answer = compare(*rows, "--machine", str(machine), "--picture", str(tmp_path / "picture.png"))
+    assert answer.returncode == 0, answer.stderr
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
+
+
 @pytest.mark.parametrize(
     ("option", "value"), [("--rows", "abacus"), ("--peers", "abacus"), ("--group", "abacus")]
 )

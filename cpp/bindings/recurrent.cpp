@@ -26,8 +26,6 @@ const RecurrentCellInfo* find_cell(const std::string& name) {
 /// The arguments of a forward call, kept alive for its backward calls, and what it saved.
 struct SavedBase {
   virtual ~SavedBase() = default;
-  virtual py::tuple backward(const py::object& dy, const py::object& dh_n, const py::object& dc_n,
-                             bool need_dx, const py::tuple& accumulate) = 0;
   std::string operation;  ///< "lstm": which backward this is for
   size_t bytes = 0;
 };
@@ -39,62 +37,10 @@ struct Saved final : SavedBase {
   std::array<py::object, 13> keep;
   RecurrentArguments<T> arguments;
   Memory memory;
-
-  py::tuple backward(const py::object& dy, const py::object& dh_n, const py::object& dc_n, bool need_dx,
-                     const py::tuple& accumulate) override {
-    const char* op = backward_name.c_str();
-    RecurrentArguments<T> a = arguments;
-    a.operation = op;
-    a.threads = num_threads();
-    RecurrentGradientViews<T> v;
-    std::array<py::object, 3> given;
-    v.dy = input<T, 3>(op, "dy", dy, given[0]);
-    v.dh_n = input<T, 2>(op, "dh_n", dh_n, given[1]);
-    v.dc_n = input<T, 2>(op, "dc_n", dc_n, given[2]);
-
-    const NewArray<T, 2> dh0({a.x.shape[0], a.w_hh.shape[1]});
-    v.dh0 = dh0.view;
-    py::object dx = py::none(), dc0 = py::none();
-    if (need_dx) {
-      const NewArray<T, 3> fresh(a.x.shape);
-      v.dx = fresh.view;
-      dx = fresh.array;
-    }
-    if (cell->has_c) {
-      const NewArray<T, 2> fresh({a.x.shape[0], a.w_hh.shape[0] / cell->gates});
-      v.dc0 = fresh.view;
-      dc0 = fresh.array;
-    }
-    // Weight gradients: the caller's array to add to, or a new one of zeros; none where there was no weight.
-    const auto weight = [&]<int N>(const char* name, int index, const View<const T, N>& of,
-                                   View<T, N>& view) {
-      py::object result = py::none();
-      if (!of) return result;
-      if (index < int(accumulate.size())) result = accumulate[index];
-      if (result.is_none()) {
-        const NewArray<T, N> zeros(of.shape);
-        std::fill_n(zeros.view.data, zeros.array.size(), T(0));
-        view = zeros.view;
-        return py::object(zeros.array);
-      }
-      if (!is_array_of<T>(result))
-        throw py::type_error(std::string(op) + ": accumulate." + name + " must be an array of " +
-                             std::string(py::str(py::dtype::of<T>())));
-      view = output<T, N>(op, name, result);
-      return result;
-    };
-    py::object dw_ih = weight("dw_ih", 0, a.w_ih, v.dw_ih), dw_hh = weight("dw_hh", 1, a.w_hh, v.dw_hh);
-    py::object db_ih = weight("db_ih", 2, a.b_ih, v.db_ih), db_hh = weight("db_hh", 3, a.b_hh, v.db_hh);
-    py::object dextra = weight("dw_peephole", 4, a.extra, v.dextra),
-               dw_proj = weight("dw_proj", 5, a.w_proj, v.dw_proj);
-    {
-      py::gil_scoped_release release;
-      const Memory workspace = acquire(recurrent_backward_workspace(cell->name, a, memory.get()));
-      recurrent_backward(cell->name, a, v, memory.get(), workspace.get());
-    }
-    return py::make_tuple(dx, dw_ih, dw_hh, db_ih, db_hh, dh0.array, dc0, dextra, dw_proj);
-  }
 };
+
+/// Threads for each of several calls that run at once.
+int share_of_threads(size_t calls) { return std::max(1, num_threads() / int(calls)); }
 
 /// A mask [B, T, P], or [B, P] for all steps.
 template <class T>
@@ -107,60 +53,214 @@ View<const T, 3> mask(const char* op, const char* name, const py::object& object
   return {view.data, {view.shape[0], time, view.shape[1]}, {view.stride[0], 0, view.stride[1]}};
 }
 
+/// A forward call: its arguments are checked and its results allocated before it runs, without Python's lock.
 template <class T>
-py::tuple forward(const std::string& operation, const std::string& cell, const py::object& x,
-                  const py::object& w_ih, const py::object& w_hh, const py::object& b_ih,
-                  const py::object& b_hh, const py::object& extra, const py::object& w_proj,
-                  const py::object& h0, const py::object& c0, const py::object& lengths,
-                  const py::object& resets, const py::object& recurrent_dropout_mask,
-                  const py::object& zoneout_mask, bool reverse, int64_t checkpoint_every, bool training) {
-  auto saved = std::make_unique<Saved<T>>();
-  saved->forward_name = operation + "_forward";
-  saved->backward_name = operation + "_backward";
-  saved->operation = operation;
-  const char* op = saved->forward_name.c_str();
-  RecurrentArguments<T>& a = saved->arguments;
-  auto& keep = saved->keep;
-  a.operation = op;
-  a.x = input<T, 3>(op, "x", x, keep[0]);
-  a.w_ih = input<T, 2>(op, "w_ih", w_ih, keep[1]);
-  a.w_hh = input<T, 2>(op, "w_hh", w_hh, keep[2]);
-  a.b_ih = input<T, 1>(op, "b_ih", b_ih, keep[3]);
-  a.b_hh = input<T, 1>(op, "b_hh", b_hh, keep[4]);
-  a.extra = input<T, 2>(op, "w_peephole", extra, keep[5]);
-  a.w_proj = input<T, 2>(op, "w_proj", w_proj, keep[6]);
-  a.h0 = input<T, 2>(op, "h0", h0, keep[7]);
-  a.c0 = input<T, 2>(op, "c0", c0, keep[8]);
-  a.lengths = input<int64_t, 1>(op, "lengths", lengths, keep[9]);
-  a.resets = input<bool, 2>(op, "resets", resets, keep[10]);
-  a.recurrent_dropout_mask =
-      mask<T>(op, "recurrent_dropout_mask", recurrent_dropout_mask, keep[11], a.x.shape[1]);
-  a.zoneout_mask = mask<T>(op, "zoneout_mask", zoneout_mask, keep[12], a.x.shape[1]);
-  a.reverse = reverse;
-  a.checkpoint_every = checkpoint_every;
-  a.threads = num_threads();
+struct Forward {
+  std::unique_ptr<Saved<T>> saved = std::make_unique<Saved<T>>();
+  bool training;
+  RecurrentSizes sizes;
+  RecurrentForwardCall<T> call{};
+  py::object y, h_n, c_n = py::none();
+  Memory workspace;
 
-  const RecurrentSizes sizes = recurrent_sizes(cell, a, training);  // refuses unknown cells
-  saved->cell = find_cell(cell);
-  const int64_t batch = a.x.shape[0], state = a.w_hh.shape[1];
-  const NewArray<T, 3> y({batch, a.x.shape[1], state});
-  const NewArray<T, 2> h_n({batch, state});
-  RecurrentResults<T> r{y.view, h_n.view, {}};
-  py::object c_n = py::none();
-  if (saved->cell->has_c) {
-    const NewArray<T, 2> fresh({batch, a.w_hh.shape[0] / saved->cell->gates});
-    r.c_n = fresh.view;
-    c_n = fresh.array;
+  /// `given`: operation, cell, then the arguments in the order in which they are taken here.
+  Forward(const py::tuple& given, int threads) {
+    const auto operation = given[0].cast<std::string>(), cell = given[1].cast<std::string>();
+    saved->forward_name = operation + "_forward";
+    saved->backward_name = operation + "_backward";
+    saved->operation = operation;
+    const char* op = saved->forward_name.c_str();
+    RecurrentArguments<T>& a = saved->arguments;
+    auto& keep = saved->keep;
+    const auto object = [&](int i) { return py::reinterpret_borrow<py::object>(given[size_t(i)]); };
+    a.operation = op;
+    a.x = input<T, 3>(op, "x", object(2), keep[0]);
+    a.w_ih = input<T, 2>(op, "w_ih", object(3), keep[1]);
+    a.w_hh = input<T, 2>(op, "w_hh", object(4), keep[2]);
+    a.b_ih = input<T, 1>(op, "b_ih", object(5), keep[3]);
+    a.b_hh = input<T, 1>(op, "b_hh", object(6), keep[4]);
+    a.extra = input<T, 2>(op, "w_peephole", object(7), keep[5]);
+    a.w_proj = input<T, 2>(op, "w_proj", object(8), keep[6]);
+    a.h0 = input<T, 2>(op, "h0", object(9), keep[7]);
+    a.c0 = input<T, 2>(op, "c0", object(10), keep[8]);
+    a.lengths = input<int64_t, 1>(op, "lengths", object(11), keep[9]);
+    a.resets = input<bool, 2>(op, "resets", object(12), keep[10]);
+    a.recurrent_dropout_mask = mask<T>(op, "recurrent_dropout_mask", object(13), keep[11], a.x.shape[1]);
+    a.zoneout_mask = mask<T>(op, "zoneout_mask", object(14), keep[12], a.x.shape[1]);
+    a.reverse = given[15].cast<bool>();
+    a.checkpoint_every = given[16].cast<int64_t>();
+    training = given[17].cast<bool>();
+    a.threads = threads;
+
+    sizes = recurrent_sizes(cell, a, training);  // refuses unknown cells
+    saved->cell = find_cell(cell);
+    saved->bytes = sizes.saved;
+    const int64_t batch = a.x.shape[0], state = a.w_hh.shape[1];
+    const NewArray<T, 3> new_y({batch, a.x.shape[1], state});
+    const NewArray<T, 2> new_h({batch, state});
+    call = {a, {new_y.view, new_h.view, {}}, nullptr, nullptr};
+    y = new_y.array, h_n = new_h.array;
+    if (saved->cell->has_c) {
+      const NewArray<T, 2> fresh({batch, a.w_hh.shape[0] / saved->cell->gates});
+      call.results.c_n = fresh.view;
+      c_n = fresh.array;
+    }
+  }
+
+  const RecurrentForwardCall<T>& prepared() {
+    if (training) saved->memory = acquire(sizes.saved);
+    workspace = acquire(sizes.forward_workspace);
+    call.saved = saved->memory.get();
+    call.workspace = workspace.get();
+    return call;
+  }
+
+  py::tuple results() {
+    if (!training) return py::make_tuple(y, h_n, c_n, py::none());
+    return py::make_tuple(y, h_n, c_n, std::unique_ptr<SavedBase>(std::move(saved)));
+  }
+};
+
+template <class T>
+struct Backward {
+  const Saved<T>& saved;
+  RecurrentBackwardCall<T> call{};
+  std::array<py::object, 3> given;
+  py::object dx = py::none(), dw_ih, dw_hh, db_ih, db_hh, dh0, dc0 = py::none(), dextra, dw_proj;
+  Memory workspace;
+
+  Backward(const Saved<T>& kept, const py::object& dy, const py::object& dh_n, const py::object& dc_n,
+           bool need_dx, const py::tuple& accumulate, int threads)
+      : saved(kept) {
+    const char* op = saved.backward_name.c_str();
+    call.arguments = saved.arguments;
+    call.saved = saved.memory.get();
+    RecurrentArguments<T>& a = call.arguments;
+    RecurrentGradientViews<T>& v = call.gradients;
+    a.operation = op;
+    a.threads = threads;
+    v.dy = input<T, 3>(op, "dy", dy, given[0]);
+    v.dh_n = input<T, 2>(op, "dh_n", dh_n, given[1]);
+    v.dc_n = input<T, 2>(op, "dc_n", dc_n, given[2]);
+
+    const NewArray<T, 2> new_dh0({a.x.shape[0], a.w_hh.shape[1]});
+    v.dh0 = new_dh0.view;
+    dh0 = new_dh0.array;
+    if (need_dx) {
+      const NewArray<T, 3> fresh(a.x.shape);
+      v.dx = fresh.view;
+      dx = fresh.array;
+    }
+    if (saved.cell->has_c) {
+      const NewArray<T, 2> fresh({a.x.shape[0], a.w_hh.shape[0] / saved.cell->gates});
+      v.dc0 = fresh.view;
+      dc0 = fresh.array;
+    }
+    dw_ih = weight(accumulate, "dw_ih", 0, a.w_ih, v.dw_ih);
+    dw_hh = weight(accumulate, "dw_hh", 1, a.w_hh, v.dw_hh);
+    db_ih = weight(accumulate, "db_ih", 2, a.b_ih, v.db_ih);
+    db_hh = weight(accumulate, "db_hh", 3, a.b_hh, v.db_hh);
+    dextra = weight(accumulate, "dw_peephole", 4, a.extra, v.dextra);
+    dw_proj = weight(accumulate, "dw_proj", 5, a.w_proj, v.dw_proj);
+  }
+
+  const RecurrentBackwardCall<T>& prepared() {
+    workspace = acquire(recurrent_backward_workspace(saved.cell->name, call.arguments, call.saved));
+    call.workspace = workspace.get();
+    return call;
+  }
+
+  py::tuple results() { return py::make_tuple(dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0, dextra, dw_proj); }
+
+ private:
+  /// The caller's array to add to, or a new one of zeros; None where there was no weight.
+  template <int N>
+  py::object weight(const py::tuple& accumulate, const char* name, int index, const View<const T, N>& of,
+                    View<T, N>& view) const {
+    const char* op = saved.backward_name.c_str();
+    py::object result = py::none();
+    if (!of) return result;
+    if (index < int(accumulate.size())) result = accumulate[size_t(index)];
+    if (result.is_none()) {
+      const NewArray<T, N> zeros(of.shape);
+      std::fill_n(zeros.view.data, zeros.array.size(), T(0));
+      view = zeros.view;
+      return zeros.array;
+    }
+    if (!is_array_of<T>(result))
+      throw py::type_error(std::string(op) + ": accumulate." + name + " must be an array of " +
+                           std::string(py::str(py::dtype::of<T>())));
+    view = output<T, N>(op, name, result);
+    return result;
+  }
+};
+
+/// Calls of one cell, side by side. The first one says which.
+template <class T>
+py::list forward_all(const py::list& given) {
+  const int threads = share_of_threads(given.size());
+  std::vector<Forward<T>> pending;
+  pending.reserve(given.size());
+  for (const auto& arguments : given) pending.emplace_back(arguments.cast<py::tuple>(), threads);
+  for (const Forward<T>& one : pending)
+    if (one.saved->cell != pending[0].saved->cell)
+      throw std::invalid_argument("recurrent_forward_all: all calls must be of one cell, got " +
+                                  pending[0].saved->cell->name + " and " + one.saved->cell->name);
+  {
+    py::gil_scoped_release release;
+    std::vector<RecurrentForwardCall<T>> calls;
+    for (Forward<T>& one : pending) calls.push_back(one.prepared());
+    recurrent_forward<T>(pending[0].saved->cell->name, calls);
+  }
+  py::list results;
+  for (Forward<T>& one : pending) results.append(one.results());
+  return results;
+}
+
+template <class T>
+py::tuple forward(const py::tuple& given) {
+  Forward<T> one(given, num_threads());
+  {
+    py::gil_scoped_release release;
+    recurrent_forward<T>(one.saved->cell->name, std::span(&one.prepared(), 1));
+  }
+  return one.results();
+}
+
+template <class T>
+py::tuple backward(const Saved<T>& saved, const py::object& dy, const py::object& dh_n,
+                   const py::object& dc_n, bool need_dx, const py::tuple& accumulate) {
+  Backward<T> one(saved, dy, dh_n, dc_n, need_dx, accumulate, num_threads());
+  {
+    py::gil_scoped_release release;
+    recurrent_backward<T>(saved.cell->name, std::span(&one.prepared(), 1));
+  }
+  return one.results();
+}
+
+/// Each: saved, dy, dh_n, dc_n, need_dx, accumulate.
+template <class T>
+py::list backward_all(const py::list& given) {
+  const int threads = share_of_threads(given.size());
+  std::vector<Backward<T>> pending;
+  pending.reserve(given.size());
+  for (const auto& item : given) {
+    const auto g = item.cast<py::tuple>();
+    const auto* saved = dynamic_cast<const Saved<T>*>(g[0].cast<const SavedBase*>());
+    const auto* first = pending.empty() ? saved : &pending[0].saved;
+    if (saved == nullptr || saved->cell != first->cell)
+      throw std::invalid_argument("recurrent_backward_all: all calls must be of one cell and one dtype");
+    pending.emplace_back(*saved, g[1], g[2], g[3], g[4].cast<bool>(), g[5].cast<py::tuple>(), threads);
   }
   {
     py::gil_scoped_release release;
-    if (training) saved->memory = acquire(sizes.saved);
-    saved->bytes = sizes.saved;
-    const Memory workspace = acquire(sizes.forward_workspace);
-    recurrent_forward(cell, a, r, saved->memory.get(), workspace.get());
+    std::vector<RecurrentBackwardCall<T>> calls;
+    for (Backward<T>& one : pending) calls.push_back(one.prepared());
+    recurrent_backward<T>(pending[0].saved.cell->name, calls);
   }
-  if (!training) return py::make_tuple(y.array, h_n.array, c_n, py::none());
-  return py::make_tuple(y.array, h_n.array, c_n, std::unique_ptr<SavedBase>(std::move(saved)));
+  py::list results;
+  for (Backward<T>& one : pending) results.append(one.results());
+  return results;
 }
 
 }  // namespace
@@ -170,19 +270,31 @@ void register_recurrent(py::module_& module) {
                         "What a recurrent forward call keeps for its backward calls.")
       .def_readonly("operation", &SavedBase::operation)
       .def_readonly("nbytes", &SavedBase::bytes)
-      .def("backward", &SavedBase::backward);
+      .def("backward", [](const SavedBase& saved, const py::object& dy, const py::object& dh_n,
+                          const py::object& dc_n, bool need_dx, const py::tuple& accumulate) {
+        if (const auto* single = dynamic_cast<const Saved<float>*>(&saved))
+          return backward(*single, dy, dh_n, dc_n, need_dx, accumulate);
+        return backward(dynamic_cast<const Saved<double>&>(saved), dy, dh_n, dc_n, need_dx, accumulate);
+      });
   module.def("recurrent_cells", [] {
     py::list cells;
     for (const RecurrentCellInfo& cell : recurrent_cells()) cells.append(cell.name);
     return cells;
   });
-  module.def("recurrent_forward", [](const std::string& operation, const std::string& cell,
-                                     const py::object& x, const py::args& rest) {
-    const std::string op = operation + "_forward";
-    return by_dtype(op.c_str(), "x", x, [&]<class T>(T) {
-      return forward<T>(operation, cell, x, rest[0], rest[1], rest[2], rest[3], rest[4], rest[5], rest[6],
-                        rest[7], rest[8], rest[9], rest[10], rest[11], rest[12].template cast<bool>(),
-                        rest[13].template cast<int64_t>(), rest[14].template cast<bool>());
-    });
+  module.def("recurrent_forward", [](const py::args& given) {
+    const std::string op = given[0].cast<std::string>() + "_forward";
+    return by_dtype(op.c_str(), "x", given[2], [&]<class T>(T) { return forward<T>(given); });
+  });
+  module.def("recurrent_forward_all", [](const py::list& calls) {
+    if (calls.empty()) return py::list();
+    const auto first = calls[0].cast<py::tuple>();
+    const std::string op = first[0].cast<std::string>() + "_forward";
+    return by_dtype(op.c_str(), "x", first[2], [&]<class T>(T) { return forward_all<T>(calls); });
+  });
+  module.def("recurrent_backward_all", [](const py::list& calls) {
+    if (calls.empty()) return py::list();
+    const auto* first = calls[0].cast<py::tuple>()[0].cast<const SavedBase*>();
+    return dynamic_cast<const Saved<float>*>(first) ? backward_all<float>(calls)
+                                                    : backward_all<double>(calls);
   });
 }

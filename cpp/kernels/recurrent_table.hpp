@@ -34,7 +34,7 @@ struct RecurrentProblem {
   int64_t recurrent_mask_batch, recurrent_mask_time, zoneout_batch, zoneout_time, resets_batch, resets_time;
   bool reverse;
   int64_t checkpoint_every;  ///< 0: everything that backward needs is saved
-  int threads;
+  int threads;               ///< at most
   SequencePlan plan;
 };
 
@@ -58,6 +58,21 @@ struct RecurrentMemory {
   size_t saved, forward_workspace, backward_workspace;
 };
 
+/// One call among several that run side by side.
+template <class T>
+struct ForwardJob {
+  RecurrentProblem<T> problem;
+  RecurrentOutputs<T> outputs;
+  void *saved, *workspace;  ///< saved is null in inference
+};
+template <class T>
+struct BackwardJob {
+  RecurrentProblem<T> problem;
+  RecurrentGradients<T> gradients;
+  const void* saved;
+  void* workspace;
+};
+
 template <class T>
 struct RecurrentCell {
   const char* name;
@@ -65,10 +80,9 @@ struct RecurrentCell {
   bool has_c;  ///< a second state besides h
   bool takes_projection;
   RecurrentMemory (*memory)(const RecurrentProblem<T>&, bool training);
-  /// saved is null in inference.
-  void (*forward)(const RecurrentProblem<T>&, const RecurrentOutputs<T>&, void* saved, void* workspace);
-  void (*backward)(const RecurrentProblem<T>&, const RecurrentGradients<T>&, const void* saved,
-                   void* workspace);
+  /// Jobs that share nothing they write: each on its problem's threads, at once or one after the other.
+  void (*forward)(const ForwardJob<T>* jobs, int count);
+  void (*backward)(const BackwardJob<T>* jobs, int count);
 };
 
 template <class T>

@@ -92,7 +92,7 @@ struct Geometry {
 
   explicit Geometry(const RecurrentProblem<T>& p)
       : problem(p),
-        grid(grid_of(p)),
+        grid(choose_grid(cost_of(p), p.threads)),
         few_rows(p.batch <= int64_t(grid.teams) * tile_rows(8)),
         hidden(round_up(p.hidden, width)),
         state(round_up(p.state, width)),
@@ -126,12 +126,12 @@ struct Geometry {
   Range columns(const Worker& w) const {
     return projected() ? share(state, w.part, w.parts, width) : units(w);
   }
-  static Grid grid_of(const RecurrentProblem<T>& p) {
+  static StepCost cost_of(const RecurrentProblem<T>& p) {
     const int64_t steps = p.plan.steps, row_steps = steps == 0 ? 0 : p.plan.offset[steps];
     const int64_t rows = steps == 0 ? 0 : (row_steps + steps - 1) / steps;
     const int64_t units = min_of(block, round_up(p.hidden, width));
     const double work = double(Cell::gates) * double(units) * double(p.state);
-    return choose_grid({rows, (p.hidden + block - 1) / block, work, steps}, p.threads);
+    return {rows, (p.hidden + block - 1) / block, work, steps};
   }
   /// body(first, count) for the blocks of a range, in an order that turns at every step.
   template <class Body>
@@ -293,5 +293,20 @@ struct ForwardWeights {
     }
   }
 };
+
+/// Jobs at once, where each is worth a thread; else one after the other. A job's workspace begins with its
+/// barriers.
+template <class T, class Cell, class Job>
+void run_jobs(const Job* jobs, int count, void (*work)(const Job&, int thread, int threads)) {
+  bool large = true;
+  for (int j = 0; j < count; ++j) {
+    const Geometry<T, Cell> g(jobs[j].problem);
+    open_barriers(static_cast<Barrier*>(jobs[j].workspace), g.grid);
+    large = large && g.cost_of(jobs[j].problem).is_large();
+  }
+  const auto threads_of = [](const Job& job) { return Geometry<T, Cell>(job.problem).grid.threads(); };
+  const int together = large ? count : 1;
+  for (int j = 0; j < count; j += together) run_side_by_side(jobs + j, together, threads_of, work);
+}
 
 }  // namespace weft::WEFT_ISA

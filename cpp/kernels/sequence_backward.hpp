@@ -272,57 +272,58 @@ struct BackwardWorkspace {
   };
 };
 
+/// One thread's part of one call.
 template <class T, class Cell>
-void sequence_backward(const RecurrentProblem<T>& p, const RecurrentGradients<T>& grads,
-                       const void* saved_memory, void* workspace) {
+void backward_on(const BackwardJob<T>& job, int thread, int threads) {
   using Workspace = BackwardWorkspace<T, Cell>;
+  const RecurrentProblem<T>& p = job.problem;
   const Geometry<T, Cell> g(p);
-  Arena saved_arena(const_cast<void*>(saved_memory)), arena(workspace);
+  Arena saved_arena(const_cast<void*>(job.saved)), arena(job.workspace), counter(nullptr);
   const Saved<T, Cell> saved = Saved<T, Cell>::take(saved_arena, g);
   Workspace shared = Workspace::take(arena, g);
-  char* own_memory = static_cast<char*>(workspace) + arena.used();
-  Arena counter(nullptr);
   Workspace::Own::take(counter, g);
+  Arena own_arena(static_cast<char*>(job.workspace) + arena.used() + size_t(thread) * counter.used());
+  const auto own = Workspace::Own::take(own_arena, g);
   const bool again = p.checkpoint_every > 0;
-  open_barriers(shared.barriers, g.grid);
 
-  parallel(g.grid.threads(), [&](int thread, int threads) {
-    const Worker worker(thread, threads, g.grid, shared.barriers);
-    shared.weights.pack(g, thread, threads);
-    if (again) shared.forward_weights.pack(g, thread, threads);
-    if (thread == 0)
-      for (int e = 0; e < Cell::extras; ++e) {
-        copy_or_zero(shared.extra + e * g.hidden, p.extra, e * p.extra_row, {0, g.hidden}, p.hidden);
-        zero_row(shared.dextra + e * g.hidden, {0, g.hidden});
-      }
-    worker.meet_all();
-    Arena own_arena(own_memory + size_t(thread) * counter.used());
-    const auto own = Workspace::Own::take(own_arena, g);
-    const SequenceProducts<T, Cell> products{
-        g, p, grads, shared.weights, shared.extra, shared.chunk, own.packed, shared.dextra, worker};
-    const SequenceBackward<T, Cell> backward{g,
-                                             p,
-                                             grads,
-                                             shared.weights,
-                                             shared.extra,
-                                             shared.chunk,
-                                             products,
-                                             worker,
-                                             shared.gradient.of(g, worker.team)};
-    const SequenceForward<T, Cell> forward{g, p, shared.forward_weights, shared.forward, own.forward, worker};
-    for (int64_t s = g.segments(); s-- > 0;) {
-      const int64_t first = s * g.segment(), last = min_of(first + g.segment(), p.plan.steps);
-      States<T> states = again ? shared.states : saved.all;
-      if (again) {
-        states.first = first;
-        backward.restore(states, first, saved, s);
-        forward.run(states, first, last, nullptr);
-      }
-      backward.run(states, first, last);
+  const Worker worker(thread, threads, g.grid, shared.barriers);
+  shared.weights.pack(g, thread, threads);
+  if (again) shared.forward_weights.pack(g, thread, threads);
+  if (thread == 0)
+    for (int e = 0; e < Cell::extras; ++e) {
+      copy_or_zero(shared.extra + e * g.hidden, p.extra, e * p.extra_row, {0, g.hidden}, p.hidden);
+      zero_row(shared.dextra + e * g.hidden, {0, g.hidden});
     }
-    backward.finish();
-    products.finish();
-  });
+  worker.meet_all();
+  const SequenceProducts<T, Cell> products{
+      g, p, job.gradients, shared.weights, shared.chunk, own.packed, shared.dextra, worker};
+  const SequenceBackward<T, Cell> backward{g,
+                                           p,
+                                           job.gradients,
+                                           shared.weights,
+                                           shared.extra,
+                                           shared.chunk,
+                                           products,
+                                           worker,
+                                           shared.gradient.of(g, worker.team)};
+  const SequenceForward<T, Cell> forward{g, p, shared.forward_weights, shared.forward, own.forward, worker};
+  for (int64_t s = g.segments(); s-- > 0;) {
+    const int64_t first = s * g.segment(), last = min_of(first + g.segment(), p.plan.steps);
+    States<T> states = again ? shared.states : saved.all;
+    if (again) {
+      states.first = first;
+      backward.restore(states, first, saved, s);
+      forward.run(states, first, last, nullptr);
+    }
+    backward.run(states, first, last);
+  }
+  backward.finish();
+  products.finish();
+}
+
+template <class T, class Cell>
+void sequence_backward(const BackwardJob<T>* jobs, int count) {
+  run_jobs<T, Cell>(jobs, count, &backward_on<T, Cell>);
 }
 
 }  // namespace weft::WEFT_ISA

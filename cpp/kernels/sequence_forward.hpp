@@ -257,36 +257,37 @@ struct ForwardWorkspace {
   }
 };
 
+/// One thread's part of one call.
 template <class T, class Cell>
-void sequence_forward(const RecurrentProblem<T>& p, const RecurrentOutputs<T>& out, void* saved_memory,
-                      void* workspace) {
+void forward_on(const ForwardJob<T>& job, int thread, int threads) {
+  const RecurrentProblem<T>& p = job.problem;
   const Geometry<T, Cell> g(p);
-  const bool keeps_all = saved_memory != nullptr && p.checkpoint_every == 0;
-  Arena saved_arena(saved_memory), arena(workspace);
+  const bool keeps_all = job.saved != nullptr && p.checkpoint_every == 0;
+  Arena saved_arena(job.saved), arena(job.workspace), counter(nullptr);
   Saved<T, Cell> saved;
-  if (saved_memory) saved = Saved<T, Cell>::take(saved_arena, g);
+  if (job.saved) saved = Saved<T, Cell>::take(saved_arena, g);
   auto shared = ForwardWorkspace<T, Cell>::take(arena, g, keeps_all);
-  char* own_memory = static_cast<char*>(workspace) + arena.used();
-  Arena counter(nullptr);
   SequenceForward<T, Cell>::Scratch::take(counter, g);
-  open_barriers(shared.barriers, g.grid);
+  Arena own(static_cast<char*>(job.workspace) + arena.used() + size_t(thread) * counter.used());
 
-  parallel(g.grid.threads(), [&](int thread, int threads) {
-    const Worker worker(thread, threads, g.grid, shared.barriers);
-    shared.weights.pack(g, thread, threads);
-    worker.meet_all();
-    Arena own(own_memory + size_t(thread) * counter.used());
-    const SequenceForward<T, Cell> forward{
-        g, p, shared.weights, shared.shared, SequenceForward<T, Cell>::Scratch::take(own, g), worker};
-    States<T> states = keeps_all ? saved.all : shared.ring;
-    forward.start(states);
-    for (int64_t s = 0; s < g.segments(); ++s) {
-      const int64_t first = s * g.segment(), last = min_of(first + g.segment(), p.plan.steps);
-      if (saved_memory && !keeps_all) forward.keep(states, first, saved, s);
-      forward.run(states, first, last, &out);
-    }
-    forward.emit_padding(out);
-  });
+  const Worker worker(thread, threads, g.grid, shared.barriers);
+  shared.weights.pack(g, thread, threads);
+  worker.meet_all();
+  const SequenceForward<T, Cell> forward{
+      g, p, shared.weights, shared.shared, SequenceForward<T, Cell>::Scratch::take(own, g), worker};
+  States<T> states = keeps_all ? saved.all : shared.ring;
+  forward.start(states);
+  for (int64_t s = 0; s < g.segments(); ++s) {
+    const int64_t first = s * g.segment(), last = min_of(first + g.segment(), p.plan.steps);
+    if (job.saved && !keeps_all) forward.keep(states, first, saved, s);
+    forward.run(states, first, last, &job.outputs);
+  }
+  forward.emit_padding(job.outputs);
+}
+
+template <class T, class Cell>
+void sequence_forward(const ForwardJob<T>* jobs, int count) {
+  run_jobs<T, Cell>(jobs, count, &forward_on<T, Cell>);
 }
 
 }  // namespace weft::WEFT_ISA

@@ -97,7 +97,6 @@ struct SequenceProducts {
   const RecurrentProblem<T>& p;
   const RecurrentGradients<T>& grads;
   const BackwardWeights<T, Cell>& weights;
-  const T* extra;  ///< padded
   Chunk<T, Cell> chunk;
   T* packed;  ///< this thread's
   T* dextra;  ///< padded

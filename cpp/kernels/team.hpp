@@ -23,25 +23,29 @@ struct StepCost {
   int64_t blocks;  ///< of units, the smallest share
   double work;     ///< multiply-adds of one row and block
   int64_t steps;
+
+  static constexpr double weights_as_rows = 4, meeting = 25e3, start = 400e3;
+
+  /// In multiply-adds of one thread. Reading a block's weights costs about as much as four rows of
+  /// arithmetic; a meeting, and the start of a thread, cost what was measured on machines of two to eight
+  /// cores.
+  double on(Grid grid) const {
+    const auto divided = [](int64_t n, int by) { return double((n + by - 1) / by); };
+    const double one = divided(blocks, grid.parts) * work * (divided(rows, grid.teams) + weights_as_rows) +
+                       (grid.parts > 1 ? meeting * (1 + 0.25 * grid.parts) : 0.0);
+    return double(steps) * one + (grid.threads() > 1 ? start * (1 + 0.1 * grid.threads()) : 0.0);
+  }
+  /// Whether it is worth a thread of its own.
+  bool is_large() const { return on({}) > start; }
 };
 
-/// The grid that is expected to take the shortest, in multiply-adds of one thread. Reading a block's weights
-/// costs about as much as four rows of arithmetic; a meeting, and the start of a thread, cost what is
-/// measured on machines of two to eight cores. More threads must be worth a fifth each time.
+/// The grid that is expected to take the shortest; more threads must be worth a fifth.
 inline Grid choose_grid(const StepCost& step, int threads) {
-  constexpr double weights_as_rows = 4, meeting = 25e3, start = 400e3, worth = 0.8;
-  const auto divided = [](int64_t n, int by) { return double((n + by - 1) / by); };
-  const auto cost = [&](Grid grid) {
-    const double one_step =
-        divided(step.blocks, grid.parts) * step.work * (divided(step.rows, grid.teams) + weights_as_rows) +
-        (grid.parts > 1 ? meeting * (1 + 0.25 * grid.parts) : 0.0);
-    return double(step.steps) * one_step + (grid.threads() > 1 ? start * (1 + 0.1 * grid.threads()) : 0.0);
-  };
   Grid best;
-  double lowest = cost(best) * worth;
+  double lowest = step.on(best) * 0.8;
   for (int parts = 1; parts <= min_of(threads, max_of(step.blocks, 1)); ++parts)
     for (int teams = parts == 1 ? 2 : 1; teams <= min_of(threads / parts, max_of(step.rows, 1)); ++teams) {
-      const double expected = cost({teams, parts});
+      const double expected = step.on({teams, parts});
       if (expected >= lowest) continue;
       lowest = expected;
       best = {teams, parts};
@@ -62,7 +66,7 @@ struct Worker {
 
   Worker(int number, int count, Grid grid, Barrier* meeting_points)
       : thread(number), threads(count), barriers(meeting_points) {
-    if (grid.threads() != count) grid = {count, 1};  // fewer threads came than were asked for
+    if (grid.threads() != count) grid = {count, 1};  // other threads came than were asked for
     team = number / grid.parts;
     teams = grid.teams;
     part = number % grid.parts;
@@ -74,5 +78,24 @@ struct Worker {
   void meet_team() const { barriers[1 + team].wait(parts); }
   void meet_all() const { barriers[0].wait(threads); }
 };
+
+/// work(job, thread, threads) for each job on a number of threads of its own, all of them at once. Where
+/// fewer threads come than were asked for, whole jobs are dealt out.
+template <class Job, class Threads, class Work>
+inline void run_side_by_side(const Job* jobs, int count, const Threads& threads_of, const Work& work) {
+  int wanted = 0;
+  for (int j = 0; j < count; ++j) wanted += threads_of(jobs[j]);
+  parallel(wanted, [&](int thread, int threads) {
+    if (threads < wanted) {
+      for (int j = thread; j < count; j += threads) work(jobs[j], 0, 1);
+      return;
+    }
+    for (int j = 0, first = 0; j < count; ++j) {
+      const int own = threads_of(jobs[j]);
+      if (thread >= first && thread < first + own) work(jobs[j], thread - first, own);
+      first += own;
+    }
+  });
+}
 
 }  // namespace weft::WEFT_ISA

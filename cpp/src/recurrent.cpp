@@ -187,6 +187,103 @@ SequencePlan saved_plan(const void* saved, const RecurrentArguments<T>& a) {
   return Plan<T>::view(reinterpret_cast<int64_t*>(memory), a.x.shape[0], header_of(saved).steps);
 }
 
+/// How many jobs the kernels are given at once, each for a thread or more.
+constexpr size_t most_together = 8;
+
+template <class Call, class Body>
+void for_each_few(std::span<const Call> calls, const Body& body) {
+  const size_t few = std::min(most_together, size_t(num_threads()));
+  for (size_t first = 0; first < calls.size(); first += few)
+    body(calls.subspan(first, std::min(few, calls.size() - first)));
+}
+
+template <class T>
+void check_call(const RecurrentCell<T>& cell, const RecurrentForwardCall<T>& call) {
+  const RecurrentArguments<T>& a = call.arguments;
+  const RecurrentResults<T>& r = call.results;
+  check_arguments(cell, a);
+  const std::string op = a.operation;
+  const int64_t batch = a.x.shape[0], state = a.w_hh.shape[1], hidden = a.w_hh.shape[0] / cell.gates;
+  check_shape(op, "y", r.y, "(B, T, P)", {batch, a.x.shape[1], state});
+  check_shape(op, "h_n", r.h_n, "(B, P)", {batch, state});
+  if (cell.has_c) check_shape(op, "c_n", r.c_n, "(B, H)", {batch, hidden});
+}
+
+template <class T>
+ForwardJob<T> job_of(const KernelTable& table, const RecurrentCell<T>& cell,
+                     const RecurrentForwardCall<T>& call) {
+  const RecurrentArguments<T>& a = call.arguments;
+  const RecurrentResults<T>& r = call.results;
+  const int64_t batch = a.x.shape[0], steps = Plan<T>::steps(a);
+  const size_t prefix = header_bytes + Plan<T>::bytes(batch, steps);
+  char* owner = static_cast<char*>(call.saved != nullptr ? call.saved : call.workspace);
+  auto* plan = reinterpret_cast<int64_t*>(owner + header_bytes);
+  Plan<T>::fill(plan, a, steps);
+  const Header header{&table, steps};
+  std::memcpy(owner, &header, sizeof header);
+  return {problem_of(cell, a, Plan<T>::view(plan, batch, steps)),
+          {r.y.data, r.h_n.data, r.c_n.data, r.y.stride[0], r.y.stride[1], r.h_n.stride[0], r.c_n.stride[0]},
+          call.saved != nullptr ? owner + prefix : nullptr,
+          static_cast<char*>(call.workspace) + prefix};
+}
+
+template <class T>
+void check_call(const RecurrentCell<T>& cell, const RecurrentBackwardCall<T>& call) {
+  const RecurrentArguments<T>& a = call.arguments;
+  const RecurrentGradientViews<T>& v = call.gradients;
+  const std::string op = a.operation;
+  const int64_t batch = a.x.shape[0], time = a.x.shape[1], input = a.x.shape[2], rows = a.w_hh.shape[0];
+  const int64_t state = a.w_hh.shape[1], hidden = rows / cell.gates;
+  const char* per_step = a.w_proj ? "(B, T, P)" : "(B, T, H)";
+  const char* per_row = a.w_proj ? "(B, P)" : "(B, H)";
+  if (v.dy) check_shape(op, "dy", v.dy, per_step, {batch, time, state});
+  if (v.dh_n) check_shape(op, "dh_n", v.dh_n, per_row, {batch, state});
+  if (v.dc_n) check_shape(op, "dc_n", v.dc_n, "(B, H)", {batch, hidden});
+  if (v.dx) check_shape(op, "dx", v.dx, "(B, T, I)", {batch, time, input});
+  check_shape(op, "dw_ih", v.dw_ih, "(G H, I)", {rows, input});
+  check_shape(op, "dw_hh", v.dw_hh, "(G H, P)", {rows, state});
+  if (a.b_ih) check_shape(op, "db_ih", v.db_ih, "(G H,)", {rows});
+  if (a.b_hh) check_shape(op, "db_hh", v.db_hh, "(G H,)", {rows});
+  check_shape(op, "dh0", v.dh0, per_row, {batch, state});
+  if (cell.has_c) check_shape(op, "dc0", v.dc0, "(B, H)", {batch, hidden});
+  if (a.extra) check_shape(op, "dw_peephole", v.dextra, "(3, H)", {int64_t(cell.extras), hidden});
+  if (a.w_proj) check_shape(op, "dw_proj", v.dw_proj, "(P, H)", {state, hidden});
+}
+
+template <class T>
+BackwardJob<T> job_of(const RecurrentCell<T>& cell, const RecurrentBackwardCall<T>& call) {
+  const RecurrentArguments<T>& a = call.arguments;
+  const RecurrentGradientViews<T>& v = call.gradients;
+  RecurrentGradients<T> g{};
+  g.dy = v.dy.data;
+  g.dy_batch = v.dy.stride[0];
+  g.dy_time = v.dy.stride[1];
+  g.dh_n = v.dh_n.data;
+  g.dh_n_row = v.dh_n.stride[0];
+  g.dc_n = v.dc_n.data;
+  g.dc_n_row = v.dc_n.stride[0];
+  g.dx = v.dx.data;
+  g.dx_batch = v.dx.stride[0];
+  g.dx_time = v.dx.stride[1];
+  g.dh0 = v.dh0.data;
+  g.dh0_row = v.dh0.stride[0];
+  g.dc0 = v.dc0.data;
+  g.dc0_row = v.dc0.stride[0];
+  g.dw_ih = v.dw_ih.data;
+  g.dw_ih_row = v.dw_ih.stride[0];
+  g.dw_hh = v.dw_hh.data;
+  g.dw_hh_row = v.dw_hh.stride[0];
+  g.db_ih = a.b_ih ? v.db_ih.data : nullptr;
+  g.db_hh = a.b_hh ? v.db_hh.data : nullptr;
+  g.dextra = v.dextra.data;
+  g.dextra_row = v.dextra.stride[0];
+  g.dw_proj = v.dw_proj.data;
+  g.dw_proj_row = v.dw_proj.stride[0];
+  const size_t prefix = header_bytes + Plan<T>::bytes(a.x.shape[0], header_of(call.saved).steps);
+  return {problem_of(cell, a, saved_plan<T>(call.saved, a)), g, static_cast<const char*>(call.saved) + prefix,
+          call.workspace};
+}
+
 }  // namespace
 
 std::vector<RecurrentCellInfo> recurrent_cells() {
@@ -215,30 +312,23 @@ RecurrentSizes recurrent_sizes(const std::string& name, const RecurrentArguments
 }
 
 template <class T>
-void recurrent_forward(const std::string& name, const RecurrentArguments<T>& a, const RecurrentResults<T>& r,
-                       void* saved, void* workspace) {
+void recurrent_forward(const std::string& name, std::span<const RecurrentForwardCall<T>> calls) {
   const KernelTable& table = current_table();
-  const RecurrentCell<T>& cell = find_cell<T>(table, name, a.operation);
-  check_arguments(cell, a);
-  const std::string op = a.operation;
-  const int64_t batch = a.x.shape[0], state = a.w_hh.shape[1], hidden = a.w_hh.shape[0] / cell.gates;
-  check_shape(op, "y", r.y, "(B, T, P)", {batch, a.x.shape[1], state});
-  check_shape(op, "h_n", r.h_n, "(B, P)", {batch, state});
-  if (cell.has_c) check_shape(op, "c_n", r.c_n, "(B, H)", {batch, hidden});
+  for (const RecurrentForwardCall<T>& call : calls)
+    check_call(find_cell<T>(table, name, call.arguments.operation), call);
+  ForwardJob<T> jobs[most_together];
+  for_each_few(calls, [&](std::span<const RecurrentForwardCall<T>> few) {
+    const RecurrentCell<T>& cell = find_cell<T>(table, name, few[0].arguments.operation);
+    for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(table, cell, few[i]);
+    cell.forward(jobs, int(few.size()));
+  });
+}
 
-  const int64_t steps = Plan<T>::steps(a);
-  const size_t prefix = header_bytes + Plan<T>::bytes(batch, steps);
-  char* owner = static_cast<char*>(saved != nullptr ? saved : workspace);
-  auto* plan_memory = reinterpret_cast<int64_t*>(owner + header_bytes);
-  Plan<T>::fill(plan_memory, a, steps);
-  const SequencePlan plan = Plan<T>::view(plan_memory, batch, steps);
-  const Header header{&table, steps};
-  std::memcpy(owner, &header, sizeof header);
-
-  const RecurrentProblem<T> p = problem_of(cell, a, plan);
-  const RecurrentOutputs<T> out{r.y.data,      r.h_n.data,      r.c_n.data,     r.y.stride[0],
-                                r.y.stride[1], r.h_n.stride[0], r.c_n.stride[0]};
-  cell.forward(p, out, saved != nullptr ? owner + prefix : nullptr, static_cast<char*>(workspace) + prefix);
+template <class T>
+void recurrent_forward(const std::string& cell, const RecurrentArguments<T>& a, const RecurrentResults<T>& r,
+                       void* saved, void* workspace) {
+  const RecurrentForwardCall<T> call{a, r, saved, workspace};
+  recurrent_forward<T>(cell, std::span(&call, 1));
 }
 
 template <class T>
@@ -250,56 +340,29 @@ size_t recurrent_backward_workspace(const std::string& name, const RecurrentArgu
 }
 
 template <class T>
-void recurrent_backward(const std::string& name, const RecurrentArguments<T>& a,
-                        const RecurrentGradientViews<T>& v, const void* saved, void* workspace) {
-  const Header header = header_of(saved);
-  const RecurrentCell<T>& cell = find_cell<T>(*header.table, name, a.operation);
-  const std::string op = a.operation;
-  const int64_t batch = a.x.shape[0], time = a.x.shape[1], input = a.x.shape[2], rows = a.w_hh.shape[0];
-  const int64_t state = a.w_hh.shape[1], hidden = rows / cell.gates;
-  const char* per_step = a.w_proj ? "(B, T, P)" : "(B, T, H)";
-  const char* per_row = a.w_proj ? "(B, P)" : "(B, H)";
-  if (v.dy) check_shape(op, "dy", v.dy, per_step, {batch, time, state});
-  if (v.dh_n) check_shape(op, "dh_n", v.dh_n, per_row, {batch, state});
-  if (v.dc_n) check_shape(op, "dc_n", v.dc_n, "(B, H)", {batch, hidden});
-  if (v.dx) check_shape(op, "dx", v.dx, "(B, T, I)", {batch, time, input});
-  check_shape(op, "dw_ih", v.dw_ih, "(G H, I)", {rows, input});
-  check_shape(op, "dw_hh", v.dw_hh, "(G H, P)", {rows, state});
-  if (a.b_ih) check_shape(op, "db_ih", v.db_ih, "(G H,)", {rows});
-  if (a.b_hh) check_shape(op, "db_hh", v.db_hh, "(G H,)", {rows});
-  check_shape(op, "dh0", v.dh0, per_row, {batch, state});
-  if (cell.has_c) check_shape(op, "dc0", v.dc0, "(B, H)", {batch, hidden});
-  if (a.extra) check_shape(op, "dw_peephole", v.dextra, "(3, H)", {int64_t(cell.extras), hidden});
-  if (a.w_proj) check_shape(op, "dw_proj", v.dw_proj, "(P, H)", {state, hidden});
+void recurrent_backward(const std::string& name, std::span<const RecurrentBackwardCall<T>> calls) {
+  const auto cell_of = [&](const RecurrentBackwardCall<T>& call) -> const RecurrentCell<T>& {
+    return find_cell<T>(*header_of(call.saved).table, name, call.arguments.operation);
+  };
+  for (const RecurrentBackwardCall<T>& call : calls) check_call(cell_of(call), call);
+  BackwardJob<T> jobs[most_together];
+  for_each_few(calls, [&](std::span<const RecurrentBackwardCall<T>> few) {
+    for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(cell_of(few[i]), few[i]);
+    // Each on the instruction set that its forward was on; as a rule that is the same for all.
+    size_t first = 0;
+    for (size_t i = 1; i <= few.size(); ++i)
+      if (i == few.size() || &cell_of(few[i]) != &cell_of(few[first])) {
+        cell_of(few[first]).backward(jobs + first, int(i - first));
+        first = i;
+      }
+  });
+}
 
-  const RecurrentProblem<T> p = problem_of(cell, a, saved_plan<T>(saved, a));
-  RecurrentGradients<T> g{};
-  g.dy = v.dy.data;
-  g.dy_batch = v.dy.stride[0];
-  g.dy_time = v.dy.stride[1];
-  g.dh_n = v.dh_n.data;
-  g.dh_n_row = v.dh_n.stride[0];
-  g.dc_n = v.dc_n.data;
-  g.dc_n_row = v.dc_n.stride[0];
-  g.dx = v.dx.data;
-  g.dx_batch = v.dx.stride[0];
-  g.dx_time = v.dx.stride[1];
-  g.dh0 = v.dh0.data;
-  g.dh0_row = v.dh0.stride[0];
-  g.dc0 = v.dc0.data;
-  g.dc0_row = v.dc0.stride[0];
-  g.dw_ih = v.dw_ih.data;
-  g.dw_ih_row = v.dw_ih.stride[0];
-  g.dw_hh = v.dw_hh.data;
-  g.dw_hh_row = v.dw_hh.stride[0];
-  g.db_ih = a.b_ih ? v.db_ih.data : nullptr;
-  g.db_hh = a.b_hh ? v.db_hh.data : nullptr;
-  g.dextra = v.dextra.data;
-  g.dextra_row = v.dextra.stride[0];
-  g.dw_proj = v.dw_proj.data;
-  g.dw_proj_row = v.dw_proj.stride[0];
-  cell.backward(p, g, static_cast<const char*>(saved) + header_bytes + Plan<T>::bytes(batch, header.steps),
-                workspace);
+template <class T>
+void recurrent_backward(const std::string& cell, const RecurrentArguments<T>& a,
+                        const RecurrentGradientViews<T>& v, const void* saved, void* workspace) {
+  const RecurrentBackwardCall<T> call{a, v, saved, workspace};
+  recurrent_backward<T>(cell, std::span(&call, 1));
 }
 
 #define WEFT_INSTANTIATE(T)                                                                           \
@@ -309,7 +372,9 @@ void recurrent_backward(const std::string& name, const RecurrentArguments<T>& a,
   template void recurrent_forward<T>(const std::string&, const RecurrentArguments<T>&,                \
                                      const RecurrentResults<T>&, void*, void*);                       \
   template void recurrent_backward<T>(const std::string&, const RecurrentArguments<T>&,               \
-                                      const RecurrentGradientViews<T>&, const void*, void*);
+                                      const RecurrentGradientViews<T>&, const void*, void*);          \
+  template void recurrent_forward<T>(const std::string&, std::span<const RecurrentForwardCall<T>>);   \
+  template void recurrent_backward<T>(const std::string&, std::span<const RecurrentBackwardCall<T>>);
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)
 #undef WEFT_INSTANTIATE

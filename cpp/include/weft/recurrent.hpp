@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -98,5 +99,27 @@ size_t recurrent_backward_workspace(const std::string& cell, const RecurrentArgu
 template <class T>
 void recurrent_backward(const std::string& cell, const RecurrentArguments<T>& arguments,
                         const RecurrentGradientViews<T>& gradients, const void* saved, void* workspace);
+
+/// Calls of one cell that have nothing to do with each other, such as both directions of a layer. They run
+/// side by side where each is worth a thread, so give each its share in arguments.threads. What one call
+/// writes no other may touch.
+template <class T>
+struct RecurrentForwardCall {
+  RecurrentArguments<T> arguments;
+  RecurrentResults<T> results;
+  void *saved, *workspace;
+};
+template <class T>
+void recurrent_forward(const std::string& cell, std::span<const RecurrentForwardCall<T>> calls);
+
+template <class T>
+struct RecurrentBackwardCall {
+  RecurrentArguments<T> arguments;
+  RecurrentGradientViews<T> gradients;
+  const void* saved;
+  void* workspace;
+};
+template <class T>
+void recurrent_backward(const std::string& cell, std::span<const RecurrentBackwardCall<T>> calls);
 
 }  // namespace weft

@@ -11,15 +11,15 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from weft import ops
 from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.backprop import Backprop, Outline, State, check_like, is_like
 from weft.nn.layer import Layer
-from weft.nn.parameter import Array, Parameter
+from weft.nn.parameter import Array, Parameter, data_of, gradient_of
 
 States: TypeAlias = tuple[Array, ...]
 GivenStates: TypeAlias = tuple[Array | None, ...]
-Gradients: TypeAlias = tuple[Any, tuple[Any, ...]]  # (dx, dstate), as the ops type them: maybe None
 
 
 class RecurrentCell(Layer):
@@ -28,8 +28,17 @@ class RecurrentCell(Layer):
     x[B,I]; state h[B,P], for LSTM (h[B,P], c[B,H]); None is zeros. Weights are PyTorch's: weight_ih[GH,I],
     weight_hh[GH,P], bias_ih and bias_hh[GH] (or None), uniform within 1/sqrt(H).
 
-    A cell of one's own is its weights and two methods that call its op, `forward` and `backward`.
+    A cell of one's own is its weights and the names by which ops knows it.
     """
+
+    operation: str  # "lstm": what errors call it
+    weight_peephole: Parameter | None = None
+    weight_hr: Parameter | None = None  # the projection
+
+    @property
+    def cell(self) -> str:
+        """The op's cell, one of `ops.cells()`."""
+        raise NotImplementedError
 
     def __init__(
         self,
@@ -56,20 +65,41 @@ class RecurrentCell(Layer):
         self.bias_ih = weight(rows) if bias else None
         self.bias_hh = weight(rows) if bias else None
 
-    def forward(self, x: Array, state: GivenStates, **options: Any) -> tuple[Array, States, Any]:
-        """(y[B,T,P], last state, saved) over x[B,T,I]; options are the op's: lengths, reverse, ..."""
-        raise NotImplementedError
+    def forward_call(self, x: Array, state: GivenStates, **options: Any) -> dict[str, Any]:
+        """The arguments of ops.recurrent_forward over x[B,T,I]; options are lengths, reverse, ..."""
+        return {
+            "operation": self.operation,
+            "cell": self.cell,
+            "x": x,
+            "w_ih": self.weight_ih.data,
+            "w_hh": self.weight_hh.data,
+            "b_ih": data_of(self.bias_ih),
+            "b_hh": data_of(self.bias_hh),
+            "w_peephole": data_of(self.weight_peephole),
+            "w_proj": data_of(self.weight_hr),
+            "h0": state[0],
+            "c0": state[1] if len(state) > 1 else None,
+            **options,
+        }
 
-    def backward(self, saved: Any, dy: Array | None, dstate: GivenStates) -> Gradients:
-        """(dx, dL/d(initial state)), new arrays; adds to the gradients of the weights."""
-        raise NotImplementedError
+    def backward_call(self, saved: Any, dy: Array | None, dstate: GivenStates) -> dict[str, Any]:
+        """The arguments of ops.recurrent_backward, which adds to the gradients of the weights."""
+        weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        return {
+            "operation": self.operation,
+            "saved": saved,
+            "dy": dy,
+            "dh_n": dstate[0],
+            "dc_n": dstate[1] if len(dstate) > 1 else None,
+            "accumulate": [gradient_of(w) for w in (*weights, self.weight_peephole, self.weight_hr)],
+        }
 
     def __call__(self, x: Array, state: State = None) -> tuple[State, Backprop]:
         last, saved = self._step(x, state, training=True)
 
         def backprop(dstate: State) -> tuple[Array, State]:
-            dx, dinitial = self.backward(saved, None, together(dstate))
-            return dx[:, 0], apart(dinitial)
+            grads = ops.recurrent_backward(**self.backward_call(saved, None, together(dstate)))
+            return grads.dx[:, 0], apart(grads.dstate)
 
         return last, Backprop(self, backprop, last, "dstate")
 
@@ -79,8 +109,8 @@ class RecurrentCell(Layer):
     def _step(self, x: Array, state: State, training: bool) -> tuple[State, Any]:
         check_input(self, x, "BI", self.input_size)
         given = given_state(self, state, (len(x),), self.state_sizes, self.weight_ih.dtype)
-        _, last, saved = self.forward(x[:, None], given, training=training)
-        return apart(last), saved
+        out = ops.recurrent_forward(**self.forward_call(x[:, None], given, training=training))
+        return apart(out.state), out.saved
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.input_size}, {self.hidden_size})"

@@ -14,14 +14,12 @@ Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from weft import ops
-from weft.nn.cell import GivenStates, Gradients, RecurrentCell, States
-from weft.nn.parameter import Array, Seed, data_of, gradient_of
+from weft.nn.cell import RecurrentCell
+from weft.nn.parameter import Seed
 from weft.nn.recurrent import RecurrentLayer
 
 
@@ -39,6 +37,8 @@ class GRUCell(RecurrentCell):
     (2, 4)
     """
 
+    operation = "gru"
+
     def __init__(
         self,
         input_size: int,
@@ -53,22 +53,9 @@ class GRUCell(RecurrentCell):
         super().__init__(input_size, hidden_size, gates=3, bias=bias, dtype=dtype, rng=rng)
         self.reset_after = reset_after
 
-    def forward(self, x: Array, state: GivenStates, **options: Any) -> tuple[Array, States, Any]:
-        weights = (self.weight_ih.data, self.weight_hh.data, data_of(self.bias_ih), data_of(self.bias_hh))
-        y, h, saved = ops.gru_forward(x, *weights, h0=state[0], reset_after=self.reset_after, **options)
-        return y, (h,), saved
-
-    def backward(self, saved: Any, dy: Array | None, dstate: GivenStates) -> Gradients:
-        into = ops.GRUGrads(
-            dx=None,
-            dw_ih=self.weight_ih.gradient(),
-            dw_hh=self.weight_hh.gradient(),
-            db_ih=gradient_of(self.bias_ih),
-            db_hh=gradient_of(self.bias_hh),
-            dh0=None,
-        )
-        grads = ops.gru_backward(saved, dy, *dstate, accumulate=into)
-        return grads.dx, (grads.dh0,)
+    @property
+    def cell(self) -> str:
+        return "gru" if self.reset_after else "gru_reset_before"
 
 
 class GRU(RecurrentLayer):

@@ -19,16 +19,14 @@ Beaufays, "Long short-term memory recurrent neural network architectures", 2014 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from weft import ops
 from weft.arguments import check_count, check_number
 from weft.nn import init
-from weft.nn.cell import GivenStates, Gradients, RecurrentCell, States
-from weft.nn.parameter import Array, Parameter, Seed, data_of, gradient_of
+from weft.nn.cell import RecurrentCell
+from weft.nn.parameter import Parameter, Seed
 from weft.nn.recurrent import RecurrentLayer
 
 
@@ -49,6 +47,8 @@ class LSTMCell(RecurrentCell):
     >>> h.shape
     (2, 4)
     """
+
+    operation = "lstm"
 
     def __init__(
         self,
@@ -87,36 +87,9 @@ class LSTMCell(RecurrentCell):
                 self.bias_ih.data[gate] = -forget_bias if coupled else forget_bias
                 self.bias_hh.data[gate] = 0
 
-    def forward(self, x: Array, state: GivenStates, **options: Any) -> tuple[Array, States, Any]:
-        y, h, c, saved = ops.lstm_forward(
-            x,
-            self.weight_ih.data,
-            self.weight_hh.data,
-            data_of(self.bias_ih),
-            data_of(self.bias_hh),
-            h0=state[0],
-            c0=state[1],
-            w_peephole=data_of(self.weight_peephole),
-            w_proj=data_of(self.weight_hr),
-            coupled=self.coupled,
-            **options,
-        )
-        return y, (h, c), saved
-
-    def backward(self, saved: Any, dy: Array | None, dstate: GivenStates) -> Gradients:
-        into = ops.LSTMGrads(
-            dx=None,
-            dw_ih=self.weight_ih.gradient(),
-            dw_hh=self.weight_hh.gradient(),
-            db_ih=gradient_of(self.bias_ih),
-            db_hh=gradient_of(self.bias_hh),
-            dh0=None,
-            dc0=None,
-            dw_peephole=gradient_of(self.weight_peephole),
-            dw_proj=gradient_of(self.weight_hr),
-        )
-        grads = ops.lstm_backward(saved, dy, *dstate, accumulate=into)
-        return grads.dx, (grads.dh0, grads.dc0)
+    @property
+    def cell(self) -> str:
+        return "lstm" + "_coupled" * self.coupled + "_peephole" * (self.weight_peephole is not None)
 
 
 class LSTM(RecurrentLayer):

@@ -4,7 +4,9 @@
 
 Backward walks the layers from last to first; dx of a layer is the sum over its directions.
 
-A new cell is one file: a RecurrentCell (its weights, two calls into ops) and a RecurrentLayer that makes it.
+Both directions of a layer run side by side.
+
+A new cell is one file: a RecurrentCell (its weights, what ops calls it) and a RecurrentLayer that makes it.
 T time, B batch, I input, H hidden, P output (projection or H), L layers, D directions (1 or 2).
 """
 
@@ -158,11 +160,10 @@ class RecurrentLayer(Layer):
             dropped = None
             if depth and training and self.dropout:
                 x, dropped = ops.dropout_forward(x, self.dropout, **self.next_draw())
-            ys, kept = [], []
-            for reverse, cell in enumerate(pair):
-                y, cell_last, cell_saved = cell.forward(
+            calls = [
+                cell.forward_call(
                     x,
-                    initial[len(last)],
+                    initial[len(last) + reverse],
                     lengths=lengths,
                     resets=resets_backwards(resets, lengths) if reverse else resets,
                     reverse=bool(reverse),
@@ -170,11 +171,16 @@ class RecurrentLayer(Layer):
                     checkpoint_every=self.checkpoint_every,
                     **(self._masks(x.shape[:2], cell, training) if drawn else {}),
                 )
-                ys.append(y)
-                last.append(cell_last)
-                kept.append(cell_saved)
-            x = np.concatenate(ys, axis=-1) if self.bidirectional else ys[0]
-            saved.append((dropped, kept))
+                for reverse, cell in enumerate(pair)
+            ]
+            if self.bidirectional:
+                outs = ops.recurrent_forward_all(calls)
+                x = np.concatenate([out.y for out in outs], axis=-1)
+            else:
+                outs = [ops.recurrent_forward(**calls[0])]
+                x = outs[0].y
+            last += [out.state for out in outs]
+            saved.append((dropped, [out.saved for out in outs]))
         return x, _stacked(last), saved
 
     def _backward(self, saved: list[Any], dy: Array | None, dstate: State) -> tuple[Array | None, State]:
@@ -184,19 +190,25 @@ class RecurrentLayer(Layer):
         while saved:  # popped, so that each layer's memory goes free as soon as it has been used
             dropped, kept = saved.pop()
             pair = self._cells[len(saved)]
-            dxs: list[Array] = []
-            for reverse in reversed(range(len(pair))):
-                size = pair[reverse].output_size
-                dy_part = dy
-                if self.bidirectional and dy is not None:
-                    dy_part = dy[..., reverse * size : (reverse + 1) * size]
-                dx, dinitial_part = pair[reverse].backward(kept.pop(), dy_part, dlast.pop())
-                dxs.append(dx)
-                dinitial.append(dinitial_part)
+            size = pair[0].output_size
+            calls = [
+                cell.backward_call(
+                    kept[k], None if dy is None else dy[..., k * size : (k + 1) * size], dlast[k - len(pair)]
+                )
+                for k, cell in enumerate(pair)
+            ]
+            del kept, dlast[-len(pair) :]
             if self.bidirectional:
-                dxs[0] += dxs[1]  # in place: the cells have just made these arrays
-            dy = dxs[0] if dropped is None else ops.dropout_backward(dropped, dxs[0])
-        return dy, _stacked(dinitial[::-1])
+                grads = ops.recurrent_backward_all(calls)
+                dx = grads[0].dx
+                dx += grads[1].dx  # in place: the cells have just made these arrays
+            else:
+                grads = [ops.recurrent_backward(**calls[0])]
+                dx = grads[0].dx
+            dinitial = [g.dstate for g in grads] + dinitial
+            del calls
+            dy = dx if dropped is None else ops.dropout_backward(dropped, dx)
+        return dy, _stacked(dinitial)
 
     def _masks(self, shape: tuple[int, int], cell: RecurrentCell, training: bool) -> dict[str, Array]:
         """recurrent_dropout_mask of 0 and 1/(1-p), zoneout_mask of the units that stay, or their share."""

@@ -9,15 +9,13 @@ W_ih[H,I]  W_hh[H,H]  b_ih, b_hh[H].        Elman, "Finding structure in time", 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from weft import ops
 from weft.arguments import check_choice
-from weft.nn.cell import GivenStates, Gradients, RecurrentCell, States
-from weft.nn.parameter import Array, Seed, data_of, gradient_of
+from weft.nn.cell import RecurrentCell
+from weft.nn.parameter import Seed
 from weft.nn.recurrent import RecurrentLayer
 
 
@@ -35,6 +33,8 @@ class RNNCell(RecurrentCell):
     (2, 4)
     """
 
+    operation = "rnn"
+
     def __init__(
         self,
         input_size: int,
@@ -49,22 +49,9 @@ class RNNCell(RecurrentCell):
         super().__init__(input_size, hidden_size, gates=1, bias=bias, dtype=dtype, rng=rng)
         self.nonlinearity = check_choice("RNN", "nonlinearity", nonlinearity, ("tanh", "relu"))
 
-    def forward(self, x: Array, state: GivenStates, **options: Any) -> tuple[Array, States, Any]:
-        weights = (self.weight_ih.data, self.weight_hh.data, data_of(self.bias_ih), data_of(self.bias_hh))
-        y, h, saved = ops.rnn_forward(x, *weights, h0=state[0], nonlinearity=self.nonlinearity, **options)
-        return y, (h,), saved
-
-    def backward(self, saved: Any, dy: Array | None, dstate: GivenStates) -> Gradients:
-        into = ops.RNNGrads(
-            dx=None,
-            dw_ih=self.weight_ih.gradient(),
-            dw_hh=self.weight_hh.gradient(),
-            db_ih=gradient_of(self.bias_ih),
-            db_hh=gradient_of(self.bias_hh),
-            dh0=None,
-        )
-        grads = ops.rnn_backward(saved, dy, *dstate, accumulate=into)
-        return grads.dx, (grads.dh0,)
+    @property
+    def cell(self) -> str:
+        return f"rnn_{self.nonlinearity}"
 
 
 class RNN(RecurrentLayer):

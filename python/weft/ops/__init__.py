@@ -19,7 +19,13 @@ from weft.ops.gru import GRUGrads, gru_backward, gru_forward
 from weft.ops.layer_norm import LayerNormGrads, layer_norm_backward, layer_norm_forward
 from weft.ops.linear import LinearGrads, linear_backward, linear_forward
 from weft.ops.lstm import LSTMGrads, lstm_backward, lstm_forward
-from weft.ops.recurrent import cells, recurrent_backward, recurrent_forward
+from weft.ops.recurrent import (
+    cells,
+    recurrent_backward,
+    recurrent_backward_all,
+    recurrent_forward,
+    recurrent_forward_all,
+)
 from weft.ops.rnn import RNNGrads, rnn_backward, rnn_forward
 from weft.ops.updates import adagrad_update, adam_update, grad_norm, rmsprop_update, scale_, sgd_update
 
@@ -49,7 +55,9 @@ __all__ = [
     "lstm_backward",
     "lstm_forward",
     "recurrent_backward",
+    "recurrent_backward_all",
     "recurrent_forward",
+    "recurrent_forward_all",
     "relu_backward",
     "relu_forward",
     "rmsprop_update",

@@ -5,8 +5,8 @@ T time, B batch, I input, H hidden units, G gates, P width of the state (H, or t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,39 @@ from weft.arguments import check_count
 
 Array: TypeAlias = NDArray[Any]
 Saved: TypeAlias = "_core.RecurrentSaved"
+
+
+class RecurrentResults(NamedTuple):
+    """y[B,T,P], zero past a row's end; the last valid states; what backward needs, None in inference."""
+
+    y: Array
+    h_n: Array
+    c_n: Array | None
+    saved: Saved | None
+
+    @property
+    def state(self) -> tuple[Array, ...]:
+        """(h_n,), or (h_n, c_n) where the cell has both."""
+        return (self.h_n,) if self.c_n is None else (self.h_n, self.c_n)
+
+
+class RecurrentGrads(NamedTuple):
+    """Gradients in the order of the forward's arguments; None where an argument was None."""
+
+    dx: Any  # None where it was not asked for
+    dw_ih: Array
+    dw_hh: Array
+    db_ih: Array | None
+    db_hh: Array | None
+    dh0: Array
+    dc0: Array | None
+    dw_peephole: Array | None
+    dw_proj: Array | None
+
+    @property
+    def dstate(self) -> tuple[Array, ...]:
+        """(dh0,), or (dh0, dc0) where the cell has both."""
+        return (self.dh0,) if self.dc0 is None else (self.dh0, self.dc0)
 
 
 def cells() -> list[str]:
@@ -49,7 +82,7 @@ def recurrent_forward(
     zoneout_mask: Array | None = None,
     checkpoint_every: int | None = None,
     training: bool = True,
-) -> tuple[Array, Array, Array | None, Saved | None]:
+) -> RecurrentResults:
     """Run a cell over a batch of sequences: (y[B,T,P], h_n[B,P], c_n[B,H] or None, saved).
 
     `operation` is how errors name the call. The other arguments are those of `lstm_forward`; a cell that has
@@ -67,6 +100,72 @@ def recurrent_forward(
         >>> h_n
         array([[3., 3.]])
     """
+    given = _forward_call(
+        operation,
+        cell,
+        x,
+        w_ih,
+        w_hh,
+        b_ih,
+        b_hh,
+        w_peephole,
+        w_proj,
+        h0,
+        c0,
+        lengths,
+        resets,
+        recurrent_dropout_mask,
+        zoneout_mask,
+        reverse,
+        checkpoint_every,
+        training,
+    )
+    return RecurrentResults(*_core.recurrent_forward(*given))
+
+
+def recurrent_forward_all(calls: Sequence[Mapping[str, Any]]) -> list[RecurrentResults]:
+    """Several calls of `recurrent_forward`, given as their arguments by name, side by side on the threads.
+
+    All are of one cell and dtype, and none depends on another: both directions of a layer, say. Results are
+    those of calls one by one.
+
+    Raises:
+        ValueError, TypeError: as in `recurrent_forward`, before anything has run; or cells that differ.
+
+    Example:
+        >>> import numpy as np
+        >>> from weft import ops
+        >>> x, w = np.ones((1, 3, 2)), np.eye(2)
+        >>> call = {"operation": "rnn", "cell": "rnn_relu", "x": x, "w_ih": w, "w_hh": w}
+        >>> forwards, backwards = ops.recurrent_forward_all([call, {**call, "reverse": True}])
+        >>> backwards.y[0, :, 0]
+        array([3., 2., 1.])
+    """
+    given = [_forward_call(**call) for call in calls]
+    return [RecurrentResults(*results) for results in _core.recurrent_forward_all(given)]
+
+
+def _forward_call(
+    operation: str,
+    cell: str,
+    x: Array,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Array | None = None,
+    b_hh: Array | None = None,
+    w_peephole: Array | None = None,
+    w_proj: Array | None = None,
+    h0: Array | None = None,
+    c0: Array | None = None,
+    lengths: Array | Sequence[int] | None = None,
+    resets: Array | None = None,
+    recurrent_dropout_mask: Array | None = None,
+    zoneout_mask: Array | None = None,
+    reverse: bool = False,
+    checkpoint_every: int | None = None,
+    training: bool = True,
+) -> tuple[Any, ...]:
+    """A call's arguments as _core takes them; what only Python can check is checked here."""
     if lengths is not None:
         lengths = np.asarray(lengths)
         if lengths.dtype.kind not in "iu" and lengths.size:
@@ -80,7 +179,7 @@ def recurrent_forward(
         zoneout_mask = zoneout_mask.astype(x.dtype)
     if checkpoint_every is not None:
         check_count(f"{operation}_forward", "checkpoint_every", checkpoint_every)
-    result: tuple[Array, Array, Array | None, Saved | None] = _core.recurrent_forward(
+    return (
         operation,
         cell,
         x,
@@ -100,23 +199,54 @@ def recurrent_forward(
         int(checkpoint_every or 0),
         bool(training),
     )
-    return result
 
 
 def recurrent_backward(
     operation: str,
     saved: Saved | None,
-    dy: Array | None,
-    dh_n: Array | None,
-    dc_n: Array | None,
-    accumulate: Sequence[Array | None],
-    need_dx: bool,
-) -> tuple[Any, ...]:
-    """Gradients (dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0, dw_peephole, dw_proj) of `recurrent_forward`.
+    dy: Array | None = None,
+    dh_n: Array | None = None,
+    dc_n: Array | None = None,
+    accumulate: Sequence[Array | None] = (),
+    need_dx: bool = True,
+) -> RecurrentGrads:
+    """Gradients of `recurrent_forward`, given dL/dy, dL/dh_n and dL/dc_n (None means zero).
 
     `accumulate` holds arrays to add the gradients of (w_ih, w_hh, b_ih, b_hh, w_peephole, w_proj) to, or
-    Nones.
+    Nones. `need_dx=False` skips dx.
+
+    Raises:
+        ValueError, TypeError: as in `recurrent_forward`; or `saved` is another operation's.
     """
+    kept, *rest = _backward_call(operation, saved, dy, dh_n, dc_n, accumulate, need_dx)
+    return RecurrentGrads(*kept.backward(*rest))
+
+
+def recurrent_backward_all(calls: Sequence[Mapping[str, Any]]) -> list[RecurrentGrads]:
+    """Several calls of `recurrent_backward`, given as their arguments by name, side by side on the threads.
+
+    All are of one cell and dtype. Calls that accumulate into the same array run one after the other.
+
+    Raises:
+        ValueError, TypeError: as in `recurrent_backward`, before anything has run; or cells that differ.
+    """
+    given = [_backward_call(**call) for call in calls]
+    written = [id(array) for call in given for array in call[-1] if array is not None]
+    if len(set(written)) < len(written):
+        return [RecurrentGrads(*kept.backward(*rest)) for kept, *rest in given]
+    return [RecurrentGrads(*grads) for grads in _core.recurrent_backward_all(given)]
+
+
+def _backward_call(
+    operation: str,
+    saved: Saved | None,
+    dy: Array | None = None,
+    dh_n: Array | None = None,
+    dc_n: Array | None = None,
+    accumulate: Sequence[Array | None] = (),
+    need_dx: bool = True,
+) -> tuple[Any, ...]:
+    """A call's arguments as _core takes them, `saved` first."""
     if saved is None:
         raise ValueError(f"{operation}_backward: saved is None; call {operation}_forward with training=True")
     if not isinstance(saved, _core.RecurrentSaved) or saved.operation != operation:
@@ -124,5 +254,4 @@ def recurrent_backward(
         if not isinstance(saved, _core.RecurrentSaved):
             raise TypeError(f"{expected}, got {type(saved).__name__}")
         raise ValueError(f"{expected}, got {saved.operation}_forward's")
-    gradients: tuple[Any, ...] = saved.backward(dy, dh_n, dc_n, bool(need_dx), tuple(accumulate))
-    return gradients
+    return saved, dy, dh_n, dc_n, bool(need_dx), tuple(accumulate)
