@@ -29,23 +29,42 @@ template <class T>
 int64_t block_size(int64_t depth, int64_t columns) {
   return min_of(depth, block_depth) * block_columns<T>(depth, columns);
 }
-/// Elements of the workspace of multiply(): a packed block for every thread, or two that all share.
+/// Rows of A that meet a block at a time.
+template <class T>
+int64_t rows_at_a_time(int64_t depth) {
+  constexpr int64_t grain = tile_rows(2);
+  const int64_t fitting = rows_bytes / (int64_t(sizeof(T)) * max_of(depth, 1) * grain);
+  return max_of(1, min_of(fitting, most_tiles)) * grain;
+}
+/// Elements of a copy of these rows.
+template <class T>
+int64_t copy_size(int64_t depth) {
+  const int64_t deep = min_of(depth, block_depth);
+  return rows_at_a_time<T>(deep) * (deep + lanes<T>);
+}
+/// Elements of the workspace of multiply(): a packed block for every thread, or two that all share, and the
+/// copies.
 template <class T>
 int64_t workspace_size(int64_t depth, int64_t columns, int threads) {
-  return max_of(2, threads) * block_size<T>(depth, columns);
+  return max_of(2, threads) * block_size<T>(depth, columns) + threads * copy_size<T>(depth);
 }
 
 /// C[rows, columns] = init + A B by a few tiles of rows at a time.
 template <class T>
 void multiply_rows(Range rows, int64_t columns, int64_t depth, Rows<T> a, const T* packed, Init<T> init, T* c,
-                   int64_t c_row) {
-  constexpr int64_t grain = tile_rows(2);
-  const int64_t fitting = rows_bytes / (int64_t(sizeof(T)) * max_of(depth, 1) * grain);
-  const int64_t step = max_of(1, min_of(fitting, most_tiles)) * grain;
+                   int64_t c_row, T* copy) {
+  const int64_t step = rows_at_a_time<T>(depth);
+  const bool copied = collide<T>(a.row) && columns > 2 * lanes<T>;
   for (int64_t r = rows.begin; r < rows.end; r += step) {
+    const int64_t count = min_of(step, rows.end - r);
+    Rows<T> left{a.data + r * a.row, a.row, a.col};
+    if (copied) {
+      for (int64_t i = 0; i < count; ++i)
+        __builtin_memcpy(copy + i * (depth + lanes<T>), left.data + i * a.row, size_t(depth) * sizeof(T));
+      left = {copy, depth + lanes<T>, 1};
+    }
     const T* start = init.data == nullptr ? nullptr : init.data + r * init.row;
-    gemm<T>(min_of(step, rows.end - r), columns, depth, {a.data + r * a.row, a.row, a.col},
-            panels(packed, depth), {start, init.row}, c + r * c_row, c_row);
+    gemm<T>(count, columns, depth, left, panels(packed, depth), {start, init.row}, c + r * c_row, c_row);
   }
 }
 
@@ -68,6 +87,7 @@ void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* 
   const Range my_rows = alone ? Range{0, rows} : share(rows, thread, threads, grain);
   const Range my_columns = alone ? share(columns, thread, threads, lanes<T>) : Range{0, columns};
   int64_t turn = alone ? thread : 0;
+  T* copy = workspace + max_of(2, threads) * size + thread * copy_size<T>(depth);
   for (int64_t n = my_columns.begin; n < my_columns.end; n += step)
     for (int64_t k = 0; k < max_of(depth, 1); k += block_depth) {  // once where depth is zero, for the bias
       const Block block{k, n, min_of(block_depth, depth - k), min_of(step, my_columns.end - n)};
@@ -82,7 +102,7 @@ void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* 
       }
       const Init<T> init = k > 0 ? Init<T>{c + n, c_row} : Init<T>{bias == nullptr ? nullptr : bias + n, 0};
       multiply_rows<T>(my_rows, block.columns, block.depth, {a.data + k * a.col, a.row, a.col}, packed, init,
-                       c + n, c_row);
+                       c + n, c_row, copy);
     }
 }
 
@@ -90,7 +110,8 @@ void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* 
 
 template <class T>
 int64_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads) {
-  return workspace_size<T>(inputs, outputs, threads);
+  return max_of(workspace_size<T>(inputs, outputs, threads),
+                threads * product_of_some_rows_workspace<T>(min_of(inputs, block_depth)));
 }
 
 template <class T>
@@ -100,9 +121,14 @@ void linear_forward(const LinearForward<T>& p, int threads) {
                     range.begin, range.end);
   };
   parallel(threads, [&](int thread, int team) {
+    const Range mine = share(p.outputs, thread, team, lanes<T>);
     if (p.rows > 0 && p.rows <= few_rows)
-      return product_of_few_rows<T>(p.rows, share(p.outputs, thread, team, lanes<T>), p.inputs, p.x, p.x_row,
-                                    p.weight, p.weight_row, p.bias, p.y, p.y_row);
+      return product_of_few_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, p.bias, p.y,
+                                    p.y_row);
+    if (p.rows > few_rows && are_some_rows<T>(p.rows) && !collide<T>(p.weight_row) && p.inputs <= block_depth)
+      return product_of_some_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, p.bias,
+                                     p.y, p.y_row,
+                                     p.workspace + thread * product_of_some_rows_workspace<T>(p.inputs));
     multiply<T>(p.rows, p.outputs, p.inputs, {p.x, p.x_row, 1}, p.bias, p.y, p.y_row, pack_block, p.workspace,
                 thread, team);
   });
@@ -133,7 +159,8 @@ void linear_backward(const LinearBackward<T>& p, int threads) {
   parallel(threads, [&](int thread, int team) {
     // y = x W^T + b   =>   dx = dy W
     const Rows<T> dy{p.dy, p.dy_row, 1};
-    if (p.dx != nullptr && p.rows <= few_rows && p.inputs % lanes<T> == 0) {  // W's rows are panels already
+    if (p.dx != nullptr && p.rows <= 2 * tile_rows(2) &&
+        p.inputs % lanes<T> == 0) {  // W's rows are panels already
       const Range mine = share(p.inputs, thread, team, lanes<T>);
       gemm<T>(p.rows, mine.end - mine.begin, p.outputs, dy, {p.weight + mine.begin, p.weight_row, lanes<T>},
               {}, p.dx + mine.begin, p.dx_row);
