@@ -18,6 +18,8 @@ OTHER_OPS = {
     "cells": "the list that the last test of this file reads",
     "recurrent_forward": "what rnn, lstm and gru call",
     "recurrent_backward": "likewise",
+    "recurrent_forward_all": "test_recurrent_together.py",
+    "recurrent_backward_all": "likewise",
     "grad_norm": "test_determinism.py, test_updates.py",
     "scale_": "test_updates.py",
 }
