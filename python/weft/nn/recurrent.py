@@ -191,12 +191,10 @@ class RecurrentLayer(Layer):
             dropped, kept = saved.pop()
             pair = self._cells[len(saved)]
             size = pair[0].output_size
-            calls = [
-                cell.backward_call(
-                    kept[k], None if dy is None else dy[..., k * size : (k + 1) * size], dlast[k - len(pair)]
-                )
-                for k, cell in enumerate(pair)
-            ]
+            dys = [dy] * len(pair)
+            if self.bidirectional and dy is not None:
+                dys = [dy[..., :size], dy[..., size:]]
+            calls = [cell.backward_call(kept[k], dys[k], dlast[k - len(pair)]) for k, cell in enumerate(pair)]
             del kept, dlast[-len(pair) :]
             if self.bidirectional:
                 grads = ops.recurrent_backward_all(calls)
@@ -206,7 +204,7 @@ class RecurrentLayer(Layer):
                 grads = [ops.recurrent_backward(**calls[0])]
                 dx = grads[0].dx
             dinitial = [g.dstate for g in grads] + dinitial
-            del calls
+            del calls, dys
             dy = dx if dropped is None else ops.dropout_backward(dropped, dx)
         return dy, _stacked(dinitial)
 

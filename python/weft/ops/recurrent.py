@@ -120,7 +120,7 @@ def recurrent_forward(
         checkpoint_every,
         training,
     )
-    return RecurrentResults(*_core.recurrent_forward(*given))
+    return RecurrentResults._make(_core.recurrent_forward(*given))
 
 
 def recurrent_forward_all(calls: Sequence[Mapping[str, Any]]) -> list[RecurrentResults]:
@@ -142,7 +142,7 @@ def recurrent_forward_all(calls: Sequence[Mapping[str, Any]]) -> list[RecurrentR
         array([3., 2., 1.])
     """
     given = [_forward_call(**call) for call in calls]
-    return [RecurrentResults(*results) for results in _core.recurrent_forward_all(given)]
+    return [RecurrentResults._make(results) for results in _core.recurrent_forward_all(given)]
 
 
 def _forward_call(
@@ -219,7 +219,7 @@ def recurrent_backward(
         ValueError, TypeError: as in `recurrent_forward`; or `saved` is another operation's.
     """
     kept, *rest = _backward_call(operation, saved, dy, dh_n, dc_n, accumulate, need_dx)
-    return RecurrentGrads(*kept.backward(*rest))
+    return RecurrentGrads._make(kept.backward(*rest))
 
 
 def recurrent_backward_all(calls: Sequence[Mapping[str, Any]]) -> list[RecurrentGrads]:
