@@ -148,7 +148,8 @@ def read_safetensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
         raise ValueError(f"read_safetensors: {path} is not a regular file")
     try:
         with safe_open(str(path), framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = dict(file.metadata() or {})
     except (
         SafetensorError,
         ValueError,
@@ -158,3 +159,10 @@ def read_safetensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
         raise ValueError(
             f"read_safetensors: {path} is not a whole and valid .safetensors file: {error}"
         ) from error
+    for name, array in arrays.items():
+        if array.dtype not in _DTYPES:  # a package that adds types to NumPy may be there
+            raise ValueError(
+                f"read_safetensors: {path} is not a whole and valid .safetensors file of NumPy's types: "
+                f"{name!r} has dtype {array.dtype}"
+            )
+    return arrays, metadata
