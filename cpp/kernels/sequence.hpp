@@ -12,7 +12,6 @@
 
 #include "cells/tile.hpp"
 #include "gemm.hpp"
-#include "pack_transposed.hpp"
 #include "recurrent_table.hpp"
 #include "team.hpp"
 
@@ -230,67 +229,6 @@ struct Saved {
                               Cell::has_c);
     }
     return s;
-  }
-};
-
-/// Weights in the micro-kernel's order, for the forward pass.
-template <class T, class Cell>
-struct ForwardWeights {
-  T *w_ih, *w_hh, *b_ih, *b_hh, *extra, *w_proj = nullptr;
-
-  static ForwardWeights take(Arena& arena, const Geometry<T, Cell>& g) {
-    const RecurrentProblem<T>& p = g.problem;
-    ForwardWeights w;
-    w.w_ih = arena.take<T>(p.input * Cell::gates * g.hidden);
-    w.w_hh = arena.take<T>(p.state * Cell::gates * g.hidden);
-    w.b_ih = arena.take<T>(Cell::gates * g.hidden);
-    w.b_hh = arena.take<T>(Cell::gates * g.hidden);
-    w.extra = arena.take<T>(Cell::extras * g.hidden);
-    if (g.projected()) w.w_proj = arena.take<T>(p.hidden * g.state);
-    return w;
-  }
-
-  /// The recurrent weights of a block of `count` units, from a gate on.
-  Panels<T> block(const Geometry<T, Cell>& g, int64_t unit, int64_t count, int gate) const {
-    const int64_t depth = g.problem.state;
-    const T* corner = w_hh + unit * Cell::gates * depth;
-    return g.few_rows ? Panels<T>{corner + gate * count, Cell::gates * count, lanes<T>}
-                      : panels(corner + gate * count * depth, depth);
-  }
-
-  /// Packs this thread's share. Columns go block of units by block, the gates of a block side by side, as a
-  /// step's tile wants them. Where the cell needs only the sum of both products, b_ih is the sum of the
-  /// biases.
-  void pack(const Geometry<T, Cell>& g, int thread, int threads) {
-    const RecurrentProblem<T>& p = g.problem;
-    constexpr int64_t width = lanes<T>;
-    const Range vectors = share(g.hidden / width, thread, threads);
-    for (int gate = 0; gate < Cell::gates; ++gate)
-      for (int64_t v = vectors.begin; v < vectors.end; ++v) {
-        const int64_t unit = v * width, start = unit / Geometry<T, Cell>::block * Geometry<T, Cell>::block;
-        const int64_t units = min_of(Geometry<T, Cell>::block, g.hidden - start), valid = p.hidden - unit;
-        const int64_t row = gate * p.hidden + unit;
-        const int64_t column = start * Cell::gates + gate * units + (unit - start);
-        pack_transposed(p.w_ih + row * p.w_ih_row, p.w_ih_row, p.input, valid, w_ih + column * p.input, 0,
-                        width);
-        T* corner = w_hh + (g.few_rows ? start * Cell::gates * p.state + column - start * Cell::gates
-                                       : column * p.state);
-        pack_panel_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, p.state, valid, corner,
-                              g.few_rows ? Cell::gates * units : width);
-        for (int64_t i = 0; i < width; ++i) {
-          const bool inside = i < valid;
-          b_ih[column + i] = inside && p.b_ih ? p.b_ih[row + i] : T(0);
-          b_hh[column + i] = inside && p.b_hh ? p.b_hh[row + i] : T(0);
-          if (Cell::joint) b_ih[column + i] += b_hh[column + i];
-        }
-      }
-    if (thread == 0)
-      for (int e = 0; e < Cell::extras; ++e)
-        copy_or_zero(extra + e * g.hidden, p.extra, e * p.extra_row, {0, g.hidden}, p.hidden);
-    if (g.projected()) {
-      const Range columns = share(g.state, thread, threads, width);
-      pack_transposed(p.w_proj, p.w_proj_row, p.hidden, p.state, w_proj, columns.begin, columns.end);
-    }
   }
 };
 

@@ -10,7 +10,7 @@
 // first stage's inner operand, the outputs before a projection, and the state.
 #pragma once
 
-#include "sequence.hpp"
+#include "sequence_weights.hpp"
 
 namespace weft::WEFT_ISA {
 

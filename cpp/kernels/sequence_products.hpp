@@ -5,70 +5,14 @@
 //   dW_ih   += sum_t delta_t x_t'                 db      += sum_t delta_t
 //   dW_hh   += sum_t delta_t (m h_{t-1})'         dW_proj += sum_t dh_t outputs_t'
 //
-// dx is shared by rows, weight gradients by tiles of the weights' rows. Each element is summed by one thread
+// dx is divided by rows, weight gradients by tiles of the weights' rows. Each element is summed by one thread
 // in the order of the steps, so its bits do not depend on how many there are.
 #pragma once
 
-#include "sequence.hpp"
+#include "sequence_weights.hpp"
 #include "transposed_product.hpp"
 
 namespace weft::WEFT_ISA {
-
-/// Transposed weights, packed for the products that take gradients back.
-template <class T, class Cell>
-struct BackwardWeights {
-  T *w_ih, *w_hh[Cell::stages], *w_proj = nullptr;
-
-  static BackwardWeights take(Arena& arena, const Geometry<T, Cell>& g) {
-    BackwardWeights w;
-    w.w_ih = arena.take<T>(Cell::gates * g.hidden * g.input);
-    for (int s = 0; s < Cell::stages; ++s)
-      w.w_hh[s] = arena.take<T>(Cell::stage_gates[s] * g.hidden * g.state);
-    if (g.projected()) w.w_proj = arena.take<T>(g.problem.state * g.hidden);
-    return w;
-  }
-
-  void pack(const Geometry<T, Cell>& g, int thread, int threads) {
-    const RecurrentProblem<T>& p = g.problem;
-    constexpr int64_t width = lanes<T>;
-    pack_gates(g, p.w_ih, p.w_ih_row, p.input, Cell::input_gate, Cell::gates, w_ih, width,
-               share(g.input, thread, threads, width));
-    for (int s = 0, slot = 0; s < Cell::stages; slot += Cell::stage_gates[s++])
-      pack_gates(g, p.w_hh, p.w_hh_row, p.state, Cell::hidden_gate + slot, Cell::stage_gates[s], w_hh[s],
-                 g.few_rows ? g.group : width, share(g.state, thread, threads, width));
-    if (g.projected()) {
-      const Range columns = share(g.hidden, thread, threads, width);
-      WEFT_ISA::pack(p.w_proj, p.w_proj_row, 1, p.state, p.hidden, w_proj, columns.begin, columns.end);
-    }
-  }
-
-  /// The recurrent weights of a stage, from a column on.
-  Panels<T> columns(const Geometry<T, Cell>& g, int stage, int64_t column) const {
-    const int64_t depth = Cell::stage_gates[stage] * g.hidden;
-    if (!g.few_rows) return panels(w_hh[stage] + column * depth, depth);
-    const int64_t start = column / g.group * g.group;
-    return {w_hh[stage] + start * depth + (column - start), min_of(g.group, g.state - start), lanes<T>};
-  }
-
- private:
-  /// Depth runs over (slot, unit), each slot padded to whole vectors with zeros. Columns go in groups of
-  /// `group`, whose panels lie side by side.
-  static void pack_gates(const Geometry<T, Cell>& g, const T* w, int64_t w_row, int64_t columns,
-                         const int* gate_of, int gates, T* packed, int64_t group, Range range) {
-    constexpr int64_t width = lanes<T>;
-    const int64_t hidden = g.problem.hidden, depth = gates * g.hidden, padded = round_up(columns, width);
-    for (int64_t n = range.begin; n < range.end; n += width) {
-      const int64_t start = n / group * group, step = min_of(group, padded - start);
-      const int64_t valid = min_of(columns - n, width);
-      for (int slot = 0; slot < gates; ++slot) {
-        const T* from = w + gate_of[slot] * hidden * w_row + n;
-        T* to = packed + start * depth + (n - start) + slot * g.hidden * step;
-        for (int64_t k = 0; k < hidden; ++k) store(to + k * step, load(from + k * w_row, valid));
-        for (int64_t k = hidden; k < g.hidden; ++k) store(to + k * step, broadcast(T(0)));
-      }
-    }
-  }
-};
 
 /// Shared by all threads: a chunk's deltas and the rows they are multiplied with.
 template <class T, class Cell>
@@ -105,7 +49,7 @@ struct SequenceProducts {
   /// Steps [begin, end); `operands` are the rows of the state as it entered the recurrent product.
   void run(const States<T>& states, int64_t begin, int64_t end, const T* operands) const {
     const int64_t rows = g.row_steps(begin, end);
-    if (grads.dx) input_gradient(begin, end, share(rows, worker.thread, worker.threads));
+    if (grads.dx) input_gradient(begin, end);
     weight_gradients(rows, operands);
     if (g.projected())
       for_my_groups(p.state, 1, [&](int, int64_t first, int64_t few) {
@@ -120,18 +64,29 @@ struct SequenceProducts {
     if constexpr (Cell::extras > 0) extra_gradient(states, begin, end);
   }
 
-  void input_gradient(int64_t begin, int64_t end, Range rows) const {
-    const int64_t depth = Cell::gates * g.hidden;
-    for (int64_t r = rows.begin; r < rows.end; r += Product::group)
+  /// A team's own rows where they are equally far apart over the whole chunk, since their deltas are in its
+  /// cores' caches; else an equal share of all.
+  void input_gradient(int64_t begin, int64_t end) const {
+    bool even = true;
+    for (int64_t step = begin; step + 1 < end; ++step) even = even && g.active(step) % worker.teams == 0;
+    const int64_t all = g.row_steps(begin, end), stride = even ? worker.teams : 1;
+    const Range rows =
+        even ? share(worker.rows(all), worker.part, worker.parts) : share(all, worker.thread, worker.threads);
+    const int64_t first = even ? worker.team : 0, depth = Cell::gates * g.hidden;
+    for (int64_t r = rows.begin; r < rows.end; r += Product::group) {
+      const int64_t row = first + r * stride;
       gemm<T>(min_of(Product::group, rows.end - r), p.input, depth,
-              {chunk.slots + r * g.slots_row + Cell::input_slot * g.hidden, g.slots_row, 1},
-              panels(weights.w_ih, depth), {}, chunk.dx + r * g.input_row, g.input_row);
-    int64_t row = 0;
-    for (int64_t step = begin; step < end; ++step)
-      for (int64_t j = 0; j < g.active(step); ++j, ++row)
-        if (row >= rows.begin && row < rows.end)
-          copy_row(grads.dx + p.plan.order[j] * grads.dx_batch + g.time_of(step, j) * grads.dx_time,
-                   chunk.dx + row * g.input_row, p.input);
+              {chunk.slots + row * g.slots_row + Cell::input_slot * g.hidden, stride * g.slots_row, 1},
+              panels(weights.w_ih, depth), {}, chunk.dx + row * g.input_row, stride * g.input_row);
+    }
+    int64_t step = begin;
+    for (int64_t r = rows.begin; r < rows.end; ++r) {
+      const int64_t row = first + r * stride;
+      while (g.row_steps(begin, step + 1) <= row) ++step;
+      const int64_t j = row - g.row_steps(begin, step);
+      copy_row(grads.dx + p.plan.order[j] * grads.dx_batch + g.time_of(step, j) * grads.dx_time,
+               chunk.dx + row * g.input_row, p.input);
+    }
   }
 
   /// A slot of deltas may belong to a gate of the input's product, of the recurrent one, or of both.

@@ -27,8 +27,7 @@ struct StepCost {
   static constexpr double weights_as_rows = 4, meeting = 25e3, start = 400e3;
 
   /// In multiply-adds of one thread. Reading a block's weights costs about as much as four rows of
-  /// arithmetic; a meeting, and the start of a thread, cost what was measured on machines of two to eight
-  /// cores.
+  /// arithmetic; a meeting, and the start of a thread, cost what was measured on two cores.
   double on(Grid grid) const {
     const auto divided = [](int64_t n, int by) { return double((n + by - 1) / by); };
     const double one = divided(blocks, grid.parts) * work * (divided(rows, grid.teams) + weights_as_rows) +
@@ -43,6 +42,7 @@ struct StepCost {
 inline Grid choose_grid(const StepCost& step, int threads) {
   Grid best;
   double lowest = step.on(best) * 0.8;
+  if (lowest <= StepCost::start) return best;  // no thread can be worth its start
   for (int parts = 1; parts <= min_of(threads, max_of(step.blocks, 1)); ++parts)
     for (int teams = parts == 1 ? 2 : 1; teams <= min_of(threads / parts, max_of(step.rows, 1)); ++teams) {
       const double expected = step.on({teams, parts});

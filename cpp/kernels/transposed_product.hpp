@@ -23,11 +23,19 @@ class TransposedProduct {
   /// Elements of scratch.
   static constexpr int64_t workspace = group * depth + lanes<T>;
 
-  /// Columns [0, few) of A from k = 0 on; `count` values of k, at most `depth`.
+  /// Packs columns [0, few) of A, `count` values of k, at most `depth`: element (k, m) of a tile lies at
+  /// k * height + m.
   TransposedProduct(T* scratch, const T* a, int64_t a_row, int64_t few, int64_t count)
       : packed_(scratch), few_(few), count_(count) {
-    for (int64_t m = 0; m < few; m += height)
-      pack(a + m, a_row, min_of(height, few - m), scratch + m * count);
+    const int64_t whole = few / height * height;
+    for (int64_t k = 0; k < count; ++k)            // a row at a time: neighbouring tiles share cache lines
+      for (int64_t m = 0; m < whole; m += height)  // a fixed size: inlined
+        __builtin_memcpy(scratch + m * count + k * height, a + k * a_row + m, sizeof(T) * height);
+    if (whole == few) return;
+    T* last = scratch + whole * count;
+    for (int64_t k = 0; k < count; ++k)
+      for (int64_t m = 0; m < height; ++m)
+        last[k * height + m] = m < few - whole ? a[k * a_row + whole + m] : T(0);
   }
 
   void add_sums(T* sums) const {
@@ -52,16 +60,6 @@ class TransposedProduct {
   }
 
  private:
-  /// Element (k, m) of a tile lies at k * height + m.
-  void pack(const T* a, int64_t a_row, int64_t tall, T* to) const {
-    if (tall == height)
-      for (int64_t k = 0; k < count_; ++k)
-        __builtin_memcpy(to + k * height, a + k * a_row, sizeof(T) * height);  // a fixed size: inlined
-    else
-      for (int64_t k = 0; k < count_; ++k)
-        for (int64_t m = 0; m < height; ++m) to[k * height + m] = m < tall ? a[k * a_row + m] : T(0);
-  }
-
   void add_sums(const T* tile, int64_t tall, T* sums) const {
     constexpr int vectors = (height + lanes<T> - 1) / lanes<T>;  // what lies past `tall` is added for nothing
     T padded[vectors * lanes<T>] = {};
