@@ -19,7 +19,8 @@ Functions<T> functions() {
   Functions<T> result;
   result.isa = WEFT_STRINGIFY(WEFT_ISA);
   result.exp = [](const T* x, int64_t n, T* y) {
-    for (int64_t i = 0; i < n; i += width) kernels::store(y + i, kernels::exp(V(kernels::load(x + i))));
+    for (int64_t i = 0; i < n; i += width)
+      kernels::store(y + i, kernels::exponential<T>(V(kernels::load(x + i))));
   };
   result.tanh = [](const T* x, int64_t n, T* y) {
     for (int64_t i = 0; i < n; i += width) kernels::store(y + i, kernels::tanh(V(kernels::load(x + i))));
