@@ -26,10 +26,12 @@ py::array py_linear_forward(const py::object& x, const py::object& weight, const
     const auto weight_view = input<T, 2>(operation, "weight", weight, keep[1]);
     const auto bias_view = input<T, 1>(operation, "bias", bias, keep[2]);
     const NewArray<T, 2> y({x_view.shape[0], weight_view.shape[0]});
-    py::gil_scoped_release release;
-    const int64_t size = linear_forward_workspace<T>(x_view.shape[1], weight_view.shape[0]);
-    const Memory memory = acquire(size_t(size) * sizeof(T));
-    linear_forward<T>(x_view, weight_view, bias_view, y.view, workspace<T>(memory, size));
+    {
+      py::gil_scoped_release release;
+      const int64_t size = linear_forward_workspace<T>(x_view.shape[1], weight_view.shape[0]);
+      const Memory memory = acquire(size_t(size) * sizeof(T));
+      linear_forward<T>(x_view, weight_view, bias_view, y.view, workspace<T>(memory, size));
+    }
     return y.array;
   });
 }
@@ -52,11 +54,13 @@ py::object py_linear_backward(const py::object& x, const py::object& weight, con
       dx_view = fresh.view;
       dx = fresh.array;
     }
-    py::gil_scoped_release release;
-    const int64_t size = linear_backward_workspace<T>(x_view.shape[1], weight_view.shape[0]);
-    const Memory memory = acquire(size_t(size) * sizeof(T));
-    linear_backward<T>(x_view, weight_view, dy_view, dx_view, dweight_view, dbias_view,
-                       workspace<T>(memory, size));
+    {
+      py::gil_scoped_release release;
+      const int64_t size = linear_backward_workspace<T>(x_view.shape[1], weight_view.shape[0]);
+      const Memory memory = acquire(size_t(size) * sizeof(T));
+      linear_backward<T>(x_view, weight_view, dy_view, dx_view, dweight_view, dbias_view,
+                         workspace<T>(memory, size));
+    }
     return dx;
   });
 }
@@ -75,8 +79,10 @@ py::array py_embedding_forward(const py::array& indices, const py::object& weigh
     const auto rows =
         indices_below(operation, "indices", indices, vocabulary, 0, expected_indices(vocabulary));
     const NewArray<T, 2> y({rows.shape[0], weight_view.shape[1]});
-    py::gil_scoped_release release;
-    embedding_forward<T>(rows, weight_view, y.view);
+    {
+      py::gil_scoped_release release;
+      embedding_forward<T>(rows, weight_view, y.view);
+    }
     return y.array;
   });
 }

@@ -59,9 +59,12 @@ py::array py_backward(const py::object& logits, const py::array& targets, const 
     const auto normalizer_view = input<T, 2>(operation, "normalizer", normalizer, keep[1]);
     const auto dlosses_view = optional_flat_input<T>(operation, "dloss", dlosses);
     const NewArray<T, 2> dlogits({logits_view.shape[0], logits_view.shape[1]});
-    py::gil_scoped_release release;
-    softmax_cross_entropy_backward<T>(logits_view, targets_flat, weight_view, {ignore_index, label_smoothing},
-                                      normalizer_view, scale, dlosses_view, dlogits.view);
+    {
+      py::gil_scoped_release release;
+      softmax_cross_entropy_backward<T>(logits_view, targets_flat, weight_view,
+                                        {ignore_index, label_smoothing}, normalizer_view, scale, dlosses_view,
+                                        dlogits.view);
+    }
     return dlogits.array;
   });
 }

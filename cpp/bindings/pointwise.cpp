@@ -52,11 +52,13 @@ py::object py_layer_norm_backward(const py::object& x, const py::object& weight,
       dx_view = fresh.view;
       dx = fresh.array;
     }
-    py::gil_scoped_release release;
-    const int64_t size = layer_norm_backward_workspace<T>(x_view.shape[0], x_view.shape[1]);
-    const Memory memory = acquire(size_t(size) * sizeof(T));
-    layer_norm_backward<T>(x_view, weight_view, mean_view, inverse_view, dy_view, dx_view, dweight_view,
-                           dbias_view, View<T, 1>(static_cast<T*>(memory.get()), {size}));
+    {
+      py::gil_scoped_release release;
+      const int64_t size = layer_norm_backward_workspace<T>(x_view.shape[0], x_view.shape[1]);
+      const Memory memory = acquire(size_t(size) * sizeof(T));
+      layer_norm_backward<T>(x_view, weight_view, mean_view, inverse_view, dy_view, dx_view, dweight_view,
+                             dbias_view, View<T, 1>(static_cast<T*>(memory.get()), {size}));
+    }
     return dx;
   });
 }
@@ -78,8 +80,10 @@ void register_activation(py::module_& module, const std::string& name, const std
       const auto x_view = flat_input<T>(forward.c_str(), "x", x);
       py::array y = new_like<T>(x);
       const auto y_view = flat_output<T>(forward.c_str(), "y", y);
-      py::gil_scoped_release release;
-      activation_forward<T>(activation, x_view, y_view);
+      {
+        py::gil_scoped_release release;
+        activation_forward<T>(activation, x_view, y_view);
+      }
       return y;
     });
   });
@@ -91,8 +95,10 @@ void register_activation(py::module_& module, const std::string& name, const std
                  const auto dy_view = flat_input<T>(backward.c_str(), "dy", dy, kept);
                  py::array dx = new_like<T>(kept);
                  const auto dx_view = flat_output<T>(backward.c_str(), "dx", dx);
-                 py::gil_scoped_release release;
-                 activation_backward<T>(activation, kept_view, dy_view, dx_view);
+                 {
+                   py::gil_scoped_release release;
+                   activation_backward<T>(activation, kept_view, dy_view, dx_view);
+                 }
                  return dx;
                });
              });
@@ -105,8 +111,10 @@ py::array py_dropout_forward(const py::object& x, double p, uint64_t seed, uint6
     const auto x_view = flat_input<T>(operation, "x", x);
     py::array y = new_like<T>(x);
     const auto y_view = flat_output<T>(operation, "y", y);
-    py::gil_scoped_release release;
-    dropout_forward<T>(x_view, p, seed, offset, y_view);
+    {
+      py::gil_scoped_release release;
+      dropout_forward<T>(x_view, p, seed, offset, y_view);
+    }
     return y;
   });
 }
@@ -118,8 +126,10 @@ py::array py_dropout_backward(const py::object& dy, double p, uint64_t seed, uin
     const auto dy_view = flat_input<T>(operation, "dy", dy);
     py::array dx = new_like<T>(dy);
     const auto dx_view = flat_output<T>(operation, "dx", dx);
-    py::gil_scoped_release release;
-    dropout_backward<T>(dy_view, p, seed, offset, dx_view);
+    {
+      py::gil_scoped_release release;
+      dropout_backward<T>(dy_view, p, seed, offset, dx_view);
+    }
     return dx;
   });
 }
