@@ -55,7 +55,7 @@ def measure(ours: Contestant, others: dict[str, Contestant], threads: int, effor
     medians = {name: statistics.median(taken) for name, taken in samples.items()}
     return {
         "row": str(ours.case),
-        "case": asdict(ours.case),  # type: ignore[call-overload]
+        "case": asdict(ours.case),  # type: ignore[call-overload]  # every Case is a dataclass
         "threads": threads,
         "operations": ours.case.operations(),
         "bytes": ours.case.bytes(),

@@ -27,7 +27,8 @@ struct StepCost {
   static constexpr double weights_as_rows = 4, meeting = 25e3, start = 400e3;
 
   /// In multiply-adds of one thread. Reading a block's weights costs about as much as four rows of
-  /// arithmetic; a meeting, and the start of a thread, cost what was measured on two cores.
+  /// arithmetic; what a meeting and the start of a thread cost are
+  /// estimates for two cores.
   double on(Grid grid) const {
     const auto divided = [](int64_t n, int by) { return double((n + by - 1) / by); };
     const double one = divided(blocks, grid.parts) * work * (divided(rows, grid.teams) + weights_as_rows) +

@@ -148,7 +148,7 @@ def read_safetensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
         raise ValueError(f"read_safetensors: {path} is not a regular file")
     try:
         with safe_open(str(path), framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not iterable itself
             metadata = dict(file.metadata() or {})
     except (
         SafetensorError,

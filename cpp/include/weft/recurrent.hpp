@@ -8,7 +8,8 @@
 // (peepholes: 3). Every view's last axis is contiguous, the other axes may have any strides. float or double
 // throughout.
 //
-// Nothing is allocated: ask recurrent_memory() for sizes, bring 64-byte aligned memory. `saved` carries what
+// Nothing is allocated: ask recurrent_sizes(), bring 64-byte aligned memory; where
+// arguments.threads is 0, the number of threads must still be what it was then. `saved` carries what
 // backward needs from a forward call to its backward calls (any number of them); it does not copy the
 // arguments, which must stay as they were. Results are the same bits for any number of threads.
 #pragma once
