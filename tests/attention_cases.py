@@ -41,6 +41,11 @@ def padding_mask(rng: Rng, shape: Shape) -> Inputs:
     return {"mask": rng.random((B, 1, 1, S)) < 0.6}
 
 
+def float_padding_mask(rng: Rng, shape: Shape) -> Inputs:
+    """The same as floats, 0 and -inf."""
+    return {"mask": np.where(padding_mask(rng, shape)["mask"], 0.0, -np.inf)}
+
+
 def float_mask(rng: Rng, shape: Shape) -> Inputs:
     """[N, T, S]: added, with -inf here and there and in every place of one query."""
     mask = np.where(rng.random(shape[1:]) < 0.6, rng.normal(size=shape[1:]), -np.inf)
@@ -124,6 +129,7 @@ ATTENTION = [
     sdpa("mask", bool_mask),
     sdpa("mask-padding", padding_mask),
     sdpa("mask-float", float_mask),
+    sdpa("mask-float-padding", float_padding_mask),
     sdpa("bias", bias),
     sdpa("bias-for-all-rows", partial(bias, broadcast="B")),
     sdpa("bias-for-all-heads", partial(bias, broadcast="N"), groups=2),

@@ -64,12 +64,12 @@ WRONG: list[tuple[dict[str, Any], str, type[Exception]]] = [
     ({"window": (-2, 0)}, "window", ValueError),
     ({"window": (0, -2)}, "window", ValueError),
     ({"window": (1, 2, 3)}, "window", ValueError),
-    ({"window": 3}, "window", TypeError),
-    ({"window": (1.5, 0)}, "window", TypeError),
+    ({"window": 3}, "window", ValueError),
+    ({"window": (1.5, 0)}, "window's left", TypeError),
     ({"dropout": -0.1, "seed": 0}, "dropout", ValueError),
     ({"dropout": 1.0, "seed": 0}, "dropout", ValueError),
     ({"dropout": float("nan"), "seed": 0}, "dropout", ValueError),
-    ({"dropout": 0.1}, "seed", (TypeError, ValueError)),
+    ({"dropout": 0.1}, "seed", ValueError),
     ({"dropout": 0.1, "seed": -1}, "seed", ValueError),
     ({"dropout": 0.1, "seed": 2**64}, "seed", ValueError),
     ({"dropout": 0.1, "seed": 1.5}, "seed", TypeError),
@@ -103,15 +103,6 @@ def test_what_is_refused(changes: dict[str, Any], name: str, error: type[Excepti
         sdpa_forward(**arguments(**changes))
 
 
-def test_no_features_need_a_scale() -> None:
-    """1 / sqrt(0) is no scale; with one given, scores are the bias alone."""
-    none = {"q": np.ones((B, N, T, 0)), "k": np.ones((B, NK, S, 0))}
-    with pytest.raises(ValueError, match=r"^sdpa_forward: scale must "):
-        sdpa_forward(**arguments(**none))
-    out, _ = sdpa_forward(**arguments(**none), scale=1.0)
-    np.testing.assert_allclose(out, 1.0, rtol=1e-15)
-
-
 def test_errors_show_what_was_expected() -> None:
     with pytest.raises(ValueError, match=r"k must be \(B, Nk, S, D\) = \(2, 2, 7, 3\), got \(2, 2, 7, 4\)"):
         sdpa_forward(**arguments(k=np.ones((B, NK, S, D + 1))))
@@ -132,10 +123,9 @@ def pretend(*shape: int) -> Array:
 
 
 def test_sizes_that_overflow() -> None:
-    huge = pretend(2**30, 2**30, 2**3, 1)
+    huge = pretend(2**20, 2**20, 2**20, 1)
     with pytest.raises((ValueError, MemoryError)):
         sdpa_forward(huge, huge, huge)
+    long = pretend(1, 1, 2**33, 1)
     with pytest.raises((ValueError, MemoryError)):  # the weights alone do not fit
-        sdpa_forward(
-            pretend(1, 1, 2**33, 1), pretend(1, 1, 2**33, 1), pretend(1, 1, 2**33, 0), return_weights=True
-        )
+        sdpa_forward(long, long, pretend(1, 1, 2**33, 0), return_weights=True)

@@ -22,8 +22,8 @@ WHERE = ("mask", "causal", "window", "kv_lengths")
 
 
 def poisoned(inputs: dict[str, Any], dout: Array, poison: float) -> tuple[dict[str, Any], Array, Array]:
-    """(inputs, dout) with poison in keys that no query sees, their values, queries that see no key, the bias of
-    what is masked; and bool[B, Nk, S], the hidden keys."""
+    """(inputs, dout, hidden): poison in keys that no query sees, in their values, in queries that see no key
+    and in the bias of what is masked; bool[B, Nk, S], the hidden keys."""
     q, k = inputs["q"], inputs["k"]
     B, N, T, _ = q.shape
     Nk, S = k.shape[1:3]
