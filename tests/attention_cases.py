@@ -110,6 +110,26 @@ def sdpa(
     return OpCase(f"sdpa-{name}", "sdpa", reference, sample, ("q", "k", "v", "bias"), ("out",))
 
 
+def additive_scores_sample(rng: Rng, size: Size) -> Inputs:
+    B, T, A = size.batch, size.time, size.hidden
+    return {
+        "q": rng.normal(size=(B, T, A)),
+        "k": rng.normal(size=(B, T + 2, A)),
+        "weight": rng.normal(size=A),
+    }
+
+
+SCORES = [
+    OpCase(
+        name="additive-scores",
+        op="additive_scores",
+        reference=reference_attention.additive_scores,
+        sample=additive_scores_sample,
+        differentiable=("q", "k", "weight"),
+        outputs=("scores",),
+    )
+]
+
 ATTENTION = [
     sdpa("plain"),
     sdpa("values", values=True),

@@ -15,7 +15,7 @@ import numpy as np
 import reference
 import reference_philox
 import reference_updates
-from attention_cases import ATTENTION
+from attention_cases import ATTENTION, SCORES
 from kinds import OpCase, Size, UpdateCase
 
 Rng = np.random.Generator
@@ -231,7 +231,7 @@ POINTWISE = [
     ),
 ]
 
-OPS = RECURRENT + POINTWISE + ATTENTION
+OPS = RECURRENT + POINTWISE + SCORES + ATTENTION
 
 # ---- optimizer updates -------------------------------------------------------------------------------------
 

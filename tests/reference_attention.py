@@ -35,6 +35,11 @@ def attended(
     return np.broadcast_to(seen, shape)
 
 
+def additive_scores(q: Array, k: Array, weight: Array) -> Array:
+    """scores_ts = w . tanh(q_t + k_s)"""
+    return np.tanh(q[:, :, None] + k[:, None]) @ weight
+
+
 def sdpa(
     q: Array,
     k: Array,

@@ -11,7 +11,7 @@ import pytest
 
 import weft
 import weft.ops
-from attention_cases import ATTENTION
+from attention_cases import ATTENTION, SCORES
 from cases import CELLS, POINTWISE, UPDATES, recurrent_case
 from kinds import OpCase, Size, UpdateCase, assert_same_bits
 
@@ -49,7 +49,7 @@ def test_threads_pointwise(case: OpCase) -> None:
 
 
 @pytest.mark.parametrize("size", [MANY_HEADS, FEW_HEADS], ids=["many-heads", "few-heads"])
-@pytest.mark.parametrize("case", ATTENTION, ids=str)
+@pytest.mark.parametrize("case", SCORES + ATTENTION, ids=str)
 def test_threads_attention(case: OpCase, size: Size) -> None:
     check_threads(case, case.inputs(size, np.float32))
 

@@ -48,6 +48,8 @@ def test_wrong_shapes(case: OpCase) -> None:
         if len(arrays) == 1:
             break  # an activation fits any shape
         for axis in range(inputs[name].ndim):
+            if (case.op, name, axis) in (("additive_scores", "q", 1), ("additive_scores", "k", 1)):
+                continue  # any number of queries and of keys
             if case.op in ("linear", "embedding", "layer_norm") and (
                 axis == 0 or name in ("x", "indices", "weight")
             ):
