@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import weft
 import weft.config
-from attention_cases import ATTENTION
+from attention_cases import ATTENTION, SCORES
 from kinds import OpCase, Size, assert_same_bits
 from oracle import check_along_directions
 from reference_attention import attended
@@ -114,6 +114,24 @@ def test_any_call_is_the_reference(call: tuple[OpCase, dict[str, Any]], threads:
     weft.set_num_threads(threads)
     with weft.config.use_isa(isa):
         check_along_directions(*call)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("poison", POISONS, ids=str)
+def test_additive_scores(poison: float, dtype: Any) -> None:
+    """Scores that get no gradient, as what sdpa hides, change no bit: k past a row's end may be NaN."""
+    inputs = SCORES[0].inputs(Size(time=30, batch=3, hidden=37), dtype)
+    (scores,), saved = SCORES[0].forward(inputs)
+    padding = np.arange(scores.shape[2]) >= np.array([32, 5, 0])[:, None]
+    dscores = np.where(padding[:, None], dtype(0), SCORES[0].douts([scores])[0])
+    clean = SCORES[0].backward(saved, [dscores])
+    dirty = inputs | {"k": inputs["k"].copy()}
+    dirty["k"][padding] = poison
+    (scores_again,), saved = SCORES[0].forward(dirty)
+    seen = np.broadcast_to(~padding[:, None], scores.shape)
+    np.testing.assert_array_equal(scores_again[seen], scores[seen])
+    assert_same_bits(SCORES[0].backward(saved, [dscores]), clean)
+    assert not clean["k"][padding].any()
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])

@@ -24,17 +24,58 @@ using namespace Eigen::internal;
 /// Keys that a thread takes at least, so that few queries serve many threads.
 constexpr int64_t keys_per_block = 64;
 
+/// The weights of the last vector of units, which overlaps the one before: zero where that has counted.
+template <class T>
+Vec<T> weights_of_the_end(int64_t size, const T* weight) {
+  T end[lanes<T>] = {};
+  for (int64_t i = size / lanes<T> * lanes<T>; i < size; ++i) end[i + lanes<T> - size] = weight[i];
+  return load(end);
+}
+
 /// The scores of one query and N keys, whose rows are `row` apart: chains that do not wait for each other.
 template <int N, class T>
-void score(int64_t size, const T* q, const T* weight, const T* k, int64_t row, T* scores) {
+void score(int64_t size, const T* q, const T* weight, const Vec<T>& end, const T* k, int64_t row, T* scores) {
   Vec<T> sums[N];
   for (Vec<T>& sum : sums) sum = broadcast(T(0));
-  for_each_vector<T>(0, size, [&](int64_t a, int64_t n) {
-    const Vec<T> query = load(q + a, n), w = load(weight + a, n);  // zeros past the end add nothing
+  const auto add = [&](const Vec<T>& w, int64_t a, int64_t n) __attribute__((always_inline)) {
+    const Vec<T> query = load(q + a, n);
     for (int j = 0; j < N; ++j)
       sums[j] = fma(w, WEFT_ISA::tanh(padd(query, load(k + j * row + a, n))), sums[j]);
-  });
+  };
+  int64_t a = 0;
+  for (; a + lanes<T> <= size; a += lanes<T>) add(load(weight + a), a, lanes<T>);
+  if (size < lanes<T>)
+    add(load_partial(weight, size), 0, size);
+  else if (a < size)
+    add(end, size - lanes<T>, lanes<T>);
   for (int j = 0; j < N; ++j) scores[j] = predux(sums[j]);
+}
+
+/// Of n units of one element of the batch, from the a-th: overwrites those of dq, adds to dk[S, lanes], which
+/// like k[S, lanes] has them alone; returns those of dw.
+template <class T>
+Vec<T> gradients(const AdditiveScoresBackward<T>& call, int64_t b, int64_t a, int64_t n, const T* k, T* dk) {
+  const AdditiveScores<T>& p = call.arguments;
+  const Vec<T> zero = broadcast(T(0)), one = broadcast(T(1)), weight = load(p.weight + a, n);
+  Vec<T> dweight = zero;
+  for (int64_t t = 0; t < p.queries; ++t) {
+    const Vec<T> q = load(p.q + b * p.q_stride[0] + t * p.q_stride[1] + a, n);
+    const T* dscores = call.dscores + b * call.dscores_stride[0] + t * call.dscores_stride[1];
+    Vec<T> dq = zero, dweight_of_query = zero;
+    for (int64_t s = 0; s < p.keys; ++s) {
+      if (dscores[s] == 0) continue;  // what is masked may hold NaN
+      // scores = <w, u>   =>   dw += dscores u, du = dscores w;      u = tanh(q + k)   =>   e = du (1 - u^2)
+      const Vec<T> d = broadcast(dscores[s]);
+      const Vec<T> u = WEFT_ISA::tanh(padd(q, load(k + s * lanes<T>)));
+      const Vec<T> e = pmul(pmul(d, weight), psub(one, pmul(u, u)));
+      dweight_of_query = fma(d, u, dweight_of_query);
+      dq = padd(dq, e);
+      store(dk + s * lanes<T>, padd(load(dk + s * lanes<T>), e));
+    }
+    store(call.dq + b * call.dq_stride[0] + t * call.dq_stride[1] + a, dq, n);
+    dweight = padd(dweight, dweight_of_query);
+  }
+  return dweight;
 }
 
 }  // namespace
@@ -44,6 +85,7 @@ void additive_scores_forward(const AdditiveScoresForward<T>& call, int threads) 
   const AdditiveScores<T>& p = call.arguments;
   const int64_t blocks = (p.keys + keys_per_block - 1) / keys_per_block;
   parallel(threads, [&](int thread, int team) {
+    const Vec<T> ends = weights_of_the_end(p.size, p.weight);
     const Range mine = share(p.batch * p.queries * blocks, thread, team);
     for (int64_t i = mine.begin; i < mine.end; ++i) {
       const int64_t b = i / blocks / p.queries, t = i / blocks % p.queries, block = i % blocks;
@@ -52,8 +94,8 @@ void additive_scores_forward(const AdditiveScoresForward<T>& call, int threads) 
       T* scores = call.scores + b * call.scores_stride[0] + t * call.scores_stride[1];
       const int64_t row = p.k_stride[1], end = min_of((block + 1) * keys_per_block, p.keys);
       int64_t s = block * keys_per_block;
-      for (; s + 4 <= end; s += 4) score<4>(p.size, q, p.weight, k + s * row, row, scores + s);
-      for (; s < end; ++s) score<1>(p.size, q, p.weight, k + s * row, row, scores + s);
+      for (; s + 4 <= end; s += 4) score<4>(p.size, q, p.weight, ends, k + s * row, row, scores + s);
+      for (; s < end; ++s) score<1>(p.size, q, p.weight, ends, k + s * row, row, scores + s);
     }
   });
 }
@@ -74,33 +116,13 @@ void additive_scores_backward(const AdditiveScoresBackward<T>& call, int threads
     const Range mine = share(p.batch * vectors, thread, team);
     for (int64_t i = mine.begin; i < mine.end; ++i) {
       const int64_t b = i / vectors, a = i % vectors * lanes<T>, n = min_of(p.size - a, lanes<T>);
-      const Vec<T> zero = broadcast(T(0)), one = broadcast(T(1)), weight = load(p.weight + a, n);
       for (int64_t s = 0; s < p.keys; ++s) {
         store(k + s * lanes<T>, load(p.k + b * p.k_stride[0] + s * p.k_stride[1] + a, n));
-        store(dk + s * lanes<T>, zero);
+        store(dk + s * lanes<T>, broadcast(T(0)));
       }
-      Vec<T> dweight = zero;
-      for (int64_t t = 0; t < p.queries; ++t) {
-        const Vec<T> q = load(p.q + b * p.q_stride[0] + t * p.q_stride[1] + a, n);
-        const T* dscores = call.dscores + b * call.dscores_stride[0] + t * call.dscores_stride[1];
-        Vec<T> dq = zero, dweight_of_query = zero;
-        for (int64_t s = 0; s < p.keys; ++s) {
-          if (dscores[s] == 0) continue;  // what is masked may hold NaN
-          // scores = <w, u>   =>   dw += dscores u, du = dscores w;      u = tanh(q + k)   =>   e = du (1 -
-          // u^2)
-          const Vec<T> d = broadcast(dscores[s]);
-          const Vec<T> u = WEFT_ISA::tanh(padd(q, load(k + s * lanes<T>)));
-          const Vec<T> e = pmul(pmul(d, weight), psub(one, pmul(u, u)));
-          dweight_of_query = fma(d, u, dweight_of_query);
-          dq = padd(dq, e);
-          store(dk + s * lanes<T>, padd(load(dk + s * lanes<T>), e));
-        }
-        store(call.dq + b * call.dq_stride[0] + t * call.dq_stride[1] + a, dq, n);
-        dweight = padd(dweight, dweight_of_query);
-      }
+      store(dweights + b * padded + a, gradients(call, b, a, n, k, dk));
       for (int64_t s = 0; s < p.keys; ++s)
         store(call.dk + b * call.dk_stride[0] + s * call.dk_stride[1] + a, load(dk + s * lanes<T>), n);
-      store(dweights + b * padded + a, dweight);
     }
     barrier(team);
     const Range units = share(p.size, thread, team, lanes<T>);
