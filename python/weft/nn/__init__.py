@@ -17,11 +17,13 @@ from weft.nn.dropout import Dropout
 from weft.nn.embedding import Embedding
 from weft.nn.files import load, save
 from weft.nn.gru import GRU, GRUCell
+from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.linear import Linear
 from weft.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, KLDivLoss, L1Loss, Loss, MSELoss
 from weft.nn.lstm import LSTM, LSTMCell
+from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Parameter
 from weft.nn.residual import Residual
 from weft.nn.rnn import RNN, RNNCell
@@ -41,6 +43,7 @@ __all__ = [
     "GRUCell",
     "HuberLoss",
     "KLDivLoss",
+    "KeyValueCache",
     "L1Loss",
     "LSTMCell",
     "Layer",
@@ -48,6 +51,7 @@ __all__ = [
     "Linear",
     "Loss",
     "MSELoss",
+    "MultiheadAttention",
     "Parameter",
     "RNNCell",
     "ReLU",
