@@ -15,6 +15,7 @@ from weft.nn.backprop import Backprop, StatefulBackprop
 from weft.nn.bidirectional import Bidirectional
 from weft.nn.dropout import Dropout
 from weft.nn.embedding import Embedding
+from weft.nn.feed_forward import FeedForward
 from weft.nn.files import load, save
 from weft.nn.gru import GRU, GRUCell
 from weft.nn.key_value_cache import KeyValueCache
@@ -28,6 +29,8 @@ from weft.nn.parameter import Parameter
 from weft.nn.residual import Residual
 from weft.nn.rnn import RNN, RNNCell
 from weft.nn.sequential import Sequential
+from weft.nn.swiglu import SwiGLU
+from weft.nn.transformer_encoder_layer import TransformerEncoderLayer
 
 __all__ = [
     "GELU",
@@ -40,6 +43,7 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "FeedForward",
     "GRUCell",
     "HuberLoss",
     "KLDivLoss",
@@ -60,7 +64,9 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "StatefulBackprop",
+    "SwiGLU",
     "Tanh",
+    "TransformerEncoderLayer",
     "init",
     "load",
     "save",
