@@ -39,14 +39,14 @@ template <class T>
 struct ExponentialConstants;
 template <>
 struct ExponentialConstants<float> {
-  static constexpr float low = -87.5f, high = 89.0f;
+  static constexpr float low = -87.5f, high = 89.0f, vanishing = -88.0f;  // 2^k of the last is zero
   static constexpr float log2_high = 0.693359375f, log2_low = -2.12194440e-4f;
   static constexpr float polynomial[] = {0.001392618359f, 0.008363179053f, 0.04166655462f, 0.1666657699f,
                                          0.5f};
 };
 template <>
 struct ExponentialConstants<double> {
-  static constexpr double low = -708.3, high = 710.0;
+  static constexpr double low = -708.3, high = 710.0, vanishing = -709.0;
   static constexpr double log2_high = 0.693145751953125, log2_low = 1.42860682030941723212e-6;
   static constexpr double polynomial[] = {
       2.51003854955103191e-8,  2.76200884454097482e-7, 2.75572684599970648e-6, 0.0000248015212959543751,
@@ -81,6 +81,19 @@ inline Vec<T> exponential(const Vec<T>& v) {
   const Vec<T> r = fma(k, broadcast(-C::log2_low), fma(k, broadcast(-C::log2_high), x));
   const Vec<T> power = power_of_two<T>(shifted), half = fma(power, exponential_minus_one(r), power);
   return padd(half, half);
+}
+
+/// exp(x) for x <= 0, in fewer instructions: within 2 ulp from exp(-9) on, 8 for smaller results.
+template <class T>
+inline Vec<T> exponential_not_above_one(const Vec<T>& v) {
+  using namespace Eigen::internal;
+  const Vec<T> shifter = broadcast(T(Format<T>::shifter + Format<T>::bias));
+  const Vec<T> x = pmax(v, broadcast(ExponentialConstants<T>::vanishing));
+  const Vec<T> shifted = fma(x, broadcast(T(1.44269504088896340736)), shifter);
+  const Vec<T> k = psub(shifted, shifter);
+  const Vec<T> r = fma(k, broadcast(T(-0.693147180559945309417)), x);
+  const Vec<T> power = power_of_two<T>(shifted);
+  return fma(power, exponential_minus_one(r), power);
 }
 
 }  // namespace weft::WEFT_ISA

@@ -1,6 +1,7 @@
 // This instruction set's table. Each family's file fills in its own part.
 #include "table.hpp"
 
+#include "attention.hpp"
 #include "dense.hpp"
 #include "isa.hpp"
 #include "pointwise.hpp"
@@ -13,7 +14,7 @@ namespace weft::WEFT_ISA {
 
 extern const KernelTable table;
 constinit const KernelTable table = {WEFT_STRINGIFY(WEFT_ISA),
-                                     {&recurrent_f32, &dense_kernels<float>, &pointwise_kernels<float>},
-                                     {&recurrent_f64, &dense_kernels<double>, &pointwise_kernels<double>}};
+                                     {&recurrent_f32, &dense_kernels<float>, &pointwise_kernels<float>, &attention_kernels<float>},
+                                     {&recurrent_f64, &dense_kernels<double>, &pointwise_kernels<double>, &attention_kernels<double>}};
 
 }  // namespace weft::WEFT_ISA

@@ -4,6 +4,7 @@
 // workspace.
 #pragma once
 
+#include "attention_table.hpp"
 #include "dense_table.hpp"
 #include "pointwise_table.hpp"
 #include "recurrent_table.hpp"
@@ -15,6 +16,7 @@ struct Kernels {
   const RecurrentKernels<T>* recurrent;
   const DenseKernels<T>* dense;
   const PointwiseKernels<T>* pointwise;
+  const AttentionKernels<T>* attention;
 };
 
 /// All kernels of one instruction set.

@@ -27,6 +27,7 @@ from weft.ops.recurrent import (
     recurrent_forward_all,
 )
 from weft.ops.rnn import RNNGrads, rnn_backward, rnn_forward
+from weft.ops.sdpa import SDPAGrads, sdpa_backward, sdpa_forward
 from weft.ops.updates import adagrad_update, adam_update, grad_norm, rmsprop_update, scale_, sgd_update
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "LayerNormGrads",
     "LinearGrads",
     "RNNGrads",
+    "SDPAGrads",
     "adagrad_update",
     "adam_update",
     "cells",
@@ -64,6 +66,8 @@ __all__ = [
     "rnn_backward",
     "rnn_forward",
     "scale_",
+    "sdpa_backward",
+    "sdpa_forward",
     "sgd_update",
     "sigmoid_backward",
     "sigmoid_forward",

@@ -32,13 +32,14 @@ class DropoutSaved(NamedTuple):
     offset: int
 
 
-def _counter(name: str, value: Any) -> int:
+def counter(operation: str, name: str, value: Any) -> int:
+    """`value`, if it is an integer in [0, 2**64)."""
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"dropout_forward: {name} must be an int, got {type(value).__name__}") from None
+        raise TypeError(f"{operation}: {name} must be an int, got {type(value).__name__}") from None
     if not 0 <= number < 2**64:
-        raise ValueError(f"dropout_forward: {name} must be in [0, 2**64), got {number}")
+        raise ValueError(f"{operation}: {name} must be in [0, 2**64), got {number}")
     return number
 
 
@@ -65,7 +66,9 @@ def dropout_forward(x: Array, p: float, *, seed: int, offset: int = 0) -> tuple[
         True
     """
     require_array("dropout_forward", "x", x, "(...)")
-    saved = DropoutSaved(x.shape, x.dtype, p, _counter("seed", seed), _counter("offset", offset))
+    saved = DropoutSaved(
+        x.shape, x.dtype, p, counter(operation, "seed", seed), counter(operation, "offset", offset)
+    )
     try:
         y: Array = _core.dropout_forward(as_contiguous(x), p, saved.seed, saved.offset)
     except TypeError:

@@ -1,0 +1,174 @@
+// weft._core.sdpa_forward and what it saves, which takes gradients back.
+#include "weft/attention.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "arrays.hpp"
+#include "memory.hpp"
+#include "new_array.hpp"
+#include "weft/config.hpp"
+
+namespace {
+
+namespace py = pybind11;
+using namespace weft;
+using namespace weft::bindings;
+
+/// A mask or bias [B, N, T, S] of any strides, which stay as they are.
+template <class T>
+View<const T, 4> broadcast(const char* argument, const py::object& object, py::object& keep) {
+  if (object.is_none()) return {};
+  auto array = py::reinterpret_borrow<py::array>(object);
+  bool whole = reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) == 0;
+  for (int axis = 0; axis < 4; ++axis) whole = whole && array.strides(axis) % py::ssize_t(sizeof(T)) == 0;
+  if (!whole) return input<T, 4>("sdpa_forward", argument, object, keep);
+  View<const T, 4> view;
+  static const T nothing{};
+  view.data = array.data() != nullptr ? static_cast<const T*>(array.data()) : &nothing;
+  for (int axis = 0; axis < 4; ++axis) {
+    view.shape[size_t(axis)] = array.shape(axis);
+    view.stride[size_t(axis)] = array.strides(axis) / py::ssize_t(sizeof(T));
+  }
+  keep = std::move(array);
+  return view;
+}
+
+/// A new array [B, N, T, E] that lies in memory as `like` does: heads inside time, if it has them so.
+template <class T>
+std::pair<py::array, View<T, 4>> new_like(const View<const T, 4>& like, int64_t columns) {
+  const auto [B, N, time, _] = like.shape;
+  if (like.stride[1] >= like.stride[2]) {
+    const NewArray<T, 4> fresh({B, N, time, columns});
+    return {fresh.array, fresh.view};
+  }
+  const NewArray<T, 4> fresh({B, time, N, columns});
+  const auto& stride = fresh.view.stride;
+  return {py::array(fresh.array.attr("swapaxes")(1, 2)),
+          {fresh.view.data, {B, N, time, columns}, {stride[0], stride[2], stride[1], stride[3]}}};
+}
+
+struct SavedBase {
+  virtual ~SavedBase() = default;
+  virtual py::array weights(bool mean) const = 0;
+  virtual py::tuple backward(const py::object& dout, const py::object& dq, const py::object& dk,
+                             const py::object& dv) const = 0;
+  virtual void add_bias_gradient(const py::object& dout, const py::object& dbias) const = 0;
+};
+
+/// The arguments of a forward call, kept alive, and its results.
+template <class T>
+struct Saved final : SavedBase {
+  AttentionArguments<T> arguments;
+  std::array<py::object, 7> keep;
+  py::array out, logsumexp;
+  View<T, 4> out_view;
+  View<T, 3> logsumexp_view;
+
+  /// q, k, v, mask, float_mask, bias, kv_lengths, scale, softcap, from_end, left, right, dropout, seed,
+  /// offset
+  explicit Saved(const py::args& given) {
+    const char* op = "sdpa_forward";
+    AttentionArguments<T>& a = arguments;
+    const auto object = [&](int i) { return py::reinterpret_borrow<py::object>(given[size_t(i)]); };
+    a.operation = op;
+    a.q = input<T, 4>(op, "q", object(0), keep[0]);
+    a.k = input<T, 4>(op, "k", object(1), keep[1]);
+    a.v = input<T, 4>(op, "v", object(2), keep[2]);
+    a.mask = broadcast<bool>("mask", object(3), keep[3]);
+    a.float_mask = broadcast<T>("mask", object(4), keep[4]);
+    a.bias = broadcast<T>("bias", object(5), keep[5]);
+    a.kv_lengths = input<int64_t, 1>(op, "kv_lengths", object(6), keep[6]);
+    a.scale = given[7].cast<double>();
+    a.softcap = given[8].cast<double>();
+    a.from_end = given[9].cast<bool>();
+    a.left = given[10].cast<int64_t>();
+    a.right = given[11].cast<int64_t>();
+    a.dropout = given[12].cast<double>();
+    a.seed = given[13].cast<uint64_t>();
+    a.offset = given[14].cast<uint64_t>();
+    a.threads = num_threads();
+  }
+
+  void run() {
+    size_t size = attention_forward_workspace(arguments);
+    std::tie(out, out_view) = new_like(arguments.q, arguments.v.shape[3]);
+    const auto [B, N, time, _] = arguments.q.shape;
+    const NewArray<T, 3> fresh({B, N, time});
+    logsumexp = fresh.array, logsumexp_view = fresh.view;
+    py::gil_scoped_release release;
+    const Memory workspace = acquire(size);
+    attention_forward(arguments, out_view, logsumexp_view, workspace.get());
+  }
+
+  py::array weights(bool mean) const override {
+    const auto [B, N, time, _] = arguments.q.shape;
+    const NewArray<T, 4> fresh({B, mean ? 1 : N, time, arguments.k.shape[2]});
+    const AttentionArguments<T> a = of("sdpa_forward");
+    {
+      py::gil_scoped_release release;
+      const Memory workspace = acquire(attention_weights_workspace(a));
+      attention_weights<T>(a, logsumexp_view, fresh.view, workspace.get());
+    }
+    return fresh.array;
+  }
+
+  py::tuple backward(const py::object& dout, const py::object& dq, const py::object& dk,
+                     const py::object& dv) const override {
+    const AttentionArguments<T> a = of("sdpa_backward");
+    py::object kept;
+    const auto dout_view = input<T, 4>(a.operation, "dout", dout, kept);
+    const auto [dq_array, dq_view] = gradient("dq", dq, a.q);
+    const auto [dk_array, dk_view] = gradient("dk", dk, a.k);
+    const auto [dv_array, dv_view] = gradient("dv", dv, a.v);
+    {
+      py::gil_scoped_release release;
+      const Memory workspace = acquire(attention_backward_workspace(a));
+      attention_backward<T>(a, out_view, logsumexp_view, dout_view, dq_view, dk_view, dv_view,
+                            workspace.get());
+    }
+    return py::make_tuple(dq_array, dk_array, dv_array);
+  }
+
+  void add_bias_gradient(const py::object& dout, const py::object& dbias) const override {
+    const AttentionArguments<T> a = of("sdpa_backward");
+    py::object kept;
+    const auto dout_view = input<T, 4>(a.operation, "dout", dout, kept);
+    const auto dbias_view = output<T, 4>(a.operation, "dbias", dbias);
+    py::gil_scoped_release release;
+    const Memory workspace = acquire(attention_backward_workspace(a));
+    attention_bias_gradient<T>(a, out_view, logsumexp_view, dout_view, dbias_view, workspace.get());
+  }
+
+ private:
+  AttentionArguments<T> of(const char* operation) const {
+    AttentionArguments<T> a = arguments;
+    a.operation = operation;
+    a.threads = num_threads();
+    return a;
+  }
+  /// The caller's array to write to, or a new one.
+  static std::pair<py::object, View<T, 4>> gradient(const char* name, const py::object& given,
+                                                    const View<const T, 4>& of) {
+    if (given.is_none()) return new_like(of, of.shape[3]);
+    return {given, output<T, 4>("sdpa_backward", name, given)};
+  }
+};
+
+}  // namespace
+
+void register_attention(py::module_& module) {
+  py::class_<SavedBase>(module, "AttentionSaved",
+                        "What an attention forward call keeps for its backward calls.")
+      .def("weights", &SavedBase::weights)
+      .def("backward", &SavedBase::backward)
+      .def("add_bias_gradient", &SavedBase::add_bias_gradient);
+  module.def("sdpa_forward", [](const py::args& given) {
+    return by_dtype("sdpa_forward", "q", given[0], [&]<class T>(T) {
+      auto saved = std::make_unique<Saved<T>>(given);
+      saved->run();
+      py::object out = saved->out, logsumexp = saved->logsumexp;
+      return py::make_tuple(out, logsumexp, std::unique_ptr<SavedBase>(std::move(saved)));
+    });
+  });
+}

@@ -1,0 +1,86 @@
+// Scaled dot-product attention, forward and backward, with memory that grows with T and S but not with T S.
+//
+//   S = scale q k^T       S = softcap tanh(S / softcap) if softcap > 0       S += float_mask + bias
+//   P = softmax(S) over the keys that a query may attend to       out = drop(P) v
+//
+// Shapes: B batch, N query heads, Nk key heads (N / Nk query heads share one), T queries, S keys, D and E
+// elements of a key and of a value. The last axis of q, k, v and of all results is contiguous; the other
+// axes, and all axes of mask, float_mask and bias, may have any strides: zero where an axis is broadcast.
+// float or double throughout.
+//
+// A query with nothing to attend to gives zeros and takes zero gradients, with a logsumexp of -inf. What lies
+// in keys and values that nobody attends to, be it NaN, reaches no result. Nothing is allocated: ask for the
+// size of the workspace and bring 64-byte aligned memory; the number of threads and the instruction set must
+// still be what they were then. Results are the same bits for any number of threads. Every function throws
+// std::invalid_argument, before it writes anything, where a shape or value is wrong.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "weft/view.hpp"
+
+namespace weft {
+
+/// The arguments of forward, given to backward again. Absent optional views are empty. All are read only and
+/// may alias each other, but nothing that a call writes.
+template <class T>
+struct AttentionArguments {
+  View<const T, 4> q;                 ///< [B, N, T, D]
+  View<const T, 4> k;                 ///< [B, Nk, S, D]
+  View<const T, 4> v;                 ///< [B, Nk, S, E]
+  View<const bool, 4> mask;           ///< [B, N, T, S] optional: true means attend
+  View<const T, 4> float_mask;        ///< [B, N, T, S] optional: added
+  View<const T, 4> bias;              ///< [B, N, T, S] optional: added; it may have a gradient
+  View<const int64_t, 1> kv_lengths;  ///< [B] optional: keys of each element of the batch, in 0..S
+  double scale = 1;                   ///< usually 1 / sqrt(D)
+  double softcap = 0;                 ///< 0: none
+  /// Query t stands at key t; or, from the end, at key t + keys - T, where keys are those of its row.
+  bool from_end = false;
+  int64_t left = -1, right = -1;   ///< keys that it sees before and after its own position; -1: all
+  double dropout = 0;              ///< in [0, 1), of the weights
+  uint64_t seed = 0, offset = 0;   ///< of the random numbers
+  int threads = 0;                 ///< at most so many; 0: num_threads()
+  const char* operation = "sdpa";  ///< how errors name the call
+};
+
+/// Bytes to bring; each also checks every argument.
+template <class T>
+size_t attention_forward_workspace(const AttentionArguments<T>& arguments);
+template <class T>
+size_t attention_backward_workspace(const AttentionArguments<T>& arguments);
+template <class T>
+size_t attention_weights_workspace(const AttentionArguments<T>& arguments);
+
+///   out        [B, N, T, E]  out
+///   logsumexp  [B, N, T]     out, contiguous
+template <class T>
+void attention_forward(const AttentionArguments<T>& arguments, View<T, 4> out, View<T, 3> logsumexp,
+                       void* workspace);
+
+///   out, logsumexp            in, as forward wrote them
+///   dout       [B, N, T, E]   in
+///   dq, dk, dv as q, k, v     out
+template <class T>
+void attention_backward(const AttentionArguments<T>& arguments, View<const T, 4> out,
+                        View<const T, 3> logsumexp, View<const T, 4> dout, View<T, 4> dq, View<T, 4> dk,
+                        View<T, 4> dv, void* workspace);
+
+/// dbias += the gradient of the scores, summed over the axes along which the bias was broadcast.
+///
+///   dbias      contiguous, each axis 1 or that of [B, N, T, S]; accumulated
+///   workspace  as attention_backward
+template <class T>
+void attention_bias_gradient(const AttentionArguments<T>& arguments, View<const T, 4> out,
+                             View<const T, 3> logsumexp, View<const T, 4> dout, View<T, 4> dbias,
+                             void* workspace);
+
+/// The weights themselves, after dropout: [B, N, T, S], or [B, 1, T, S] their mean over the heads.
+///
+///   logsumexp  in, as forward wrote it
+///   weights    out, contiguous
+template <class T>
+void attention_weights(const AttentionArguments<T>& arguments, View<const T, 3> logsumexp, View<T, 4> weights,
+                       void* workspace);
+
+}  // namespace weft

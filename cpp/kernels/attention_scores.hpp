@@ -1,0 +1,98 @@
+// The scores of a tile of queries and keys, from their products to what the softmax takes.
+//
+//   s = scale q k^T       s = c tanh(s / c) with a soft cap c       s += float mask, bias       -inf where
+//   masked
+//
+// What is masked is replaced, not added to: a NaN there is gone.
+#pragma once
+
+#include "attention_visibility.hpp"
+#include "gemm.hpp"
+#include "math.hpp"
+
+namespace weft::WEFT_ISA {
+
+inline constexpr float minus_infinity = -__builtin_inff();
+
+/// Queries of one head and element of the batch, and keys.
+struct AttentionTile {
+  int64_t b, n;
+  Range queries, keys;
+
+  int64_t rows() const { return queries.end - queries.begin; }
+  int64_t columns() const { return keys.end - keys.begin; }
+  /// The element of an array [B, N, T, S] for the first key and the r-th query.
+  int64_t element(const int64_t* stride, int64_t r) const {
+    return b * stride[0] + n * stride[1] + (queries.begin + r) * stride[2] + keys.begin * stride[3];
+  }
+};
+
+/// Is there anything in the tile that the boolean mask lets through?
+template <class T>
+inline bool passes_mask(const Attention<T>& p, const AttentionTile& tile) {
+  if (p.mask == nullptr) return true;
+  for (int64_t r = 0; r < tile.rows(); ++r) {
+    const bool* mask = p.mask + tile.element(p.mask_stride, r);
+    for (int64_t i = 0; i < tile.columns(); ++i)
+      if (mask[i * p.mask_stride[3]]) return true;
+  }
+  return false;
+}
+
+/// s = c tanh(s / c); slope = ds/ds before, if it is asked for.
+template <class T>
+inline void cap_scores(T softcap, T* s, T* slope, int64_t columns) {
+  using namespace Eigen::internal;
+  const Vec<T> cap = broadcast(softcap), inverse = broadcast(T(1) / softcap), one = broadcast(T(1));
+  for (int64_t i = 0; i < columns; i += lanes<T>) {
+    const Vec<T> y = tanh(pmul(load(s + i), inverse));
+    store(s + i, pmul(cap, y));
+    if (slope != nullptr) store(slope + i, psub(one, pmul(y, y)));
+  }
+}
+
+template <class T>
+inline void add_to_scores(const ScoreTerm<T>& term, const T* from, T* s, int64_t columns) {
+  constexpr T hidden = minus_infinity;
+  const auto add = [&](int64_t stride) __attribute__((always_inline)) {
+    for (int64_t i = 0; i < columns; ++i) {
+      const T value = from[i * stride];
+      s[i] = value == hidden ? hidden : s[i] + value;
+    }
+  };
+  term.stride[3] == 1 ? add(1) : add(term.stride[3]);
+}
+
+template <class T>
+inline void mask_scores(const bool* mask, int64_t stride, T* s, int64_t columns) {
+  const auto apply = [&](int64_t step) __attribute__((always_inline)) {
+    for (int64_t i = 0; i < columns; ++i) s[i] = mask[i * step] ? s[i] : T(minus_infinity);
+  };
+  stride == 1 ? apply(1) : apply(stride);
+}
+
+/// On entry s [rows, columns in whole vectors], its rows `row` apart, holds scale q k^T; on return what the
+/// softmax takes: -inf where masked, and past the last column. slope: null, or as cap_scores.
+template <class T>
+inline void finish_scores(const Attention<T>& p, const Visibility& visible, const AttentionTile& tile, T* s,
+                          int64_t row, T* slope) {
+  const int64_t columns = tile.columns(), padded = round_up(columns, lanes<T>);
+  const bool whole = columns == padded && visible.is_whole(tile.queries, tile.keys);
+  const bool plain = p.mask == nullptr && p.added[0].data == nullptr && p.added[1].data == nullptr;
+  if (whole && plain && p.softcap == 0) return;
+  for (int64_t r = 0; r < tile.rows(); ++r) {
+    T* scores = s + r * row;
+    if (p.softcap > 0) cap_scores(p.softcap, scores, slope == nullptr ? nullptr : slope + r * row, padded);
+    for (const ScoreTerm<T>& term : p.added)
+      if (term.data != nullptr)
+        add_to_scores(term, term.data + tile.element(term.stride, r), scores, columns);
+    if (p.mask != nullptr)
+      mask_scores(p.mask + tile.element(p.mask_stride, r), p.mask_stride[3], scores, columns);
+    if (whole) continue;
+    const Range seen = intersection(visible.of(tile.queries.begin + r), tile.keys);
+    for (int64_t i = 0; i < seen.begin - tile.keys.begin; ++i) scores[i] = minus_infinity;
+    for (int64_t i = seen.end - tile.keys.begin; i < padded; ++i) scores[i] = minus_infinity;
+  }
+}
+
+}  // namespace weft::WEFT_ISA
