@@ -1,6 +1,6 @@
 """FeedForward: y = dropout(f(x W1ᵀ + b1)) W2ᵀ + b2, each step by itself.
 
-Backward: the backprops of the four, last to first.       x, y[..., E]  W1[F, E], or [2F, E] for swiglu  W2[E, F]
+Backward: the backprops of the four, last to first.    x, y[..., E]  W1[F, E], or [2F, E] for swiglu  W2[E, F]
 Vaswani et al., "Attention is all you need", 2017
 """
 

@@ -10,7 +10,7 @@ Vaswani et al., "Attention is all you need", 2017; fewer heads of keys: Ainslie 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -112,13 +112,15 @@ class MultiheadAttention(InProjection):
 
         def backprop(dy: Array) -> Any:
             dread = split_heads(back_out(without_padding(dy, lengths)), self.num_heads)
-            grads = ops.sdpa_backward(saved, dread, need_dbias=bias is not None)
+            dbias: list[Array] = []
 
             def write(dheads: list[Array]) -> None:
-                for into, gradient in zip(dheads, grads[:3], strict=True):
-                    into[...] = gradient
+                dq, dk, dv = dheads
+                into = ops.SDPAGrads(dq, dk, dv, None)
+                grads = ops.sdpa_backward(saved, dread, out=into, need_dbias=bias is not None)
+                dbias.extend([] if grads.dbias is None else [grads.dbias])
 
-            gradients = back_project(write) + ([] if bias is None else [grads.dbias])
+            gradients = [*back_project(write), *dbias]
             return gradients[0] if len(gradients) == 1 else tuple(gradients)
 
         return ((y, *weights) if weights else y), Backprop(self, backprop, y)
@@ -138,7 +140,7 @@ class MultiheadAttention(InProjection):
         cache: KeyValueCache | None = None,
     ) -> Any:
         given, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
-        causal: bool | str = self.causal
+        causal: bool | Literal["top_left", "bottom_right"] = self.causal
         if cache is None:
             q, k, v = self.project(given)[0]
         elif len(given) == 1:
@@ -197,7 +199,7 @@ class MultiheadAttention(InProjection):
             "return_weights": "mean" if need_weights and average else need_weights,
         }
 
-    def _causal_after(self, cache: KeyValueCache) -> str:
+    def _causal_after(self, cache: KeyValueCache) -> Literal["top_left", "bottom_right"]:
         """Where the steps after those in the cache stand: at the end of the keys."""
         if not self.causal:
             raise ValueError(

@@ -34,15 +34,17 @@ class TransformerEncoderLayer(Layer):
         y = layer.predict(x)        y = layer.predict(x, cache=cache)
 
     The constructor's arguments and the parameters' names are PyTorch's; activation is FeedForward's, and
-    num_kv_heads, causal and window are MultiheadAttention's, as are a call's mask, bias and lengths (y is zero
-    past a row's end). predict(x, cache=layer.make_cache()) goes on after the steps in the cache.
+    num_kv_heads, causal and window are MultiheadAttention's, as are a call's mask, bias and lengths (y is
+    zero past a row's end). predict(x, cache=layer.make_cache()) goes on after the steps in the cache.
     Raises ValueError and TypeError for sizes and arrays that do not fit.
 
     >>> layer = TransformerEncoderLayer(8, 2, 16, norm_first=True, causal=True)
     >>> y, backprop = layer(np.ones((3, 5, 8), np.float32))
     >>> cache = layer.make_cache()
-    >>> [layer.predict(step, cache=cache).shape for step in np.split(np.ones((3, 2, 8), np.float32), 2, axis=1)]
-    [(3, 1, 8), (3, 1, 8)]
+    >>> layer.predict(np.ones((3, 4, 8), np.float32), cache=cache).shape
+    (3, 4, 8)
+    >>> layer.predict(np.ones((3, 1, 8), np.float32), cache=cache).shape
+    (3, 1, 8)
     """
 
     def __init__(
