@@ -66,9 +66,8 @@ def dropout_forward(x: Array, p: float, *, seed: int, offset: int = 0) -> tuple[
         True
     """
     require_array("dropout_forward", "x", x, "(...)")
-    saved = DropoutSaved(
-        x.shape, x.dtype, p, counter(operation, "seed", seed), counter(operation, "offset", offset)
-    )
+    numbers = counter("dropout_forward", "seed", seed), counter("dropout_forward", "offset", offset)
+    saved = DropoutSaved(x.shape, x.dtype, p, *numbers)
     try:
         y: Array = _core.dropout_forward(as_contiguous(x), p, saved.seed, saved.offset)
     except TypeError:

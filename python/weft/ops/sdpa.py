@@ -9,8 +9,8 @@
 The matrix of scores never exists: memory grows with T and S, not with T S, forward and backward.
 
 B batch, N query heads, Nk key heads, T queries, S keys, D and E elements of a key and of a value.
-Sources: Vaswani et al., "Attention is all you need", 2017; Dao et al., "FlashAttention", 2022; Ainslie et al.,
-"GQA", 2023 (grouped queries); Beltagy et al., "Longformer", 2020 (windows).
+Sources: Vaswani et al., "Attention is all you need", 2017; Dao et al., "FlashAttention", 2022; Ainslie et
+al., "GQA", 2023 (grouped queries); Beltagy et al., "Longformer", 2020 (windows).
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class SDPAGrads(NamedTuple):
 
 
 class SDPASaved(NamedTuple):
-    """What `sdpa_backward` needs: the forward's arrays, not copied, its result and a number for each query."""
+    """What `sdpa_backward` needs: the forward's arrays, not copied, its result, a number for each query."""
 
-    kernel: Any
+    kernel: _core.AttentionSaved
     shapes: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]  # of q, k, v, out
     dtype: np.dtype[Any]
     bias_shape: tuple[int, ...] | None
@@ -69,8 +69,8 @@ def sdpa_forward(
     """Attention of queries over keys and values: (out[B,N,T,E], saved), then what was asked for.
 
     Args:
-        q: [B, N, T, D], float32 or float64; all arrays share its dtype. The last axis contiguous, others of any
-            stride: [B, T, N, D].swapaxes(1, 2) costs no copy, and gives results that lie in memory likewise.
+        q: [B, N, T, D], float32 or float64; all arrays share its dtype. The last axis contiguous, others of
+            any stride: [B, T, N, D].swapaxes(1, 2) costs no copy, and results lie in memory likewise.
         k, v: [B, Nk, S, D] and [B, Nk, S, E]; Nk divides N, and each key head serves N / Nk query heads.
         mask: broadcasts to [B, N, T, S]. Of bool: True means attend. Of floats: added to the scores.
         causal: a query attends to no key after its own position. True and "top_left" put query t at key t,
@@ -86,8 +86,8 @@ def sdpa_forward(
         return_logsumexp: appends log(sum over keys of exp(S)) [B,N,T].
         training: False saves nothing, and gives None for saved.
 
-    A query with nothing to attend to gets zeros, a logsumexp of -inf, and zero gradients. Keys and values that
-    nobody attends to, and skipped blocks of them, change nothing, whatever they hold.
+    A query with nothing to attend to gets zeros, a logsumexp of -inf, and zero gradients. Keys and values
+    that nobody attends to change nothing, whatever they hold.
 
     Raises:
         ValueError: a shape or value does not fit; the message names the argument, what it must be and is.
