@@ -30,7 +30,17 @@ OTHER_ARGUMENTS = {
     "need_dx": "test_gradients.py",
 }
 # Public names of weft.nn that compute nothing by themselves.
-NOT_LAYERS = {"Backprop", "Layer", "Loss", "Parameter", "StatefulBackprop", "init", "load", "save"}
+NOT_LAYERS = {
+    "Backprop",
+    "KeyValueCache",
+    "Layer",
+    "Loss",
+    "Parameter",
+    "StatefulBackprop",
+    "init",
+    "load",
+    "save",
+}
 
 
 def functions(suffix: str) -> set[str]:

@@ -21,6 +21,7 @@ from weft.nn.gru import GRU, GRUCell
 from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
+from weft.nn.learned_positions import LearnedPositions
 from weft.nn.linear import Linear
 from weft.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, KLDivLoss, L1Loss, Loss, MSELoss
 from weft.nn.lstm import LSTM, LSTMCell
@@ -29,7 +30,9 @@ from weft.nn.parameter import Parameter
 from weft.nn.residual import Residual
 from weft.nn.rnn import RNN, RNNCell
 from weft.nn.sequential import Sequential
+from weft.nn.sinusoidal_positions import SinusoidalPositions
 from weft.nn.swiglu import SwiGLU
+from weft.nn.transformer_encoder import TransformerEncoder
 from weft.nn.transformer_encoder_layer import TransformerEncoderLayer
 
 __all__ = [
@@ -52,6 +55,7 @@ __all__ = [
     "LSTMCell",
     "Layer",
     "LayerNorm",
+    "LearnedPositions",
     "Linear",
     "Loss",
     "MSELoss",
@@ -63,9 +67,11 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "StatefulBackprop",
     "SwiGLU",
     "Tanh",
+    "TransformerEncoder",
     "TransformerEncoderLayer",
     "init",
     "load",
