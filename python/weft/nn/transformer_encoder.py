@@ -20,7 +20,7 @@ from weft.nn.transformer_encoder_layer import TransformerEncoderLayer
 class TransformerEncoder(Layer):
     """TransformerEncoderLayers one after the other; x, y[B,T,E].
 
-    layers: the layers themselves, each with its own weights (PyTorch's copies one, with what it started from).
+    layers: the layers themselves, each with weights of its own (where PyTorch would copy one layer).
     norm: a LayerNorm for the result, as layers with norm_first=True need; None: none.
 
     A call's mask, bias and lengths go to every layer; backprop then gives dx, or (dx, dbias), dbias the sum.
