@@ -13,6 +13,8 @@ B, T, S, E, N = 3, 5, 4, 6, 3
 X, MEMORY = (B, T, E), Read((B, S, E))
 LENGTHS = [4, 0, 5]
 SOME = np.random.default_rng(5).random((B, 1, T, T)) < 0.6  # some rows of it may be empty
+PART = np.arange(S) < 2
+RAGGED: dict[str, Any] = {"lengths": LENGTHS, "memory_lengths": [4, 2, 0]}
 ADDED = np.random.default_rng(6).normal(size=(T, T))
 
 
@@ -32,6 +34,22 @@ def encoder(norm: bool) -> Any:
             nn.TransformerEncoderLayer(E, N, 4, 0.0, norm_first=norm, dtype=dtype, rng=i) for i in range(2)
         ]
         return nn.TransformerEncoder(layers, nn.LayerNorm(E, dtype=dtype) if norm else None)
+
+    return make
+
+
+def decoder_layer(**options: Any) -> Any:
+    return lambda dtype: nn.TransformerDecoderLayer(
+        E, N, 4, **{"dropout": 0.0, **options}, dtype=dtype, rng=1
+    )
+
+
+def decoder(norm: bool) -> Any:
+    def make(dtype: Any) -> nn.Layer:
+        layers = [
+            nn.TransformerDecoderLayer(E, N, 4, 0.0, norm_first=norm, dtype=dtype, rng=i) for i in range(2)
+        ]
+        return nn.TransformerDecoder(layers, nn.LayerNorm(E, dtype=dtype) if norm else None)
 
     return make
 
@@ -80,6 +98,25 @@ ATTENTION = [
     ),
     Case("encoder", encoder(False), X),
     Case("encoder, norm first", encoder(True), X, {"bias": Read((B, N, 1, T)), "lengths": LENGTHS}),
+    Case("decoder layer", decoder_layer(), X, {"memory": MEMORY}),
+    Case(
+        "decoder layer, norm first", decoder_layer(norm_first=True, activation="gelu"), X, {"memory": MEMORY}
+    ),
+    Case("decoder layer, mask", decoder_layer(causal=False), X, {"memory": MEMORY, "mask": SOME}),
+    Case(
+        "decoder layer, memory's mask", decoder_layer(bias=False), X, {"memory": MEMORY, "memory_mask": PART}
+    ),
+    Case("decoder layer, dropout", decoder_layer(dropout=0.3), X, {"memory": MEMORY}),
+    Case("decoder layer, ragged", decoder_layer(), X, {"memory": MEMORY, **RAGGED}),
+    Case("decoder", decoder(False), X, {"memory": MEMORY}),
+    Case("decoder, norm first", decoder(True), X, {"memory": MEMORY, **RAGGED}),
+    Case("transformer", lambda d: nn.Transformer(E, N, 2, 1, 4, 0.0, dtype=d, rng=1), X, {"x": MEMORY}),
+    Case(
+        "transformer, ragged",
+        lambda d: nn.Transformer(E, N, 1, 2, 4, 0.2, norm_first=True, dtype=d, rng=1),
+        X,
+        {"x": MEMORY, "lengths": LENGTHS, "x_lengths": [4, 2, 0]},
+    ),
     Case("sinusoidal positions", lambda d: nn.SinusoidalPositions(E), X, {"offset": 3}),
     Case("sinusoidal positions, odd", lambda d: nn.SinusoidalPositions(5), (B, T, 5)),
     Case("learned positions", lambda d: nn.LearnedPositions(9, E, dtype=d, rng=1), X, {"offset": 4}),

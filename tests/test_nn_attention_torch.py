@@ -150,6 +150,7 @@ def test_encoder(norm, dtype):
             torch.nn.TransformerEncoderLayer(E, N, batch_first=True, **options),
             3,
             torch.nn.LayerNorm(E) if norm else None,
+            enable_nested_tensor=False,
         )
     )
     layers = [nn.TransformerEncoderLayer(E, N, dtype=dtype, **options) for _ in range(3)]
@@ -161,4 +162,56 @@ def test_encoder(norm, dtype):
     y, backprop = ours(x, lengths=LENGTHS)
     y_t = theirs(x_t, src_key_padding_mask=padding(LENGTHS, T))
     close(backprop(backward(y, y_t, LENGTHS, dtype)), x_t.grad, dtype, "dx")
+    same_gradients(ours, theirs, dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("options", [{}, {"activation": "gelu", "layer_norm_eps": 1e-3}, {"bias": False}])
+def test_decoder_layer(options, norm_first, ragged, dtype):
+    import torch
+
+    options = {"dim_feedforward": 20, "dropout": 0.0, "norm_first": norm_first, **options}
+    lengths, kv_lengths = (LENGTHS, KV_LENGTHS) if ragged else (None, None)
+    theirs = randomised(torch.nn.TransformerDecoderLayer(E, N, batch_first=True, **options))
+    ours, theirs = load(nn.TransformerDecoderLayer(E, N, dtype=dtype, **options), theirs, dtype)
+    x, memory = normal(B, T, E, dtype=dtype), normal(B, S, E, dtype=dtype)
+    x_t, memory_t = tensor(x), tensor(memory)
+    y, backprop = ours(x, memory, lengths=lengths, memory_lengths=kv_lengths)
+    y_t = theirs(
+        x_t,
+        memory_t,
+        tgt_mask=future(T),
+        tgt_key_padding_mask=padding(lengths, T),
+        memory_key_padding_mask=padding(kv_lengths, S),
+    )
+    dx, dmemory = backprop(backward(y, y_t, lengths, dtype))
+    close(dx, x_t.grad, dtype, "dx")
+    close(dmemory, memory_t.grad, dtype, "dmemory")
+    same_gradients(ours, theirs, dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_transformer(norm_first, dtype):
+    import torch
+
+    sizes = (E, N, 2, 3, 20, 0.0)
+    theirs = randomised(torch.nn.Transformer(*sizes, "gelu", norm_first=norm_first, batch_first=True))
+    ours, theirs = load(nn.Transformer(*sizes, "gelu", norm_first=norm_first, dtype=dtype), theirs, dtype)
+    source, x = normal(B, S, E, dtype=dtype), normal(B, T, E, dtype=dtype)
+    source_t, x_t = tensor(source), tensor(x)
+    y, backprop = ours(source, x, lengths=KV_LENGTHS, x_lengths=LENGTHS)
+    y_t = theirs(
+        source_t,
+        x_t,
+        tgt_mask=future(T),
+        src_key_padding_mask=padding(KV_LENGTHS, S),
+        memory_key_padding_mask=padding(KV_LENGTHS, S),
+        tgt_key_padding_mask=padding(LENGTHS, T),
+    )
+    dsource, dx = backprop(backward(y, y_t, LENGTHS, dtype))
+    close(dsource, source_t.grad, dtype, "dsource")
+    close(dx, x_t.grad, dtype, "dx")
     same_gradients(ours, theirs, dtype)

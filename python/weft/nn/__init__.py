@@ -32,6 +32,9 @@ from weft.nn.rnn import RNN, RNNCell
 from weft.nn.sequential import Sequential
 from weft.nn.sinusoidal_positions import SinusoidalPositions
 from weft.nn.swiglu import SwiGLU
+from weft.nn.transformer import Transformer
+from weft.nn.transformer_decoder import TransformerDecoder
+from weft.nn.transformer_decoder_layer import DecoderCache, TransformerDecoderLayer
 from weft.nn.transformer_encoder import TransformerEncoder
 from weft.nn.transformer_encoder_layer import TransformerEncoderLayer
 
@@ -44,6 +47,7 @@ __all__ = [
     "Backprop",
     "Bidirectional",
     "CrossEntropyLoss",
+    "DecoderCache",
     "Dropout",
     "Embedding",
     "FeedForward",
@@ -71,6 +75,9 @@ __all__ = [
     "StatefulBackprop",
     "SwiGLU",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "init",

@@ -21,6 +21,7 @@ from weft.nn.backprop import Backprop
 from weft.nn.heads import join_heads, split_heads
 from weft.nn.in_projection import InProjection
 from weft.nn.key_value_cache import KeyValueCache
+from weft.nn.layer import check_last_axis
 from weft.nn.linear import Linear
 from weft.nn.parameter import Array, Seed
 from weft.nn.rows import without_padding
@@ -139,16 +140,15 @@ class MultiheadAttention(InProjection):
         average_attn_weights: bool = True,
         cache: KeyValueCache | None = None,
     ) -> Any:
-        given, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
         causal: bool | Literal["top_left", "bottom_right"] = self.causal
-        if cache is None:
-            q, k, v = self.project(given)[0]
-        elif len(given) == 1:
-            causal = self._causal_after(cache)
-            q, k, v = self.project(given)[0]
-            k, v, kv_lengths = cache.append(k, v, kv_lengths)
+        if cache is not None and key is not None:
+            q, k, v, kv_lengths = self._with_memory([query, key, value], lengths, kv_lengths, cache)
         else:
-            q, k, v, kv_lengths = self._with_memory(given, kv_lengths, cache)
+            given, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
+            (q, k, v), _ = self.project(given)
+            if cache is not None:
+                causal = self._causal_after(cache)
+                k, v, kv_lengths = cache.append(k, v, kv_lengths)
         options = self._options(mask, bias, kv_lengths, need_weights, average_attn_weights)
         read, _, *weights = ops.sdpa_forward(q, k, v, causal=causal, training=False, **options)
         y = without_padding(self.out_proj.predict(join_heads(read)), lengths)
@@ -208,14 +208,21 @@ class MultiheadAttention(InProjection):
         return "bottom_right" if len(cache) else "top_left"
 
     def _with_memory(
-        self, given: list[Array], kv_lengths: npt.ArrayLike | None, cache: KeyValueCache
-    ) -> tuple[Array, Array, Array, Array | None]:
+        self,
+        arrays: list[Array | None],
+        lengths: npt.ArrayLike | None,
+        kv_lengths: npt.ArrayLike | None,
+        cache: KeyValueCache,
+    ) -> tuple[Array, Array, Array, npt.ArrayLike | None]:
         """q, and the memory's k, v and lengths, which the first call puts into the cache."""
         if self.causal:
-            raise ValueError("MultiheadAttention: cache of another sequence must not be with causal=True")
+            raise ValueError("MultiheadAttention: cache of a memory must not be with causal=True")
         if len(cache):
-            return self.project_query(given[0]), *cache.read()
-        q, k, v = self.project(given)[0]
+            assert arrays[0] is not None
+            check_last_axis(self, arrays[0], self.embed_dim)
+            return self.project_query(without_padding(arrays[0], lengths)), *cache.read()
+        given, kv_lengths = self._given(arrays, lengths, kv_lengths)
+        (q, k, v), _ = self.project(given)
         return q, *cache.append(k, v, kv_lengths)
 
     def __repr__(self) -> str:

@@ -3,13 +3,12 @@
     norm_first:  h = x + attention(norm1(x)),    y = h + feed_forward(norm2(h))
     else:        h = norm1(x + attention(x)),    y = norm2(h + feed_forward(h))
 
-Backward: the two sublayers', last to first (sublayer.py).       B batch, T time, E = d_model    x, y[B,T,E]
+Backward: the two sublayers', last to first (transformer_layer.py).    x, y[B,T,E]  E = d_model
 Vaswani et al., "Attention is all you need", 2017
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,10 +23,10 @@ from weft.nn.layer_norm import LayerNorm
 from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Array, Seed
 from weft.nn.rows import without_padding
-from weft.nn.sublayer import predict_sublayer, sublayer
+from weft.nn.transformer_layer import TransformerLayer
 
 
-class TransformerEncoderLayer(Layer):
+class TransformerEncoderLayer(TransformerLayer):
     """Self attention and a feed-forward part. With causal=True it is a layer of a language model.
 
         y, backprop = layer(x)      dx = backprop(dy)           with bias=...: dx, dbias = backprop(dy)
@@ -96,8 +95,8 @@ class TransformerEncoderLayer(Layer):
             return self.self_attn(z, mask=mask, bias=bias, kv_lengths=lengths)
 
         x = without_padding(x, lengths)
-        h, back_attend = sublayer(x, attend, self.norm1, self.dropout1, self.norm_first)
-        y, back_feed = sublayer(h, self.feed_forward, self.norm2, self.dropout2, self.norm_first)
+        h, back_attend = self.sublayer(x, attend, self.norm1, self.dropout1)
+        y, back_feed = self.sublayer(h, self.feed_forward, self.norm2, self.dropout2)
         y = without_padding(y, lengths)
 
         def backprop(dy: Array) -> Any:
@@ -121,18 +120,13 @@ class TransformerEncoderLayer(Layer):
             return y
 
         x = without_padding(x, lengths)
-        h = predict_sublayer(x, attend, self.norm1, self.norm_first)
-        y = predict_sublayer(h, self.feed_forward.predict, self.norm2, self.norm_first)
+        h = self.predict_sublayer(x, attend, self.norm1)
+        y = self.predict_sublayer(h, self.feed_forward.predict, self.norm2)
         return without_padding(y, lengths)
 
     def make_cache(self, capacity: int = 64, *, fixed: bool = False) -> KeyValueCache:
         """An empty cache for predict."""
         return KeyValueCache(capacity, fixed=fixed)
-
-    def named_children(self) -> Iterator[tuple[str, Layer]]:
-        """linear1 and linear2 are named as PyTorch does, without "feed_forward" before them."""
-        for name, child in super().named_children():
-            yield from child.named_children() if child is self.feed_forward else [(name, child)]
 
     def __repr__(self) -> str:
         attention = self.self_attn
