@@ -1,7 +1,7 @@
 """The table of layers: every layer, combinator and option that changes a gradient, small for differences.
 
 A row is a way to make the layer in a dtype, and the shape of its input (or, for integers, the input). Options
-are what the layer is called with. Attention is in attention_cases.py. test_nn_gradients.py checks a row's
+are what the layer is called with. Attention is in nn_attention_cases.py. test_nn_gradients.py checks a row's
 gradients, test_nn_layers.py its contract.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from attention_cases import ATTENTION
+from nn_attention_cases import ATTENTION
 from nn_kinds import Case
 from weft import nn
 

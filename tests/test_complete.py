@@ -28,10 +28,12 @@ OTHER_ARGUMENTS = {
     "training": "test_errors.py: inference saves nothing and gives the same bits",
     "accumulate": "test_gradients.py",
     "need_dx": "test_gradients.py",
+    "out": "test_rotary.py",
 }
 # Public names of weft.nn that compute nothing by themselves.
 NOT_LAYERS = {
     "Backprop",
+    "DecoderCache",
     "KeyValueCache",
     "Layer",
     "Loss",

@@ -10,7 +10,7 @@
 """
 
 from weft.nn import init
-from weft.nn.activations import GELU, ReLU, Sigmoid, SiLU, Tanh
+from weft.nn.activations import GELU, ReLU, Sigmoid, SiLU, SwiGLU, Tanh
 from weft.nn.backprop import Backprop, StatefulBackprop
 from weft.nn.bidirectional import Bidirectional
 from weft.nn.dropout import Dropout
@@ -31,7 +31,6 @@ from weft.nn.residual import Residual
 from weft.nn.rnn import RNN, RNNCell
 from weft.nn.sequential import Sequential
 from weft.nn.sinusoidal_positions import SinusoidalPositions
-from weft.nn.swiglu import SwiGLU
 from weft.nn.transformer import Transformer
 from weft.nn.transformer_decoder import TransformerDecoder
 from weft.nn.transformer_decoder_layer import DecoderCache, TransformerDecoderLayer

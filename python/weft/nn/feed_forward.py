@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.arguments import check_choice, check_count
-from weft.nn.activations import GELU, ReLU, SiLU
+from weft.nn.activations import GELU, ReLU, SiLU, SwiGLU
 from weft.nn.backprop import Backprop
 from weft.nn.dropout import Dropout
 from weft.nn.layer import Layer
 from weft.nn.linear import Linear
 from weft.nn.parameter import Array, Seed
-from weft.nn.swiglu import SwiGLU
 
 _ACTIVATIONS: dict[str, type[Layer]] = {"relu": ReLU, "gelu": GELU, "silu": SiLU, "swiglu": SwiGLU}
 

@@ -1,4 +1,4 @@
-"""TransformerDecoder: y = norm(layer_n(... layer_1(x, m), m)), m the memory. Backward: the same, last to first."""
+"""TransformerDecoder: y = norm(layer_n(... layer_1(x, m), m)), m the memory. Backward: last to first."""
 
 from __future__ import annotations
 
