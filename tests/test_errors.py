@@ -54,7 +54,7 @@ def test_wrong_shapes(case: OpCase) -> None:
                 axis == 0 or name in ("x", "indices", "weight")
             ):
                 continue  # free sizes; the shapes that do not fit together follow below
-            if name == "logits" and axis == 2:
+            if (name == "logits" and axis == 2) or (case.op == "rotary" and name == "x" and axis != 2):
                 continue
             longer = np.concatenate([inputs[name], inputs[name].take([0], axis)], axis)
             refused(case, inputs | {name: longer}, ValueError, r"\w+ must .*got .*\d")

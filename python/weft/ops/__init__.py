@@ -32,7 +32,9 @@ from weft.ops.recurrent import (
     recurrent_forward_all,
 )
 from weft.ops.rnn import RNNGrads, rnn_backward, rnn_forward
+from weft.ops.rotary import rotary_backward, rotary_forward
 from weft.ops.sdpa import SDPAGrads, sdpa_backward, sdpa_forward
+from weft.ops.swiglu import swiglu_backward, swiglu_forward
 from weft.ops.updates import adagrad_update, adam_update, grad_norm, rmsprop_update, scale_, sgd_update
 
 __all__ = [
@@ -73,6 +75,8 @@ __all__ = [
     "rmsprop_update",
     "rnn_backward",
     "rnn_forward",
+    "rotary_backward",
+    "rotary_forward",
     "scale_",
     "sdpa_backward",
     "sdpa_forward",
@@ -83,6 +87,8 @@ __all__ = [
     "silu_forward",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
+    "swiglu_backward",
+    "swiglu_forward",
     "tanh_backward",
     "tanh_forward",
 ]
