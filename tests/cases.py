@@ -1,6 +1,7 @@
 """THE table: every op of weft.ops is a row here (layers: nn_cases.py), and the tests here run on rows.
 
-A new cell is one line in CELLS, and so for the other lists; test_complete.py fails while anything is missing.
+A new cell is one line in CELLS, and so for the other lists (attention's: attention_cases.py);
+test_complete.py fails while anything is missing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import reference
 import reference_philox
 import reference_updates
+from attention_cases import ATTENTION, SCORES
 from kinds import OpCase, Size, UpdateCase
 
 Rng = np.random.Generator
@@ -200,6 +202,23 @@ def dropout(name: str, **options: Any) -> OpCase:
     return OpCase(name, "dropout", reference_philox.dropout, sample)
 
 
+def swiglu_sample(rng: Rng, size: Size) -> Inputs:
+    return {"x": 3 * rng.normal(size=(size.batch, size.time, 2 * size.hidden))}
+
+
+def rotary_sample(rng: Rng, size: Size, *, rows: bool, rest: int, **options: Any) -> Inputs:
+    """rest: features that do not turn; rows: each row of the batch with places of its own."""
+    B, T, pairs = size.batch, size.time, size.hidden
+    angle = rng.normal(size=(B, T, pairs) if rows else (T, pairs))
+    x = rng.normal(size=(B, size.projection, T, 2 * pairs + rest))
+    return {"x": x, "cos": np.cos(angle), "sin": np.sin(angle), **options}
+
+
+def rotary(name: str, *, rows: bool = False, rest: int = 0, **options: Any) -> OpCase:
+    sample = partial(rotary_sample, rows=rows, rest=rest, **options)
+    return OpCase(name, "rotary", reference.rotary, sample)
+
+
 POINTWISE = [
     linear("linear", bias=True),
     linear("linear-no-bias", bias=False),
@@ -214,6 +233,7 @@ POINTWISE = [
     activation("silu"),
     activation("sigmoid"),
     activation("tanh"),
+    OpCase("swiglu", "swiglu", reference.swiglu, swiglu_sample),
     dropout("dropout", p=0.3, seed=2**40 + 5),
     dropout("dropout-offset", p=0.7, seed=1, offset=2**33 + 7),
     dropout("dropout-none", p=0.0, seed=1),
@@ -229,7 +249,14 @@ POINTWISE = [
     ),
 ]
 
-OPS = RECURRENT + POINTWISE
+ROTARY = [
+    rotary("rotary"),
+    rotary("rotary-interleaved", interleaved=True),
+    rotary("rotary-rows-rest", rows=True, rest=3),
+    rotary("rotary-interleaved-rows-rest", interleaved=True, rows=True, rest=1),
+]
+
+OPS = RECURRENT + POINTWISE + ROTARY + SCORES + ATTENTION
 
 # ---- optimizer updates -------------------------------------------------------------------------------------
 

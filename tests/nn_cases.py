@@ -1,18 +1,19 @@
 """The table of layers: every layer, combinator and option that changes a gradient, small for differences.
 
 A row is a way to make the layer in a dtype, and the shape of its input (or, for integers, the input). Options
-are what a stateful layer is called with. test_nn_gradients.py checks a row's gradients, test_nn_layers.py its
-contract.
+are what the layer is called with. Attention is in nn_attention_cases.py. test_nn_gradients.py checks a row's
+gradients, test_nn_layers.py its contract.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from nn_attention_cases import ATTENTION
+from nn_kinds import Case
 from weft import nn
 
 B, T, I, H = 3, 5, 2, 3
@@ -22,23 +23,6 @@ RESETS[0, 2] = RESETS[2, 0] = RESETS[2, 3] = RESETS[0, 4] = True
 RAGGED: dict[str, Any] = {"lengths": LENGTHS}
 RESET: dict[str, Any] = {"resets": RESETS}
 BOTH: dict[str, Any] = {"lengths": LENGTHS, "resets": RESETS}
-
-
-@dataclass(frozen=True)
-class Case:
-    name: str
-    make: Callable[[Any], nn.Layer]
-    x: Any = (B, T, I)
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def build(self, dtype: Any = np.float64) -> tuple[nn.Layer, np.ndarray]:
-        """The layer, with no parameter at a special value, and an input."""
-        layer = self.make(dtype)
-        rng = np.random.default_rng(7)
-        for parameter in layer.parameters():
-            parameter.data[...] += rng.normal(0, 0.3, parameter.shape)
-        x = rng.normal(0, 1, self.x).astype(dtype) if isinstance(self.x, tuple) else np.array(self.x)
-        return layer, x
 
 
 def stack(layer: type[nn.Layer], **options: Any) -> Callable[[Any], nn.Layer]:
@@ -192,66 +176,4 @@ CELLS = [
     Case("gru cell, reset before", stack(nn.GRUCell, reset_after=False, bias=False), (B, I)),
 ]
 
-CASES = [*STATELESS, *STATEFUL, *CELLS]
-
-
-def flat(state: Any) -> list[np.ndarray]:
-    """The arrays of a state, in order."""
-    if isinstance(state, tuple):
-        return [array for part in state for array in flat(part)]
-    return [] if state is None else [state]
-
-
-def like(state: Any, rng: np.random.Generator) -> Any:
-    """A random state of the same form."""
-    if isinstance(state, tuple):
-        return tuple(like(part, rng) for part in state)
-    return rng.normal(0, 0.7, state.shape).astype(state.dtype)
-
-
-def initial_state(layer: nn.Layer, x: np.ndarray, options: dict[str, Any], rng: np.random.Generator) -> Any:
-    """A random initial state that fits, found by running the layer; None if it takes none."""
-    if isinstance(layer, nn.RNNCell | nn.LSTMCell | nn.GRUCell):
-        return like(layer.predict(x), rng)
-    return like(layer.predict(x, **options)[1], rng) if layer.stateful else None
-
-
-def predicted(layer: nn.Layer, x: np.ndarray, state: Any, options: dict[str, Any]) -> list[np.ndarray]:
-    """What predict gives, as a list of arrays."""
-    if isinstance(layer, nn.RNNCell | nn.LSTMCell | nn.GRUCell):
-        return flat(layer.predict(x, state))
-    return flat(layer.predict(x, state, **options)) if layer.stateful else [layer.predict(x)]
-
-
-def run(
-    layer: nn.Layer, x: np.ndarray, state: Any, options: dict[str, Any]
-) -> tuple[list[np.ndarray], Callable]:
-    """Every kind of layer in one form: (outputs, back), back(douts) -> (dx, dstate arrays...)."""
-    if isinstance(layer, nn.RNNCell | nn.LSTMCell | nn.GRUCell):
-        last, backprop = layer(x, state)
-
-        def back(douts: list[np.ndarray]) -> list[Any]:
-            dx, dstate = backprop(_form(last, douts))
-            return [dx, *flat(dstate)]
-
-        return flat(last), back
-    if layer.stateful:
-        (y, last), backprop = layer(x, state, **options)
-
-        def back(douts: list[np.ndarray]) -> list[Any]:
-            dx, dstate = backprop(douts[0], _form(last, douts[1:]))
-            return [dx, *flat(dstate)]
-
-        return [y, *flat(last)], back
-    y, backprop = layer(x)
-    return [y], lambda douts: [backprop(douts[0])]
-
-
-def _form(state: Any, arrays: list[np.ndarray]) -> Any:
-    """The arrays in the state's form."""
-    supply = iter(arrays)
-
-    def fill(part: Any) -> Any:
-        return tuple(fill(p) for p in part) if isinstance(part, tuple) else next(supply)
-
-    return fill(state)
+CASES = [*STATELESS, *STATEFUL, *CELLS, *ATTENTION]

@@ -58,6 +58,24 @@ def gelu(x: Array, approximate: str = "none") -> Array:
     return x * erfc(-x / math.sqrt(2)) / 2
 
 
+def swiglu(x: Array) -> Array:
+    a, b = np.split(x, 2, axis=-1)
+    return silu(a) * b
+
+
+def rotary(x: Array, cos: Array, sin: Array, interleaved: bool = False) -> Array:
+    pairs = cos.shape[-1]
+    a, b = (
+        (slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2))
+        if interleaved
+        else (slice(pairs), slice(pairs, 2 * pairs))
+    )
+    cos, sin = (table[:, None] if table.ndim == 3 else table for table in (cos, sin))
+    y = x.copy()
+    y[..., a], y[..., b] = x[..., a] * cos - x[..., b] * sin, x[..., b] * cos + x[..., a] * sin
+    return y
+
+
 # ---- recurrent cells ---------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gradcheck import ATOL, EPS, RTOL
-from nn_cases import CASES, Case, flat, initial_state, run
+from nn_cases import CASES
+from nn_kinds import Case, flat, initial_state, run
 from weft import nn
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nn_cases import LENGTHS, RECURRENT, RESETS, B, Case, H, I, T, flat, initial_state, like, run
+from nn_cases import LENGTHS, RECURRENT, RESETS, B, H, I, T
+from nn_kinds import Case, flat, initial_state, like, run
 from weft import nn
 
 LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}

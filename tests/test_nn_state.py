@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nn_cases import CASES, RECURRENT, STATELESS, Case, Identity, predicted
+from nn_cases import CASES, RECURRENT, STATELESS, Identity
+from nn_kinds import Case, predicted
 from weft import nn
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -137,6 +137,8 @@ py::array py_dropout_backward(const py::object& dy, double p, uint64_t seed, uin
 }  // namespace
 
 void register_loss(py::module_& module);
+void register_rotary(py::module_& module);
+void register_swiglu(py::module_& module);
 void register_updates(py::module_& module);
 
 void register_pointwise(py::module_& module) {
@@ -150,6 +152,8 @@ void register_pointwise(py::module_& module) {
   register_activation(module, "tanh", "tanh", Activation::tanh);
   module.def("dropout_forward", &py_dropout_forward);
   module.def("dropout_backward", &py_dropout_backward);
+  register_swiglu(module);
+  register_rotary(module);
   register_loss(module);
   register_updates(module);
 }

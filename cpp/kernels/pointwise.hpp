@@ -1,5 +1,6 @@
 // The pointwise kernels of this instruction set, one idea a file: layer_norm.cpp, activations.cpp, gelu.cpp,
-// dropout.cpp, cross_entropy.cpp, sgd.cpp, adam.cpp, rmsprop.cpp, adagrad.cpp, gradient_norm.cpp.
+// swiglu.cpp, rotary.cpp, dropout.cpp, cross_entropy.cpp, sgd.cpp, adam.cpp, rmsprop.cpp, adagrad.cpp,
+// gradient_norm.cpp.
 #pragma once
 
 #include "pointwise_table.hpp"
@@ -39,6 +40,14 @@ template <class T>
 void tanh_backward(int64_t size, const T* y, const T* dy, T* dx, int threads);
 
 template <class T>
+void swiglu_forward(const SwigluForward<T>&, int threads);
+template <class T>
+void swiglu_backward(const SwigluBackward<T>&, int threads);
+
+template <class T>
+void rotary(const Rotary<T>&, int threads);
+
+template <class T>
 void dropout(const Dropout<T>&, int threads);
 
 template <class T>
@@ -73,6 +82,9 @@ inline constexpr PointwiseKernels<T> pointwise_kernels = {
                     {&silu_forward<T>, &silu_backward<T>},
                     {&sigmoid_forward<T>, &sigmoid_backward<T>},
                     {&tanh_forward<T>, &tanh_backward<T>}},
+    .swiglu_forward = &swiglu_forward<T>,
+    .swiglu_backward = &swiglu_backward<T>,
+    .rotary = &rotary<T>,
     .dropout = &dropout<T>,
     .cross_entropy_forward = &cross_entropy_forward<T>,
     .cross_entropy_backward = &cross_entropy_backward<T>,

@@ -1,4 +1,4 @@
-// Kernels over elements and rows: normalisation, activations, dropout, loss, optimizers.
+// Kernels over elements and rows: normalisation, activations, positions, dropout, loss, optimizers.
 //
 // Arrays of one size are contiguous; matrices are row-major with the stride of their rows in elements.
 #pragma once
@@ -41,6 +41,44 @@ template <class T>
 struct ActivationKernels {
   void (*forward)(int64_t size, const T* x, T* y, int threads);
   void (*backward)(int64_t size, const T* kept, const T* dy, T* dx, int threads);
+};
+
+/// y = a sigmoid(a) b over each row [a; b] of x[R, 2 F]
+template <class T>
+struct SwigluForward {
+  int64_t rows, size;  // R, F
+  const T* x;
+  int64_t x_row;
+  T* y;  // [R, F], overwritten
+  int64_t y_row;
+};
+
+template <class T>
+struct SwigluBackward {
+  int64_t rows, size;
+  const T* x;
+  int64_t x_row;
+  const T* dy;
+  int64_t dy_row;
+  T* dx;  // [R, 2 F], overwritten
+  int64_t dx_row;
+};
+
+/// y = x with its pairs of features turned by the angles of cos and sin, or back by them.
+template <class T>
+struct Rotary {
+  int64_t batch, heads, time, size;  // of x[B, N, T, D]
+  int64_t pairs;                     // P: features from 2 P on stay as they are
+  const T* x;
+  int64_t x_stride[3];
+  const T* cos;           // [B, T, P]
+  int64_t cos_stride[2];  // of the batch, 0 where it shares one table, and of time
+  const T* sin;
+  int64_t sin_stride[2];
+  bool interleaved;  // pairs are neighbours; else they are P apart
+  bool inverse;
+  T* y;  // overwritten; may be x
+  int64_t y_stride[3];
 };
 
 /// y = x * (word(seed, offset, element) >= threshold) * scale; its backward is the same function of dy.
@@ -136,6 +174,9 @@ struct PointwiseKernels {
   void (*layer_norm_forward)(const LayerNormForward<T>&, int threads);
   void (*layer_norm_backward)(const LayerNormBackward<T>&, int threads);
   ActivationKernels<T> activations[6];  // in the order of weft::Activation
+  void (*swiglu_forward)(const SwigluForward<T>&, int threads);
+  void (*swiglu_backward)(const SwigluBackward<T>&, int threads);
+  void (*rotary)(const Rotary<T>&, int threads);
   void (*dropout)(const Dropout<T>&, int threads);
   CrossEntropySums (*cross_entropy_forward)(const CrossEntropyForward<T>&, int threads);
   void (*cross_entropy_backward)(const CrossEntropyBackward<T>&, int threads);

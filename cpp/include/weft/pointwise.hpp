@@ -1,4 +1,4 @@
-// Layers over elements and rows: layer normalisation, activations, dropout.
+// Layers over elements and rows: layer normalisation, activations, rotary positions, dropout.
 //
 // T is float or double. Matrices may have any row stride; every last axis is contiguous. Outputs and
 // accumulated arrays may not overlap anything else; inputs may alias each other. A view that is optional is
@@ -64,6 +64,42 @@ void activation_forward(Activation activation, View<const T, 1> x, View<T, 1> y)
 ///   dx    [N]  out
 template <class T>
 void activation_backward(Activation activation, View<const T, 1> kept, View<const T, 1> dy, View<T, 1> dx);
+
+/// y = a sigmoid(a) b, with x = [a; b]: one half of the features is a gate for the other
+///
+///   x  [R, 2 F]  in
+///   y  [R, F]    out
+template <class T>
+void swiglu_forward(View<const T, 2> x, View<T, 2> y);
+
+/// da = dy b s (1 + a (1 - s)),  db = dy a s,  with s = sigmoid(a)
+///
+///   x   [R, 2 F]  in, as given to forward
+///   dy  [R, F]    in
+///   dx  [R, 2 F]  out, [da; db]
+template <class T>
+void swiglu_backward(View<const T, 2> x, View<const T, 2> dy, View<T, 2> dx);
+
+/// Turns pairs of features: y_a = x_a cos - x_b sin,  y_b = x_b cos + x_a sin
+///
+/// Pair i of P is (a, b) = (2 i, 2 i + 1) if interleaved, else (i, i + P). Features from 2 P on stay as they
+/// are.
+///
+///   x         [B, N, T, D]            in, any strides but the last axis contiguous
+///   cos, sin  [B, T, P] or [1, T, P]  in, of the angle of each pair at each step; 2 P <= D
+///   y         [B, N, T, D]            out, likewise; it may be x itself
+template <class T>
+void rotary_forward(View<const T, 4> x, View<const T, 3> cos, View<const T, 3> sin, bool interleaved,
+                    View<T, 4> y);
+
+/// dx_a = dy_a cos + dy_b sin,  dx_b = dy_b cos - dy_a sin
+///
+///   dy                     [B, N, T, D]  in
+///   cos, sin, interleaved  as given to forward
+///   dx                     [B, N, T, D]  out; it may be dy itself
+template <class T>
+void rotary_backward(View<const T, 4> dy, View<const T, 3> cos, View<const T, 3> sin, bool interleaved,
+                     View<T, 4> dx);
 
 /// y_e = x_e / (1 - p) where element e is kept, else 0
 ///

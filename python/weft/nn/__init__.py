@@ -10,22 +10,32 @@
 """
 
 from weft.nn import init
-from weft.nn.activations import GELU, ReLU, Sigmoid, SiLU, Tanh
+from weft.nn.activations import GELU, ReLU, Sigmoid, SiLU, SwiGLU, Tanh
 from weft.nn.backprop import Backprop, StatefulBackprop
 from weft.nn.bidirectional import Bidirectional
 from weft.nn.dropout import Dropout
 from weft.nn.embedding import Embedding
+from weft.nn.feed_forward import FeedForward
 from weft.nn.files import load, save
 from weft.nn.gru import GRU, GRUCell
+from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
+from weft.nn.learned_positions import LearnedPositions
 from weft.nn.linear import Linear
 from weft.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, KLDivLoss, L1Loss, Loss, MSELoss
 from weft.nn.lstm import LSTM, LSTMCell
+from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Parameter
 from weft.nn.residual import Residual
 from weft.nn.rnn import RNN, RNNCell
 from weft.nn.sequential import Sequential
+from weft.nn.sinusoidal_positions import SinusoidalPositions
+from weft.nn.transformer import Transformer
+from weft.nn.transformer_decoder import TransformerDecoder
+from weft.nn.transformer_decoder_layer import DecoderCache, TransformerDecoderLayer
+from weft.nn.transformer_encoder import TransformerEncoder
+from weft.nn.transformer_encoder_layer import TransformerEncoderLayer
 
 __all__ = [
     "GELU",
@@ -36,18 +46,23 @@ __all__ = [
     "Backprop",
     "Bidirectional",
     "CrossEntropyLoss",
+    "DecoderCache",
     "Dropout",
     "Embedding",
+    "FeedForward",
     "GRUCell",
     "HuberLoss",
     "KLDivLoss",
+    "KeyValueCache",
     "L1Loss",
     "LSTMCell",
     "Layer",
     "LayerNorm",
+    "LearnedPositions",
     "Linear",
     "Loss",
     "MSELoss",
+    "MultiheadAttention",
     "Parameter",
     "RNNCell",
     "ReLU",
@@ -55,8 +70,15 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "StatefulBackprop",
+    "SwiGLU",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "init",
     "load",
     "save",

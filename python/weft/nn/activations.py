@@ -1,12 +1,14 @@
-"""Activations: y = f(x), element by element. Backward: dx = dy f'(x).
+"""Activations: y = f(x), element by element but for SwiGLU. Backward: dx = dy f'(x).
 
     ReLU      max(x, 0)
     GELU      x Phi(x), Phi the normal distribution; "tanh": x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
     SiLU      x sigmoid(x)
     Tanh      (exp(x) - exp(-x)) / (exp(x) + exp(-x))
     Sigmoid   1 / (1 + exp(-x))
+    SwiGLU    a sigmoid(a) b, where x = [a; b] along the last axis
 
-Hendrycks and Gimpel, "Gaussian error linear units", 2016 (GELU, SiLU)
+Hendrycks and Gimpel, "Gaussian error linear units", 2016 (GELU, SiLU); Shazeer, "GLU variants improve
+transformer", 2020 (SwiGLU)
 """
 
 from __future__ import annotations
@@ -101,3 +103,17 @@ class Sigmoid(Activation):
 
     forward = staticmethod(ops.sigmoid_forward)
     backward = staticmethod(ops.sigmoid_backward)
+
+
+class SwiGLU(Activation):
+    """silu(a) b, where x[..., 2F] = [a; b]: one half of the features is a gate for the other; y[..., F].
+
+    Raises ValueError for an odd last axis.
+
+    >>> import numpy as np
+    >>> SwiGLU().predict(np.array([1.0, -1.0, 2.0, 2.0])).round(4)
+    array([ 1.4621, -0.5379])
+    """
+
+    forward = staticmethod(ops.swiglu_forward)
+    backward = staticmethod(ops.swiglu_backward)

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from weft.nn.backprop import Backprop, State, StatefulBackprop
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array
-from weft.nn.rows import valid_steps
+from weft.nn.rows import without_padding
 from weft.nn.sequential import require_layer
 
 
@@ -54,7 +53,7 @@ class Residual(Layer):
 
         def backward(dy: Array | None, dstate: State) -> tuple[Array, State]:
             dx, dinitial = stateful_backprop(dy, dstate)
-            return (dx if dy is None else _past(dy, lengths) + dx), dinitial
+            return (dx if dy is None else without_padding(dy, lengths) + dx), dinitial
 
         return (y, last), StatefulBackprop(self, backward, y, last)
 
@@ -77,7 +76,7 @@ class Residual(Layer):
             raise ValueError(
                 f"Residual: the layer's result must be shaped like x, {x.shape}, got {inner.shape}"
             )
-        return _past(x, lengths) + inner
+        return without_padding(x, lengths) + inner
 
     def _refuse(self, *given: Any) -> None:
         if any(value is not None for value in given):
@@ -85,11 +84,3 @@ class Residual(Layer):
 
     def __repr__(self) -> str:
         return f"Residual({self.layer!r})"
-
-
-def _past(x: Array, lengths: npt.ArrayLike | None) -> Array:
-    """x[B,T,...], zero in the padding."""
-    if lengths is None:
-        return x
-    valid = valid_steps(lengths, x.shape[1]).reshape(*x.shape[:2], *[1] * (x.ndim - 2))
-    return np.where(valid, x, x.dtype.type(0))

@@ -18,6 +18,18 @@ def valid_steps(lengths: npt.ArrayLike, time: int) -> Array:
     return np.arange(time) < np.asarray(lengths)[:, None]
 
 
+def without_padding(x: Array, lengths: npt.ArrayLike | None) -> Array:
+    """x[B, T, ...] with zeros past each row's end, whatever was there; x itself if all steps are valid.
+
+    >>> without_padding(np.array([[1.0, 2.0, np.nan]]), lengths=[2])
+    array([[1., 2., 0.]])
+    """
+    if lengths is None:
+        return x
+    valid = valid_steps(lengths, x.shape[1]).reshape(*x.shape[:2], *[1] * (x.ndim - 2))
+    return np.where(valid, x, x.dtype.type(0))
+
+
 def reverse_rows(x: Array, lengths: npt.ArrayLike | None = None) -> Array:
     """x[B, T, ...] with the valid steps of each row in reverse, the padding left in place; it undoes itself.
 

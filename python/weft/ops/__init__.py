@@ -12,6 +12,11 @@ from weft.ops.activations import (
     tanh_backward,
     tanh_forward,
 )
+from weft.ops.additive_scores import (
+    AdditiveScoresGrads,
+    additive_scores_backward,
+    additive_scores_forward,
+)
 from weft.ops.cross_entropy import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from weft.ops.dropout import dropout_backward, dropout_forward
 from weft.ops.embedding import EmbeddingGrads, embedding_backward, embedding_forward
@@ -27,10 +32,13 @@ from weft.ops.recurrent import (
     recurrent_forward_all,
 )
 from weft.ops.rnn import RNNGrads, rnn_backward, rnn_forward
+from weft.ops.rotary import rotary_backward, rotary_forward
 from weft.ops.sdpa import SDPAGrads, sdpa_backward, sdpa_forward
+from weft.ops.swiglu import swiglu_backward, swiglu_forward
 from weft.ops.updates import adagrad_update, adam_update, grad_norm, rmsprop_update, scale_, sgd_update
 
 __all__ = [
+    "AdditiveScoresGrads",
     "EmbeddingGrads",
     "GRUGrads",
     "LSTMGrads",
@@ -40,6 +48,8 @@ __all__ = [
     "SDPAGrads",
     "adagrad_update",
     "adam_update",
+    "additive_scores_backward",
+    "additive_scores_forward",
     "cells",
     "dropout_backward",
     "dropout_forward",
@@ -65,6 +75,8 @@ __all__ = [
     "rmsprop_update",
     "rnn_backward",
     "rnn_forward",
+    "rotary_backward",
+    "rotary_forward",
     "scale_",
     "sdpa_backward",
     "sdpa_forward",
@@ -75,6 +87,8 @@ __all__ = [
     "silu_forward",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
+    "swiglu_backward",
+    "swiglu_forward",
     "tanh_backward",
     "tanh_forward",
 ]

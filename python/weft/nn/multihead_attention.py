@@ -1,0 +1,231 @@
+"""MultiheadAttention: y = [head_1; ...; head_N] Woᵀ + bo,   head_n = softmax(q_n k_nᵀ / sqrt(D)) v_n.
+
+    q = query Wqᵀ + bq,    k = key Wkᵀ + bk,    v = value Wvᵀ + bv,     each split into heads of D features
+
+Backward: dhead = dy Wo, then dq, dk, dv of each head (ops.sdpa_backward), then dquery = dq Wq and so on.
+
+B batch, T time of the query, S of key and value, E = embed_dim = N D, K heads of keys and values.
+Vaswani et al., "Attention is all you need", 2017; fewer heads of keys: Ainslie et al., "GQA", 2023
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from weft import ops
+from weft.arguments import check_number
+from weft.nn.backprop import Backprop
+from weft.nn.heads import join_heads, split_heads
+from weft.nn.in_projection import InProjection
+from weft.nn.key_value_cache import KeyValueCache
+from weft.nn.layer import check_last_axis
+from weft.nn.linear import Linear
+from weft.nn.parameter import Array, Seed
+from weft.nn.rows import without_padding
+
+
+class MultiheadAttention(InProjection):
+    """Each step of a sequence reads from the steps of another, or of its own, by N learned measures of fit.
+
+        y, backprop = attention(x)                    dx = backprop(dy)                     x[B,T,E]
+        y, backprop = attention(x, memory)            dx, dmemory = backprop(dy)            memory[B,S,E]
+        y, backprop = attention(query, key, value)    dquery, dkey, dvalue = backprop(dy)   key[B,S,kdim] ...
+
+    There is a gradient for each array given, so that of an array given twice is the sum of two.
+    attention(x) is one product for q, k and v, and faster than attention(x, x, x).
+
+    The constructor's arguments are PyTorch's, and:
+        num_kv_heads: K, for groups of heads that share keys and values; None: N.
+        causal: no step reads a later one.
+        window: (left, right), how far from its own place a step reads; -1 is open.
+    A call's arguments:
+        mask: broadcast to [B,N,T,S]; bool, True where a step may read (as in scaled_dot_product_attention),
+            or floats that are added to the scores.
+        bias: floats likewise, with a gradient, which comes last: dx, dbias = backprop(dy).
+        lengths[B]: valid steps of the query. y is zero past a row's end, and nothing there is read.
+        kv_lengths[B]: valid steps of key and value; of attention(x), `lengths`.
+        need_weights: ((y, weights), backprop) = attention(...), with weights[B,T,S], averaged over heads, or
+            weights[B,N,T,S] if average_attn_weights is False. They are for looking at: no gradient.
+
+    predict(x, cache=KeyValueCache()) goes on after the steps in the cache, and adds x to them; it needs
+    causal=True. predict(x, memory, cache=...) keeps the memory's keys and values there for the next calls.
+
+    Weights are in_proj_weight[(N+2K)D, E], or where kdim or vdim is not E q_proj_weight, k_proj_weight and
+    v_proj_weight; in_proj_bias; out_proj.weight and out_proj.bias, which is all that a step with nothing to
+    read gets. Raises ValueError and TypeError for sizes and arrays that do not fit.
+
+    >>> attention = MultiheadAttention(8, 2, causal=True)
+    >>> y, backprop = attention(np.ones((3, 5, 8), np.float32))
+    >>> backprop(np.ones_like(y)).shape
+    (3, 5, 8)
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        *,
+        kdim: int | None = None,
+        vdim: int | None = None,
+        num_kv_heads: int | None = None,
+        causal: bool = False,
+        window: tuple[int, int] | None = None,
+        dtype: npt.DTypeLike = np.float32,
+        rng: Seed = None,
+    ) -> None:
+        rng = np.random.default_rng(rng)
+        super().__init__(embed_dim, num_heads, num_kv_heads, kdim, vdim, bias=bias, dtype=dtype, rng=rng)
+        self.dropout = check_number("MultiheadAttention", "dropout", dropout, low=0, below=1)
+        self.causal, self.window = causal, window
+        self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype, rng=rng)
+        if self.out_proj.bias is not None:
+            self.out_proj.bias.data[...] = 0
+        if dropout:
+            self.draw_from(rng)
+
+    def __call__(
+        self,
+        query: Array,
+        key: Array | None = None,
+        value: Array | None = None,
+        *,
+        mask: Array | None = None,
+        bias: Array | None = None,
+        lengths: npt.ArrayLike | None = None,
+        kv_lengths: npt.ArrayLike | None = None,
+        need_weights: bool = False,
+        average_attn_weights: bool = True,
+    ) -> tuple[Any, Backprop]:
+        given, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
+        (q, k, v), back_project = self.project(given)
+        options = self._options(mask, bias, kv_lengths, need_weights, average_attn_weights)
+        drawn: dict[str, Any] = self.next_draw() if self.dropout else {}
+        read, saved, *weights = ops.sdpa_forward(
+            q, k, v, causal=self.causal, dropout=self.dropout, **drawn, **options
+        )
+        y, back_out = self.out_proj(join_heads(read))
+        y = without_padding(y, lengths)
+
+        def backprop(dy: Array) -> Any:
+            dread = split_heads(back_out(without_padding(dy, lengths)), self.num_heads)
+            dbias: list[Array] = []
+
+            def write(dheads: list[Array]) -> None:
+                dq, dk, dv = dheads
+                into = ops.SDPAGrads(dq, dk, dv, None)
+                grads = ops.sdpa_backward(saved, dread, out=into, need_dbias=bias is not None)
+                dbias.extend([] if grads.dbias is None else [grads.dbias])
+
+            gradients = [*back_project(write), *dbias]
+            return gradients[0] if len(gradients) == 1 else tuple(gradients)
+
+        return ((y, *weights) if weights else y), Backprop(self, backprop, y)
+
+    def predict(
+        self,
+        query: Array,
+        key: Array | None = None,
+        value: Array | None = None,
+        *,
+        mask: Array | None = None,
+        bias: Array | None = None,
+        lengths: npt.ArrayLike | None = None,
+        kv_lengths: npt.ArrayLike | None = None,
+        need_weights: bool = False,
+        average_attn_weights: bool = True,
+        cache: KeyValueCache | None = None,
+    ) -> Any:
+        causal: bool | Literal["top_left", "bottom_right"] = self.causal
+        if cache is not None and key is not None:
+            q, k, v, kv_lengths = self._with_memory([query, key, value], lengths, kv_lengths, cache)
+        else:
+            given, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
+            (q, k, v), _ = self.project(given)
+            if cache is not None:
+                causal = self._causal_after(cache)
+                k, v, kv_lengths = cache.append(k, v, kv_lengths)
+        options = self._options(mask, bias, kv_lengths, need_weights, average_attn_weights)
+        read, _, *weights = ops.sdpa_forward(q, k, v, causal=causal, training=False, **options)
+        y = without_padding(self.out_proj.predict(join_heads(read)), lengths)
+        return (y, *weights) if weights else y
+
+    def _given(
+        self,
+        arrays: list[Array | None],
+        lengths: npt.ArrayLike | None,
+        kv_lengths: npt.ArrayLike | None,
+    ) -> tuple[list[Array], npt.ArrayLike | None]:
+        """The arrays that were given, checked, with zeros for padding (no product may meet a NaN there), and
+        the valid steps of keys."""
+        given = [array for array in arrays if array is not None]
+        query, key, value = given[0], given[min(1, len(given) - 1)], given[-1]
+        for name, axes, array, size in (
+            ("query", "B, T, E", query, self.embed_dim),
+            ("key", "B, S, kdim", key, self.kdim),
+            ("value", "B, S, vdim", value, self.vdim),
+        ):
+            if np.ndim(array) != 3 or array.shape[-1] != size:
+                last = axes.split()[-1]
+                raise ValueError(
+                    f"MultiheadAttention: {name} must be ({axes}) with {last} = {size}, got {np.shape(array)}"
+                )
+        if not (len(query) == len(key) == len(value) and key.shape[1] == value.shape[1]):
+            raise ValueError(
+                "MultiheadAttention: query, key and value must agree in B, key and value in S, "
+                f"got {query.shape}, {key.shape} and {value.shape}"
+            )
+        given = [without_padding(array, kv_lengths if i else lengths) for i, array in enumerate(given)]
+        return given, lengths if kv_lengths is None and len(given) == 1 else kv_lengths
+
+    def _options(
+        self,
+        mask: Array | None,
+        bias: Array | None,
+        kv_lengths: npt.ArrayLike | None,
+        need_weights: bool,
+        average: bool,
+    ) -> dict[str, Any]:
+        """What a call asks of ops.sdpa_forward, whether it trains or not."""
+        return {
+            "mask": mask,
+            "bias": bias,
+            "window": self.window,
+            "kv_lengths": kv_lengths,
+            "return_weights": "mean" if need_weights and average else need_weights,
+        }
+
+    def _causal_after(self, cache: KeyValueCache) -> Literal["top_left", "bottom_right"]:
+        """Where the steps after those in the cache stand: at the end of the keys."""
+        if not self.causal:
+            raise ValueError(
+                "MultiheadAttention: cache needs causal=True, else earlier steps would have to read x too"
+            )
+        return "bottom_right" if len(cache) else "top_left"
+
+    def _with_memory(
+        self,
+        arrays: list[Array | None],
+        lengths: npt.ArrayLike | None,
+        kv_lengths: npt.ArrayLike | None,
+        cache: KeyValueCache,
+    ) -> tuple[Array, Array, Array, npt.ArrayLike | None]:
+        """q, and the memory's k, v and lengths, which the first call puts into the cache."""
+        if self.causal:
+            raise ValueError("MultiheadAttention: cache of a memory must not be with causal=True")
+        if len(cache):
+            assert arrays[0] is not None
+            check_last_axis(self, arrays[0], self.embed_dim)
+            return self.project_query(without_padding(arrays[0], lengths)), *cache.read()
+        given, kv_lengths = self._given(arrays, lengths, kv_lengths)
+        (q, k, v), _ = self.project(given)
+        return q, *cache.append(k, v, kv_lengths)
+
+    def __repr__(self) -> str:
+        return (
+            f"MultiheadAttention({self.embed_dim}, {self.num_heads}{', causal=True' if self.causal else ''})"
+        )

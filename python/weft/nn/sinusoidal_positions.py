@@ -1,0 +1,58 @@
+"""SinusoidalPositions: y = x + p, where p tells each step where it stands, by waves of growing length.
+
+    p[t, 2i] = sin(t / 10000^(2i/E)),    p[t, 2i+1] = cos(t / 10000^(2i/E))
+
+Backward: dx = dy.      x, y[B,T,E]      Vaswani et al., "Attention is all you need", 2017
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from weft.arguments import check_count, check_number
+from weft.nn.backprop import Backprop
+from weft.nn.layer import Layer, check_last_axis
+from weft.nn.parameter import Array
+from weft.nn.steps import steps_from
+
+
+class SinusoidalPositions(Layer):
+    """Adds to each step its place among the others; nothing is learned, and no place is too far.
+
+    x, y[B,T,d_model]; offset: how many steps came before x, an int, or [B] where rows differ. Raises
+    ValueError for another last axis.
+
+    >>> SinusoidalPositions(4).predict(np.zeros((1, 2, 4)), offset=1).round(2)
+    array([[[ 0.84,  0.54,  0.01,  1.  ],
+            [ 0.91, -0.42,  0.02,  1.  ]]])
+    """
+
+    def __init__(self, d_model: int, base: float = 10000.0) -> None:
+        self.d_model = check_count("SinusoidalPositions", "d_model", d_model)
+        self.base = check_number("SinusoidalPositions", "base", base, above=0)
+        self._table = np.empty((0, d_model))  # the first places, kept: sines take longer than sums
+
+    def __call__(self, x: Array, offset: int | Array = 0) -> tuple[Array, Backprop]:
+        y = self.predict(x, offset)
+        return y, Backprop(self, lambda dy: dy, y)
+
+    def predict(self, x: Array, offset: int | Array = 0) -> Array:
+        check_last_axis(self, x, self.d_model)
+        places = steps_from(offset, x.shape[-2])
+        last = int(places.max(initial=-1))
+        if last >= len(self._table) or self._table.dtype != x.dtype:
+            self._table = self.table(np.arange(2 * last + 1)).astype(x.dtype)
+        y: Array = x + self._table[places]
+        return y
+
+    def table(self, places: Array) -> Array:
+        """p[..., d_model] of places[...], in float64."""
+        frequency = self.base ** (-np.arange(0, self.d_model, 2) / self.d_model)
+        angle = places[..., None] * frequency
+        p = np.empty((*places.shape, self.d_model))
+        p[..., 0::2] = np.sin(angle)
+        p[..., 1::2] = np.cos(angle[..., : self.d_model // 2])
+        return p
+
+    def __repr__(self) -> str:
+        return f"SinusoidalPositions({self.d_model})"

@@ -1,0 +1,77 @@
+"""TransformerLayer: sublayers, each a function f beside what goes past it, normalised before or after.
+
+    norm_first:  y = x + dropout(f(norm(x)))            dx = dy + norm'(f'(dropout'(dy)))
+    else:        y = norm(x + dropout(f(x)))            dx = ds + f'(dropout'(ds)),  ds = norm'(dy)
+
+After: Vaswani et al., "Attention is all you need", 2017; before: Xiong et al., "On layer normalization in the
+transformer architecture", 2020
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+from weft.nn.dropout import Dropout
+from weft.nn.feed_forward import FeedForward
+from weft.nn.layer import Layer
+from weft.nn.layer_norm import LayerNorm
+from weft.nn.parameter import Array
+
+# f: z to (f(z), back), where back gives dz, or (dz, the gradients of whatever else f reads)
+Function: TypeAlias = Callable[[Array], tuple[Array, Callable[[Array], Any]]]
+
+
+class TransformerLayer(Layer):
+    """Base of the encoder's layer and the decoder's."""
+
+    norm_first: bool
+    feed_forward: FeedForward
+
+    def sublayer(
+        self, x: Array, function: Function, norm: LayerNorm, dropout: Dropout
+    ) -> tuple[Array, Callable[[Array], list[Array]]]:
+        """(y, back): back(dy) gives dx, then the gradients of whatever else the function reads.
+
+        The function's result must be a new array, which nothing else reads: it is added to.
+        """
+        if self.norm_first:
+            z, back_norm = norm(x)
+            inner, back = function(z)
+            y, back_dropout = dropout(inner)
+            y += x
+
+            def backprop(dy: Array) -> list[Array]:
+                dz, *others = _listed(back(back_dropout(dy)))
+                dx: Array = back_norm(dz)
+                dx += dy
+                return [dx, *others]
+
+        else:
+            inner, back = function(x)
+            total, back_dropout = dropout(inner)
+            total += x
+            y, back_norm = norm(total)
+
+            def backprop(dy: Array) -> list[Array]:
+                dtotal = back_norm(dy)
+                dx, *others = _listed(back(back_dropout(dtotal)))
+                dtotal += dx
+                return [dtotal, *others]
+
+        return y, backprop
+
+    def predict_sublayer(self, x: Array, function: Callable[[Array], Array], norm: LayerNorm) -> Array:
+        """The same without dropout and without a way back."""
+        y = function(norm.predict(x) if self.norm_first else x)
+        y += x
+        return y if self.norm_first else norm.predict(y)
+
+    def named_children(self) -> Iterator[tuple[str, Layer]]:
+        """linear1 and linear2 have PyTorch's names, without a "feed_forward" before them."""
+        for name, child in super().named_children():
+            yield from child.named_children() if child is self.feed_forward else [(name, child)]
+
+
+def _listed(gradients: Any) -> list[Array]:
+    return list(gradients) if isinstance(gradients, tuple) else [gradients]
