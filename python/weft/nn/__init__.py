@@ -11,6 +11,7 @@
 
 from weft.nn import init
 from weft.nn.activations import GELU, ReLU, Sigmoid, SiLU, SwiGLU, Tanh
+from weft.nn.alibi import ALiBi
 from weft.nn.backprop import Backprop, StatefulBackprop
 from weft.nn.bidirectional import Bidirectional
 from weft.nn.dropout import Dropout
@@ -29,6 +30,7 @@ from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Parameter
 from weft.nn.residual import Residual
 from weft.nn.rnn import RNN, RNNCell
+from weft.nn.rotary_positions import RotaryPositions
 from weft.nn.sequential import Sequential
 from weft.nn.sinusoidal_positions import SinusoidalPositions
 from weft.nn.transformer import Transformer
@@ -42,6 +44,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "ALiBi",
     "BCEWithLogitsLoss",
     "Backprop",
     "Bidirectional",
@@ -67,6 +70,7 @@ __all__ = [
     "RNNCell",
     "ReLU",
     "Residual",
+    "RotaryPositions",
     "Sequential",
     "SiLU",
     "Sigmoid",
