@@ -20,7 +20,7 @@ from weft.cli.train_report import print_header, print_interrupted, print_result
 from weft.cli.train_settings import DEFAULT_STEPS, TrainSettings, arguments_of, settings_of
 from weft.config import set_precision
 from weft.data import TextStream
-from weft.models import HeldOutText
+from weft.models import ByteModel, validation_source
 from weft.train import DivergedError, History, Trainer
 
 __all__ = ["run_train"]
@@ -119,10 +119,9 @@ def _remembered(job: Job) -> list[str]:
 
 def _fit(job: Job, folder: RunFolder) -> History:
     """Train. Raises CommandError with code 1 where training or saving fails; what was saved stays."""
-    settings, held_out = job.settings, job.corpus.held_out
-    validation = None
-    if held_out is not None:
-        validation = HeldOutText(held_out[:_VALIDATED_BYTES], dtype=settings.dtype)
+    settings, held_out, model = job.settings, job.corpus.held_out, job.trainer.model
+    assert isinstance(model, ByteModel)
+    validation = None if held_out is None else validation_source(model, held_out[:_VALIDATED_BYTES])
     every = settings.validate_every
     if every is None:
         every = max(1, -(-job.total_steps // _VALIDATIONS)) if job.total_steps is not None else 100
