@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from library import Case
 from problems.cells import Cells
+from problems.gpt import GPT
 from problems.language_model import LanguageModel
 from problems.recurrent import Recurrent
 
@@ -90,7 +91,7 @@ ROWS: dict[str, list[Row]] = {
     "padding": list(padding()),
     "float64": [Row(case) for case in float64()],
     "cells": [Row(Cells(layer)) for layer in LAYERS],
-    "model": [Row(LanguageModel(layer)) for layer in LAYERS],
+    "model": [*[Row(LanguageModel(layer)) for layer in LAYERS], Row(GPT())],
     "checkpoint": list(checkpoints()),
     "scaling": list(scaling()),
 }
