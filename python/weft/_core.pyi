@@ -1,5 +1,6 @@
 """Types of the extension module: one section for each file of cpp/bindings."""
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
@@ -46,16 +47,16 @@ def recurrent_forward(
     w_proj: Array | None,
     h0: Array | None,
     c0: Array | None,
-    lengths: Array | None,
+    lengths: Array | Sequence[int] | None,
     resets: Array | None,
     recurrent_dropout_mask: Array | None,
     zoneout_mask: Array | None,
     reverse: bool,
-    checkpoint_every: int,
+    checkpoint_every: int | None,
     training: bool,
     /,
 ) -> tuple[Any, ...]: ...
-def recurrent_forward_all(calls: list[tuple[Any, ...]], /) -> list[tuple[Any, ...]]: ...
+def recurrent_forward_all(calls: list[Any], /) -> list[tuple[Any, ...]]: ...
 def recurrent_backward_all(calls: list[tuple[Any, ...]], /) -> list[tuple[Any, ...]]: ...
 
 # ---- additive_scores.cpp ----

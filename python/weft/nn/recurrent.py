@@ -164,12 +164,12 @@ class RecurrentLayer(Layer):
                 cell.forward_call(
                     x,
                     initial[len(last) + reverse],
-                    lengths=lengths,
-                    resets=resets_backwards(resets, lengths) if reverse else resets,
-                    reverse=bool(reverse),
-                    training=training,
-                    checkpoint_every=self.checkpoint_every,
-                    **(self._masks(x.shape[:2], cell, training) if drawn else {}),
+                    training,
+                    lengths,
+                    resets_backwards(resets, lengths) if reverse else resets,
+                    bool(reverse),
+                    self.checkpoint_every,
+                    *(self._masks(x.shape[:2], cell, training) if drawn else ()),
                 )
                 for reverse, cell in enumerate(pair)
             ]
@@ -177,7 +177,7 @@ class RecurrentLayer(Layer):
                 outs = ops.recurrent_forward_all(calls)
                 x = np.concatenate([out.y for out in outs], axis=-1)
             else:
-                outs = [ops.recurrent_forward(**calls[0])]
+                outs = [ops.recurrent_forward(calls[0])]
                 x = outs[0].y
             last += [out.state for out in outs]
             saved.append((dropped, [out.saved for out in outs]))
@@ -208,20 +208,19 @@ class RecurrentLayer(Layer):
             dy = dx if dropped is None else ops.dropout_backward(dropped, dx)
         return dy, _stacked(dinitial)
 
-    def _masks(self, shape: tuple[int, int], cell: RecurrentCell, training: bool) -> dict[str, Array]:
-        """recurrent_dropout_mask of 0 and 1/(1-p), zoneout_mask of the units that stay, or their share."""
-        masks: dict[str, Array] = {}
+    def _masks(self, shape: tuple[int, int], cell: RecurrentCell, training: bool) -> list[Array | None]:
+        """recurrent_dropout_mask of 0 and 1/(1-p); zoneout_mask of the units that stay, or their share."""
+        recurrent_dropout_mask = zoneout_mask = None
         size, dtype = cell.output_size, cell.weight_ih.dtype
         if self.recurrent_dropout and training:
             ones = np.ones((shape[0], size), dtype)
-            mask, _ = ops.dropout_forward(ones, self.recurrent_dropout, **self.next_draw())
-            masks["recurrent_dropout_mask"] = mask
+            recurrent_dropout_mask, _ = ops.dropout_forward(ones, self.recurrent_dropout, **self.next_draw())
         if self.zoneout and training:
             kept, _ = ops.dropout_forward(np.ones((*shape, size), dtype), self.zoneout, **self.next_draw())
-            masks["zoneout_mask"] = kept == 0
+            zoneout_mask = kept == 0
         elif self.zoneout:
-            masks["zoneout_mask"] = np.full((shape[0], size), self.zoneout, dtype)
-        return masks
+            zoneout_mask = np.full((shape[0], size), self.zoneout, dtype)
+        return [recurrent_dropout_mask, zoneout_mask]
 
     def __repr__(self) -> str:
         usual = {"num_layers": 1, "bidirectional": False, "dropout": 0.0}
