@@ -78,26 +78,38 @@ class RecurrentCell(Layer):
         zoneout_mask: Array | None = None,
     ) -> ops.RecurrentCall:
         """The arguments of ops.recurrent_forward over x[B,T,I]."""
-        return ops.RecurrentCall(
-            self.operation,
-            self.cell,
-            x,
-            self.weight_ih.data,
-            self.weight_hh.data,
-            data_of(self.bias_ih),
-            data_of(self.bias_hh),
-            data_of(self.weight_peephole),
-            data_of(self.weight_hr),
-            state[0],
-            state[1] if len(state) > 1 else None,
-            lengths,
-            resets,
-            recurrent_dropout_mask,
-            zoneout_mask,
-            reverse,
-            checkpoint_every,
-            training,
+        kind, weights = self._constants or self._remember()
+        c0 = state[1] if len(state) > 1 else None
+        return ops.RecurrentCall._make(
+            (
+                *kind,
+                x,
+                *weights,
+                state[0],
+                c0,
+                lengths,
+                resets,
+                recurrent_dropout_mask,
+                zoneout_mask,
+                reverse,
+                checkpoint_every,
+                training,
+            )
         )
+
+    # What every call is given; forgotten when an attribute is set, such as a tied weight. A Parameter's array
+    # is the same one for good.
+    _constants: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
+
+    def _remember(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        optional = (self.bias_ih, self.bias_hh, self.weight_peephole, self.weight_hr)
+        weights = (self.weight_ih.data, self.weight_hh.data, *map(data_of, optional))
+        self.__dict__["_constants"] = constants = ((self.operation, self.cell), weights)
+        return constants
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        self.__dict__.pop("_constants", None)
 
     def backward_call(self, saved: Any, dy: Array | None, dstate: GivenStates) -> dict[str, Any]:
         """The arguments of ops.recurrent_backward, which adds to the gradients of the weights."""
