@@ -10,6 +10,7 @@
 // first stage's inner operand, the outputs before a projection, and the state.
 #pragma once
 
+#include "sequence_in_place.hpp"
 #include "sequence_weights.hpp"
 
 namespace weft::WEFT_ISA {
@@ -31,12 +32,14 @@ struct SequenceForward {
   /// One thread's: a chunk's inputs and their products, and a step's block.
   struct Scratch {
     T *inputs, *sums, *tile;
+    InPlaceProducts<T, Cell> in_place;
 
     /// Enough for the whole batch, since a region may start with fewer threads than it asked for.
     static Scratch take(Arena& arena, const G& g) {
       const int64_t chunk = g.largest_chunk();
       return {arena.take<T>(chunk * g.input_row), arena.take<T>(chunk * g.gates_row),
-              arena.take<T>(g.problem.batch * Cell::gates * G::block)};
+              arena.take<T>(g.problem.batch * Cell::gates * G::block),
+              InPlaceProducts<T, Cell>::take(arena, g)};
     }
   };
 
@@ -70,9 +73,10 @@ struct SequenceForward {
         rows += worker.rows(g.active(end++));
       gather(begin, end);
       const int64_t column = Cell::gates * units.begin;
-      gemm<T>(rows, width, p.input, {own.inputs, g.input_row, 1},
-              panels(weights.w_ih + column * p.input, p.input), {weights.b_ih + column, 0}, own.sums,
-              sums_row);
+      if (!g.forward_in_place())
+        gemm<T>(rows, width, p.input, {own.inputs, g.input_row, 1},
+                panels(weights.w_ih + column * p.input, p.input), {weights.b_ih + column, 0}, own.sums,
+                sums_row);
       int64_t row = 0;
       for (int64_t step = begin; step < end; ++step) {
         one_step(states, step, own.sums + row * sums_row, sums_row);
@@ -169,17 +173,29 @@ struct SequenceForward {
   void stage(const ForwardTile<T>& whole, int64_t step, Rows<T> left, const T* sums, int64_t sums_row) const {
     constexpr int first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
     constexpr int gates = Cell::stage_gates[Stage];
+    const bool in_place = g.forward_in_place();
+    InPlaceOperand<T> x{}, state{};
+    if (in_place) {
+      x = own.in_place.input(p, whole.rows, {own.inputs, g.input_row, 1});
+      state = own.in_place.state(p, whole.rows, left);
+    }
     g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
       const int64_t column = unit * Cell::gates;
       const T* input = sums + column - units.begin * Cell::gates;
       const Init<T> start = Cell::joint ? Init<T>{input + first_gate * count, sums_row}
                                         : Init<T>{weights.b_hh + column + first_gate * count, 0};
-      gemm<T>(whole.rows, gates * count, p.state, left, weights.block(g, unit, count, first_gate), start,
-              own.tile, gates * count);
       ForwardTile<T> tile = whole;
       tile.units = count;
       tile.sum = {own.tile, gates * count, count};
       tile.input = {input, sums_row, count};
+      if (in_place) {
+        own.in_place.block(p, whole.rows, unit, count, first_gate, gates, weights.b_ih + column,
+                           weights.b_hh + column, x, state, own.sums, own.tile);
+        tile.input = {own.sums, gates * count, count};
+      } else {
+        gemm<T>(whole.rows, gates * count, p.state, left, weights.block(g, unit, count, first_gate), start,
+                own.tile, gates * count);
+      }
       tile.extra = {weights.extra + unit, 0, g.hidden};
       tile.h_prev.data += unit;
       tile.operand.data += unit;
