@@ -173,41 +173,52 @@ struct SequenceForward {
   void stage(const ForwardTile<T>& whole, int64_t step, Rows<T> left, const T* sums, int64_t sums_row) const {
     constexpr int first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
     constexpr int gates = Cell::stage_gates[Stage];
-    const bool in_place = g.forward_in_place();
-    InPlaceOperand<T> x{}, state{};
-    if (in_place) {
-      x = own.in_place.input(p, whole.rows, {own.inputs, g.input_row, 1});
-      state = own.in_place.state(p, whole.rows, left);
-    }
+    if (g.forward_in_place()) return stage_in_place<Stage>(whole, step, left);
     g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
       const int64_t column = unit * Cell::gates;
       const T* input = sums + column - units.begin * Cell::gates;
       const Init<T> start = Cell::joint ? Init<T>{input + first_gate * count, sums_row}
                                         : Init<T>{weights.b_hh + column + first_gate * count, 0};
-      ForwardTile<T> tile = whole;
-      tile.units = count;
-      tile.sum = {own.tile, gates * count, count};
-      tile.input = {input, sums_row, count};
-      if (in_place) {
-        own.in_place.block(p, whole.rows, unit, count, first_gate, gates, weights.b_ih + column,
-                           weights.b_hh + column, x, state, own.sums, own.tile);
-        tile.input = {own.sums, gates * count, count};
-      } else {
-        gemm<T>(whole.rows, gates * count, p.state, left, weights.block(g, unit, count, first_gate), start,
-                own.tile, gates * count);
-      }
-      tile.extra = {weights.extra + unit, 0, g.hidden};
-      tile.h_prev.data += unit;
-      tile.operand.data += unit;
-      tile.h.data += unit;
-      if (Cell::stages > 1) tile.inner.data += unit;
-      if (whole.saved.data) tile.saved.data += unit;
-      if constexpr (Cell::has_c) {
-        tile.c_prev.data += unit;
-        tile.c.data += unit;
-      }
-      Cell::template forward<Stage, T>(tile);
+      gemm<T>(whole.rows, gates * count, p.state, left, weights.block(g, unit, count, first_gate), start,
+              own.tile, gates * count);
+      run_cell<Stage>(whole, unit, count, {input, sums_row, count});
     });
+  }
+
+  /// The same, inputs' part included, with weights that are not packed.
+  template <int Stage>
+  __attribute__((noinline)) void stage_in_place(const ForwardTile<T>& whole, int64_t step,
+                                                Rows<T> left) const {
+    constexpr int first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
+    constexpr int gates = Cell::stage_gates[Stage];
+    const auto x = own.in_place.input(p, whole.rows, {own.inputs, g.input_row, 1});
+    const auto state = own.in_place.state(p, whole.rows, left);
+    g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
+      const int64_t column = unit * Cell::gates;
+      own.in_place.block(p, whole.rows, unit, count, first_gate, gates, weights.b_ih + column,
+                         weights.b_hh + column, x, state, own.sums, own.tile);
+      run_cell<Stage>(whole, unit, count, {own.sums, gates * count, count});
+    });
+  }
+
+  /// The cell's maths on a block of units, whose sums are in own.tile.
+  template <int Stage>
+  void run_cell(const ForwardTile<T>& whole, int64_t unit, int64_t count, Gates<const T> input) const {
+    ForwardTile<T> tile = whole;
+    tile.units = count;
+    tile.sum = {own.tile, Cell::stage_gates[Stage] * count, count};
+    tile.input = input;
+    tile.extra = {weights.extra + unit, 0, g.hidden};
+    tile.h_prev.data += unit;
+    tile.operand.data += unit;
+    tile.h.data += unit;
+    if (Cell::stages > 1) tile.inner.data += unit;
+    if (whole.saved.data) tile.saved.data += unit;
+    if constexpr (Cell::has_c) {
+      tile.c_prev.data += unit;
+      tile.c.data += unit;
+    }
+    Cell::template forward<Stage, T>(tile);
   }
 
   const T* mask_row(const T* mask, int64_t batch_stride, int64_t time_stride, int64_t step,
