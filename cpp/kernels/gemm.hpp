@@ -108,6 +108,25 @@ struct Tiles {
 template <class T, int N>
 inline constexpr Tiles<T, N> tiles{};
 
+/// The tile of one row by that many panels; null where it takes several.
+template <class T>
+inline Tile<T> tile_of_one_row(int64_t panels) {
+  switch (panels) {
+    case 1:
+      return tiles<T, 1>.rows[1];
+    case 2:
+      return tiles<T, 2>.rows[1];
+    case 4:
+      return tiles<T, 4>.rows[1];
+    case 6:
+      return tiles<T, 6>.rows[1];
+    case 8:
+      return tiles<T, 8>.rows[1];
+    default:
+      return nullptr;
+  }
+}
+
 /// One group of N panels against all rows of A, in tiles of nearly equal height.
 template <class T, int N>
 inline void product_of_panels(int64_t rows, int64_t depth, Rows<T> a, Panels<T> b, Init<T> init, T* c,

@@ -77,6 +77,11 @@ struct SequenceForward {
         gemm<T>(rows, width, p.input, {own.inputs, g.input_row, 1},
                 panels(weights.w_ih + column * p.input, p.input), {weights.b_ih + column, 0}, own.sums,
                 sums_row);
+      if (is_one_plain_row()) {
+        steps_of_one_row(states, begin, end, sums_row, out);
+        begin = end;
+        continue;
+      }
       int64_t row = 0;
       for (int64_t step = begin; step < end; ++step) {
         one_step(states, step, own.sums + row * sums_row, sums_row);
@@ -166,6 +171,46 @@ struct SequenceForward {
           now[k] = mask[k] * then[k] + (T(1) - mask[k]) * now[k];
       }
     worker.meet_team();
+  }
+
+  /// One row on one thread, without options: few units take no longer than one_step's own instructions, so
+  /// these are left out.
+  bool is_one_plain_row() const {
+    return p.batch == 1 && worker.parts == 1 && Cell::stages == 1 && !g.projected() && !p.resets &&
+           !p.recurrent_mask && !p.zoneout_mask && !g.forward_in_place() && p.state <= depth_block;
+  }
+  void steps_of_one_row(const States<T>& states, int64_t begin, int64_t end, int64_t sums_row,
+                        const RecurrentOutputs<T>* out) const {
+    for (int64_t step = begin; step < end; ++step) {
+      const int64_t at = step - states.first;
+      const int64_t before = states.ring ? at & 1 : at, after = states.ring ? before ^ 1 : at + 1;
+      ForwardTile<T> tile{};
+      tile.rows = 1;
+      const T* h_prev = states.h + before * g.h_row;
+      T* h = states.h + after * g.h_row;
+      tile.h_prev = tile.operand = {h_prev, 0};
+      tile.h = {h, 0};
+      tile.saved = {states.saved ? states.saved + at * g.saved_row : nullptr, 0, g.hidden};
+      if constexpr (Cell::has_c) {
+        tile.c_prev = {states.c + before * g.c_row, 0};
+        tile.c = {states.c + after * g.c_row, 0};
+      }
+      const T* sums = own.sums + (step - begin) * sums_row;
+      g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
+        const int64_t column = unit * Cell::gates, width = Cell::gates * count;
+        const T* start = Cell::joint ? sums + column : weights.b_hh + column;
+        const Panels<T> b = weights.block(g, unit, count, 0);
+        if (const Tile<T> run = tile_of_one_row<T>(width / lanes<T>))
+          run(p.state, h_prev, 0, 1, b.data, b.step, b.panel, start, 0, own.tile, 0, lanes<T>);
+        else
+          gemm<T>(1, width, p.state, {h_prev, 0, 1}, b, {start, 0}, own.tile, 0);
+        run_cell<0>(tile, unit, count, {sums + column, 0, count});
+      });
+      if (out) copy_row(out->y + g.time_of(step, 0) * out->y_time, h, p.state);
+      if (!out || step + 1 < p.plan.steps) continue;
+      copy_row(out->h_n, h, p.state);
+      if constexpr (Cell::has_c) copy_row(out->c_n, tile.c.data, p.hidden);
+    }
   }
 
   /// The gates of one stage, of this thread's units; `whole` points at the rows' first unit.
