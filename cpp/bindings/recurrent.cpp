@@ -288,7 +288,7 @@ void register_recurrent(py::module_& module) {
     for (const RecurrentCellInfo& cell : recurrent_cells()) cells.append(cell.name);
     return cells;
   });
-  module.def("recurrent_forward", [](const py::args& given) {
+  module.def("recurrent_forward", [](const py::tuple& given) {
     const std::string op = given[0].cast<std::string>() + "_forward";
     return by_dtype(op.c_str(), "x", given[2], [&]<class T>(T) { return forward<T>(given); });
   });

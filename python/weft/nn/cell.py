@@ -147,7 +147,9 @@ class RecurrentCell(Layer):
 
 def together(state: State) -> GivenStates:
     """The user's state (h, or the tuple (h, c)) as a tuple."""
-    return tuple(state) if isinstance(state, tuple | list) else (state,)
+    if isinstance(state, tuple):
+        return state
+    return tuple(state) if isinstance(state, list) else (state,)
 
 
 def apart(states: tuple[Any, ...]) -> State:

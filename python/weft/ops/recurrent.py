@@ -104,7 +104,7 @@ def recurrent_forward(call: RecurrentCall) -> RecurrentResults:
         >>> h_n
         array([[3., 3.]])
     """
-    return RecurrentResults._make(_core.recurrent_forward(*_checked(call)))
+    return RecurrentResults._make(_core.recurrent_forward(_checked(call)))
 
 
 def recurrent_forward_all(calls: Sequence[RecurrentCall]) -> list[RecurrentResults]:
