@@ -1,6 +1,7 @@
 """THE table: every op of weft.ops is a row here (layers: nn_cases.py), and the tests here run on rows.
 
-A new cell is one line in CELLS, and so for the other lists; test_complete.py fails while anything is missing.
+A new cell is one line in CELLS, and so for the other lists (attention's: attention_cases.py);
+test_complete.py fails while anything is missing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import reference
 import reference_philox
 import reference_updates
+from attention_cases import ATTENTION, SCORES
 from kinds import OpCase, Size, UpdateCase
 
 Rng = np.random.Generator
@@ -254,7 +256,7 @@ ROTARY = [
     rotary("rotary-interleaved-rows-rest", interleaved=True, rows=True, rest=1),
 ]
 
-OPS = RECURRENT + POINTWISE + ROTARY
+OPS = RECURRENT + POINTWISE + ROTARY + SCORES + ATTENTION
 
 # ---- optimizer updates -------------------------------------------------------------------------------------
 

@@ -1,7 +1,11 @@
-"""Philox 4x32-10 in Python integers (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011)."""
+"""Philox 4x32-10 in integers, Python's or NumPy's.
+
+Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011.
+"""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +15,7 @@ Array = Any
 WORD = 0xFFFFFFFF
 
 
-def philox_4x32_10(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
+def philox_4x32_10(counter: tuple[Any, ...], key: tuple[int, int]) -> tuple[Any, ...]:
     """The four 32-bit words that belong to a counter under a key; the known answers are Random123's.
 
     >>> [f"{word:08x}" for word in philox_4x32_10((0, 0, 0, 0), (0, 0))]
@@ -30,12 +34,14 @@ def philox_4x32_10(counter: tuple[int, int, int, int], key: tuple[int, int]) -> 
     return c0, c1, c2, c3
 
 
+@cache
+def keep(size: int, p: float, seed: int, offset: int = 0) -> Array:
+    """bool[size]: element e stays if word e % 4 of counter (e // 4, offset) under key seed is >= p 2^32."""
+    blocks = np.arange((size + 3) // 4, dtype=np.uint64)
+    counter = (blocks & WORD, blocks >> 32, offset & WORD, offset >> 32)
+    words = philox_4x32_10(counter, (seed & WORD, seed >> 32))
+    return np.stack(np.broadcast_arrays(*words), -1).ravel()[:size] >= p * 2**32
+
+
 def dropout(x: Array, p: float, *, seed: int, offset: int = 0) -> Array:
-    """Element e takes word e % 4 of counter (e // 4, offset) under key seed, and lives if it is >= p 2^32."""
-    key = (seed & WORD, seed >> 32)
-    keep = []
-    for e in range(x.size):
-        block = e // 4
-        words = philox_4x32_10((block & WORD, block >> 32, offset & WORD, offset >> 32), key)
-        keep.append(words[e % 4] >= p * 2**32)
-    return x * np.array(keep, bool).reshape(x.shape) / (1 - p)
+    return x * keep(x.size, p, seed, offset).reshape(x.shape) / (1 - p)

@@ -28,6 +28,8 @@ OTHER_ARGUMENTS = {
     "training": "test_errors.py: inference saves nothing and gives the same bits",
     "accumulate": "test_gradients.py",
     "need_dx": "test_gradients.py",
+    "return_weights": "test_attention.py",
+    "return_logsumexp": "test_attention.py",
     "out": "test_rotary.py",
 }
 # Public names of weft.nn that compute nothing by themselves.

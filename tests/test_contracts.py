@@ -18,8 +18,9 @@ Array = Any
 
 
 def transposed(array: Array) -> Array:
-    """The same values with the first two axes laid out the other way round, the last one contiguous."""
-    return np.ascontiguousarray(array.swapaxes(0, 1)).swapaxes(0, 1) if array.ndim > 2 else backwards(array)
+    """The same values with all axes but the last, which is contiguous, laid out the other way round."""
+    axes = (*reversed(range(array.ndim - 1)), array.ndim - 1)
+    return np.ascontiguousarray(array.transpose(axes)).transpose(axes) if array.ndim > 2 else backwards(array)
 
 
 def spaced(array: Array) -> Array:

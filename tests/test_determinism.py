@@ -11,6 +11,7 @@ import pytest
 
 import weft
 import weft.ops
+from attention_cases import ATTENTION, SCORES
 from cases import CELLS, POINTWISE, UPDATES, recurrent_case
 from kinds import OpCase, Size, UpdateCase, assert_same_bits
 
@@ -19,6 +20,9 @@ Array = Any
 # Big enough that a second and a third thread get work: by rows, and by hidden units where rows are too few.
 MANY_ROWS = Size(time=9, batch=50, input=40, hidden=131, projection=37)
 FEW_ROWS = Size(time=9, batch=2, input=40, hidden=517, projection=131)
+# Attention is divided by rows and heads, and where these are few by queries and by keys.
+MANY_HEADS = Size(time=67, batch=7, input=19, hidden=33)
+FEW_HEADS = Size(time=515, batch=1, input=19, hidden=33)
 ELEMENTS = Size(time=101, batch=53, input=67, hidden=131)
 
 
@@ -42,6 +46,12 @@ def test_threads(cell: str, sequence: str, size: Size, dtype: Any) -> None:
 @pytest.mark.parametrize("case", POINTWISE, ids=str)
 def test_threads_pointwise(case: OpCase) -> None:
     check_threads(case, case.inputs(ELEMENTS, np.float32))
+
+
+@pytest.mark.parametrize("size", [MANY_HEADS, FEW_HEADS], ids=["many-heads", "few-heads"])
+@pytest.mark.parametrize("case", SCORES + ATTENTION, ids=str)
+def test_threads_attention(case: OpCase, size: Size) -> None:
+    check_threads(case, case.inputs(size, np.float32))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])

@@ -36,15 +36,20 @@ def float_arrays(inputs: Mapping[str, Any]) -> list[str]:
 # ---- shapes and dtypes, of every array of every op ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", TYPICAL, ids=str)
+@pytest.mark.parametrize("case", [case for case in TYPICAL if case.op != "sdpa"], ids=str)
 def test_wrong_shapes(case: OpCase) -> None:
-    """One more along an axis, or more axes: the error names an argument, what was expected and what came."""
+    """One more along an axis, or more axes: the error names an argument, what was expected and what came.
+
+    (Attention's shapes: test_attention_errors.py.)
+    """
     inputs = case.inputs()
     arrays = [name for name, value in inputs.items() if isinstance(value, np.ndarray)]
     for name in arrays:
         if len(arrays) == 1:
             break  # an activation fits any shape
         for axis in range(inputs[name].ndim):
+            if (case.op, name, axis) in (("additive_scores", "q", 1), ("additive_scores", "k", 1)):
+                continue  # any number of queries and of keys
             if case.op in ("linear", "embedding", "layer_norm") and (
                 axis == 0 or name in ("x", "indices", "weight")
             ):
@@ -62,7 +67,9 @@ def test_wrong_dtypes(case: OpCase) -> None:
     inputs = case.inputs()
     for name in float_arrays(inputs):
         for dtype in (np.float16, np.int64, np.complex128, object, np.dtype(">f8")):
-            refused(case, inputs | {name: inputs[name].astype(dtype)}, TypeError, rf"{name} must .*got ")
+            with np.errstate(invalid="ignore"):  # the -inf of a mask as an integer
+                wrong = inputs[name].astype(dtype)
+            refused(case, inputs | {name: wrong}, TypeError, rf"{name} must .*got ")
         if len(float_arrays(inputs)) > 1:
             other = {name: inputs[name].astype(np.float32)}
             refused(case, inputs | other, TypeError, r"\w+ must .*float(32|64).*got float(32|64)")

@@ -9,9 +9,13 @@ from cases import CELLS, OPS, RECURRENT, recurrent_case
 from gradcheck import ATOL, RTOL, finite_difference, relative_error
 from kinds import OpCase, Size
 
-DENSE = [case for case in OPS if case.name in ("linear", "linear-no-bias", "embedding", "layer-norm")]
+DENSE = [
+    case
+    for case in OPS
+    if case.name in ("linear", "linear-no-bias", "embedding", "layer-norm", "additive-scores")
+]
 WEIGHT_GRADIENTS = [recurrent_case(cell, "everything") for cell in CELLS] + DENSE
-ACTIVATION_GRADIENTS = ("x", "h0", "c0")
+ACTIVATION_GRADIENTS = ("x", "h0", "c0", "q", "k")
 
 
 @pytest.mark.parametrize("case", OPS, ids=str)

@@ -11,6 +11,7 @@ import pytest
 
 import weft
 import weft.config
+from attention_cases import ATTENTION, SCORES
 from cases import OPS, POINTWISE, UPDATES, recurrent_case
 from gradcheck import relative_error
 from kinds import OpCase, Size, UpdateCase
@@ -30,7 +31,7 @@ def test_every_row(isa: str, case: OpCase) -> None:
             check(case, Size(), dtype)
 
 
-@pytest.mark.parametrize("case", WIDE + POINTWISE, ids=str)
+@pytest.mark.parametrize("case", WIDE + POINTWISE + SCORES + ATTENTION, ids=str)
 def test_wide(case: OpCase) -> None:
     truth = Slopes.of(case, case.inputs(Size(time=3, batch=6, input=35, hidden=67, projection=21)))
     for isa in ISAS:

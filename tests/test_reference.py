@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from attention_cases import ATTENTION, SCORES
 from cases import CELLS, OPS, POINTWISE, UPDATES, recurrent_case
 from gradcheck import relative_error
 from kinds import OpCase, Size, UpdateCase, as_dtype
@@ -43,6 +44,21 @@ def test_odd_sizes(cell: str, odd: int) -> None:
 def test_odd_sizes_pointwise(case: OpCase, odd: int) -> None:
     size = Size(time=3, batch=2, input=odd, hidden=ODD[-1 - ODD.index(odd)])
     check_along_directions(case, case.inputs(size))
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("case", SCORES + ATTENTION, ids=str)
+def test_odd_sizes_attention(case: OpCase, odd: int) -> None:
+    """As many queries as features; other numbers of keys and of features of a value."""
+    size = Size(time=odd, batch=2, input=ODD[-1 - ODD.index(odd)], hidden=odd)
+    check_along_directions(case, case.inputs(size))
+
+
+@pytest.mark.parametrize("time", [130, 300])
+@pytest.mark.parametrize("case", SCORES + ATTENTION, ids=str)
+def test_several_blocks_of_attention(case: OpCase, time: int) -> None:
+    """More queries and keys than any kernel takes at once."""
+    check_along_directions(case, case.inputs(Size(time=time, batch=2, input=24, hidden=40)))
 
 
 @DTYPES

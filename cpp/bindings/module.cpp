@@ -9,6 +9,7 @@ namespace py = pybind11;
 
 void register_recurrent(py::module_& module);
 void register_attention(py::module_& module);
+void register_additive_scores(py::module_& module);
 void register_dense(py::module_& module);
 void register_pointwise(py::module_& module);
 
@@ -23,6 +24,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   module.def("release_memory", &weft::bindings::release_unused);
   register_recurrent(module);
   register_attention(module);
+  register_additive_scores(module);
   register_dense(module);
   register_pointwise(module);
 }

@@ -1,6 +1,7 @@
 // This instruction set's table. Each family's file fills in its own part.
 #include "table.hpp"
 
+#include "additive_scores.hpp"
 #include "attention.hpp"
 #include "dense.hpp"
 #include "isa.hpp"
@@ -13,8 +14,11 @@
 namespace weft::WEFT_ISA {
 
 extern const KernelTable table;
-constinit const KernelTable table = {WEFT_STRINGIFY(WEFT_ISA),
-                                     {&recurrent_f32, &dense_kernels<float>, &pointwise_kernels<float>, &attention_kernels<float>},
-                                     {&recurrent_f64, &dense_kernels<double>, &pointwise_kernels<double>, &attention_kernels<double>}};
+constinit const KernelTable table = {
+    .isa = WEFT_STRINGIFY(WEFT_ISA),
+    .f32 = {&recurrent_f32, &dense_kernels<float>, &pointwise_kernels<float>, &attention_kernels<float>,
+            &additive_scores_kernels<float>},
+    .f64 = {&recurrent_f64, &dense_kernels<double>, &pointwise_kernels<double>, &attention_kernels<double>,
+            &additive_scores_kernels<double>}};
 
 }  // namespace weft::WEFT_ISA

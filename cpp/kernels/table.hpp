@@ -4,6 +4,7 @@
 // workspace.
 #pragma once
 
+#include "additive_scores_table.hpp"
 #include "attention_table.hpp"
 #include "dense_table.hpp"
 #include "pointwise_table.hpp"
@@ -17,6 +18,7 @@ struct Kernels {
   const DenseKernels<T>* dense;
   const PointwiseKernels<T>* pointwise;
   const AttentionKernels<T>* attention;
+  const AdditiveScoresKernels<T>* additive_scores;
 };
 
 /// All kernels of one instruction set.

@@ -24,14 +24,6 @@ void check_sizes(const char* operation, int64_t inputs, int64_t outputs) {
                   checked_product(operation, "the size of weight", inputs, outputs), sizeof(double));
 }
 
-/// Threads for that much work whose workspace is there: their number may have been raised since it was sized.
-template <class Needed>
-int fitting_threads(double nanoseconds, int64_t elements, const Needed& needed) {
-  int threads = threads_for(nanoseconds);
-  while (threads > 1 && needed(threads) > elements) --threads;
-  return threads;
-}
-
 }  // namespace
 
 template <class T>

@@ -27,6 +27,15 @@ template <class T>
 View<const T, 2> view(const std::vector<T>& v, int64_t rows, int64_t columns) {
   return {v.data(), {rows, columns}};
 }
+/// Likewise several matrices.
+template <class T>
+View<T, 3> view(std::vector<T>& v, int64_t batch, int64_t rows, int64_t columns) {
+  return {v.data(), {batch, rows, columns}};
+}
+template <class T>
+View<const T, 3> view(const std::vector<T>& v, int64_t batch, int64_t rows, int64_t columns) {
+  return {v.data(), {batch, rows, columns}};
+}
 
 /// compute() gives `expected` within `tolerance` relative to an array's largest element, on every instruction
 /// set, and the same bits on one, two and three threads.

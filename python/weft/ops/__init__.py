@@ -12,6 +12,11 @@ from weft.ops.activations import (
     tanh_backward,
     tanh_forward,
 )
+from weft.ops.additive_scores import (
+    AdditiveScoresGrads,
+    additive_scores_backward,
+    additive_scores_forward,
+)
 from weft.ops.cross_entropy import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 from weft.ops.dropout import dropout_backward, dropout_forward
 from weft.ops.embedding import EmbeddingGrads, embedding_backward, embedding_forward
@@ -33,6 +38,7 @@ from weft.ops.swiglu import swiglu_backward, swiglu_forward
 from weft.ops.updates import adagrad_update, adam_update, grad_norm, rmsprop_update, scale_, sgd_update
 
 __all__ = [
+    "AdditiveScoresGrads",
     "EmbeddingGrads",
     "GRUGrads",
     "LSTMGrads",
@@ -42,6 +48,8 @@ __all__ = [
     "SDPAGrads",
     "adagrad_update",
     "adam_update",
+    "additive_scores_backward",
+    "additive_scores_forward",
     "cells",
     "dropout_backward",
     "dropout_forward",

@@ -105,6 +105,8 @@ def sdpa_forward(
     """
     operation = "sdpa_forward"
     require_array(operation, "q", q, "(B, N, T, D)")
+    if q.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{operation}: q must be a float32 or float64 array, got {q.dtype}")
     require_array(operation, "k", k, "(B, Nk, S, D)")
     require_array(operation, "v", v, "(B, Nk, S, E)")
     scores = (*q.shape[:3], k.shape[2])
@@ -130,7 +132,7 @@ def sdpa_forward(
     if causal:
         right = 0
     if dropout and seed is None:
-        raise ValueError(f"{operation}: dropout needs a seed, got seed=None")
+        raise ValueError(f"{operation}: seed must be an int where dropout > 0, got None")
     if return_weights not in (False, True, "mean"):
         raise ValueError(f"{operation}: return_weights must be False, True or 'mean', got {return_weights!r}")
     if scale is None:

@@ -1,0 +1,45 @@
+// Additive attention scores (Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to
+// align and translate", 2014). As the bias of attention.hpp, with keys of no elements, they are additive
+// attention.
+//
+// T is float or double. B batch, T queries, S keys, A units. q, k, scores and their gradients may have any
+// strides but for the last axis, which is contiguous. Outputs and accumulated arrays may not overlap anything
+// else; inputs may alias each other. Every function throws std::invalid_argument, before it writes anything,
+// where a shape is wrong. Results do not depend on the number of threads.
+#pragma once
+
+#include <cstdint>
+
+#include "weft/view.hpp"
+
+namespace weft {
+
+/// scores[b, t, s] = sum over a of weight[a] tanh(q[b, t, a] + k[b, s, a])
+///
+///   q       [B, T, A]  in
+///   k       [B, S, A]  in
+///   weight  [A]        in
+///   scores  [B, T, S]  out
+template <class T>
+void additive_scores_forward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
+                             View<T, 3> scores);
+
+/// Elements of T that additive_scores_backward needs as workspace, for B, S and A.
+template <class T>
+int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size);
+
+/// The hyperbolic tangents are computed again: nothing of size T S A is ever held. Where dscores is zero, as
+/// in masked places, q and k are not looked at.
+///
+///   q, k, weight  in, as given to forward
+///   dscores    [B, T, S]  in
+///   dq         [B, T, A]  out
+///   dk         [B, S, A]  out
+///   dweight    [A]        accumulated
+///   workspace  [additive_scores_backward_workspace(B, S, A)] scratch
+template <class T>
+void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
+                              View<const T, 3> dscores, View<T, 3> dq, View<T, 3> dk, View<T, 1> dweight,
+                              View<T, 1> workspace);
+
+}  // namespace weft

@@ -1,0 +1,107 @@
+// Additive attention scores: validation and dispatch.
+#include "weft/additive_scores.hpp"
+
+#include "checks.hpp"
+#include "cost.hpp"
+#include "dispatch.hpp"
+
+namespace weft {
+namespace {
+
+template <class T>
+const AdditiveScoresKernels<T>& additive_scores() {
+  return *kernels<T>(current_table()).additive_scores;
+}
+
+template <class T>
+AdditiveScores<T> checked(const char* operation, View<const T, 3> q, View<const T, 3> k,
+                          View<const T, 1> weight) {
+  const auto [batch, queries, size] = q.shape;
+  const int64_t keys = k.shape[1];
+  check_view(operation, "q", q, "(B, T, A)", {batch, queries, size});
+  check_view(operation, "k", k, "(B, S, A)", {batch, keys, size});
+  check_view(operation, "weight", weight, "(A,)", {size});
+  return {.batch = batch,
+          .queries = queries,
+          .keys = keys,
+          .size = size,
+          .q = q.data,
+          .q_stride = {q.stride[0], q.stride[1]},
+          .k = k.data,
+          .k_stride = {k.stride[0], k.stride[1]},
+          .weight = weight.data};
+}
+
+/// Nanoseconds, of tanh alone.
+template <class T>
+double cost(const AdditiveScores<T>& p) {
+  return 0.3 * double(p.batch) * double(p.queries) * double(p.keys) * double(p.size);
+}
+
+}  // namespace
+
+template <class T>
+void additive_scores_forward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
+                             View<T, 3> scores) {
+  const char* operation = "additive_scores_forward";
+  const AdditiveScores<T> arguments = checked(operation, q, k, weight);
+  check_view(operation, "scores", scores, "(B, T, S)", {arguments.batch, arguments.queries, arguments.keys});
+  additive_scores<T>().forward(
+      {.arguments = arguments, .scores = scores.data, .scores_stride = {scores.stride[0], scores.stride[1]}},
+      threads_for(cost(arguments)));
+}
+
+template <class T>
+int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size) {
+  const char* operation = "additive_scores_backward";
+  const auto product = [&](int64_t a, int64_t b) {
+    return checked_product(operation, "the workspace", a, b);
+  };
+  constexpr int64_t padding = 64;  // a vector's elements, at most
+  checked_sum(operation, "the workspace", product(batch, checked_sum(operation, "A", size, padding)),
+              product(product(keys, padding), 2 * num_threads()));
+  return additive_scores<T>().backward_workspace(batch, keys, size, num_threads());
+}
+
+template <class T>
+void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
+                              View<const T, 3> dscores, View<T, 3> dq, View<T, 3> dk, View<T, 1> dweight,
+                              View<T, 1> workspace) {
+  const char* operation = "additive_scores_backward";
+  const AdditiveScores<T> arguments = checked(operation, q, k, weight);
+  const int64_t batch = arguments.batch, queries = arguments.queries, keys = arguments.keys,
+                size = arguments.size;
+  check_view(operation, "dscores", dscores, "(B, T, S)", {batch, queries, keys});
+  check_view(operation, "dq", dq, "(B, T, A)", {batch, queries, size});
+  check_view(operation, "dk", dk, "(B, S, A)", {batch, keys, size});
+  check_view(operation, "dweight", dweight, "(A,)", {size});
+  const auto needed = [&](int threads) {
+    return additive_scores<T>().backward_workspace(arguments.batch, arguments.keys, arguments.size, threads);
+  };
+  check_workspace(operation, workspace, needed(1));
+  additive_scores<T>().backward({.arguments = arguments,
+                                 .dscores = dscores.data,
+                                 .dscores_stride = {dscores.stride[0], dscores.stride[1]},
+                                 .dq = dq.data,
+                                 .dq_stride = {dq.stride[0], dq.stride[1]},
+                                 .dk = dk.data,
+                                 .dk_stride = {dk.stride[0], dk.stride[1]},
+                                 .dweight = dweight.data,
+                                 .workspace = workspace.data},
+                                fitting_threads(2 * cost(arguments), workspace.shape[0], needed));
+}
+
+template void additive_scores_forward(View<const float, 3>, View<const float, 3>, View<const float, 1>,
+                                      View<float, 3>);
+template void additive_scores_forward(View<const double, 3>, View<const double, 3>, View<const double, 1>,
+                                      View<double, 3>);
+template int64_t additive_scores_backward_workspace<float>(int64_t, int64_t, int64_t);
+template int64_t additive_scores_backward_workspace<double>(int64_t, int64_t, int64_t);
+template void additive_scores_backward(View<const float, 3>, View<const float, 3>, View<const float, 1>,
+                                       View<const float, 3>, View<float, 3>, View<float, 3>, View<float, 1>,
+                                       View<float, 1>);
+template void additive_scores_backward(View<const double, 3>, View<const double, 3>, View<const double, 1>,
+                                       View<const double, 3>, View<double, 3>, View<double, 3>,
+                                       View<double, 1>, View<double, 1>);
+
+}  // namespace weft
