@@ -229,7 +229,7 @@ class MultiheadAttention(InProjection):
     def _score_bias(
         self, bias: Array | None, q: Array, k: Array, offset: int | Array
     ) -> tuple[Array | None, Callable[[Array], list[Array]] | None]:
-        """(what is added to the scores, back): back gives [dbias], or [] without bias; None: nothing learns."""
+        """(what is added to the scores, back): back gives [dbias] of a bias, or []; None: nothing learns."""
         if self.positions is None:
             return bias, None if bias is None else lambda dbias: [dbias]
         own, back_own = self.positions.score_bias(q.shape[2], k.shape[2], offset, self.causal, q.dtype)

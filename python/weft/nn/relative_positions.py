@@ -86,8 +86,8 @@ class RelativePositions(AttentionPositions):
     def buckets(self, distance: Array) -> Array:
         """The bucket of each distance s - t: small ones apart, larger ones by their logarithm."""
         far, exact = np.abs(distance if self.bidirectional else np.minimum(distance, 0)), self._side // 2
-        growth = (self._side - exact) / np.log(self.max_distance / exact)
-        logarithm = exact + (np.log(np.maximum(far, exact) / exact) * growth).astype(np.int64)
+        share = np.log(np.maximum(far, exact) / exact) / np.log(self.max_distance / exact)
+        logarithm = exact + (share * (self._side - exact)).astype(np.int64)
         bucket: Array = np.where(far < exact, far, np.minimum(logarithm, self._side - 1))
         return bucket + self._side * (distance > 0) if self.bidirectional else bucket
 
