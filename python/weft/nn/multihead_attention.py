@@ -176,25 +176,10 @@ class MultiheadAttention(InProjection):
         lengths: npt.ArrayLike | None,
         kv_lengths: npt.ArrayLike | None,
     ) -> tuple[list[Array], npt.ArrayLike | None]:
-        """The arrays that were given, checked, with zeros for padding (no product may meet a NaN there), and
-        the valid steps of keys."""
+        """The arrays that were given, with zeros for padding (no product may meet a NaN there), and the valid
+        steps of keys."""
         given = [array for array in arrays if array is not None]
-        query, key, value = given[0], given[min(1, len(given) - 1)], given[-1]
-        for name, axes, array, size in (
-            ("query", "B, T, E", query, self.embed_dim),
-            ("key", "B, S, kdim", key, self.kdim),
-            ("value", "B, S, vdim", value, self.vdim),
-        ):
-            if np.ndim(array) != 3 or array.shape[-1] != size:
-                last = axes.split()[-1]
-                raise ValueError(
-                    f"MultiheadAttention: {name} must be ({axes}) with {last} = {size}, got {np.shape(array)}"
-                )
-        if not (len(query) == len(key) == len(value) and key.shape[1] == value.shape[1]):
-            raise ValueError(
-                "MultiheadAttention: query, key and value must agree in B, key and value in S, "
-                f"got {query.shape}, {key.shape} and {value.shape}"
-            )
+        self.check_given(given)
         if self.positions is not None and len(given) > 1:
             raise ValueError(
                 f"MultiheadAttention: {self.positions!r} is for one sequence, attention(x), got key or value"
