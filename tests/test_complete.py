@@ -34,6 +34,7 @@ OTHER_ARGUMENTS = {
 }
 # Public names of weft.nn that compute nothing by themselves.
 NOT_LAYERS = {
+    "AttentionPositions",
     "Backprop",
     "DecoderCache",
     "KeyValueCache",

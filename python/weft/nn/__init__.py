@@ -12,6 +12,7 @@
 from weft.nn import init
 from weft.nn.activations import GELU, ReLU, Sigmoid, SiLU, SwiGLU, Tanh
 from weft.nn.alibi import ALiBi
+from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop, StatefulBackprop
 from weft.nn.bidirectional import Bidirectional
 from weft.nn.dropout import Dropout
@@ -28,6 +29,7 @@ from weft.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, KLDiv
 from weft.nn.lstm import LSTM, LSTMCell
 from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Parameter
+from weft.nn.relative_positions import RelativePositions
 from weft.nn.residual import Residual
 from weft.nn.rnn import RNN, RNNCell
 from weft.nn.rotary_positions import RotaryPositions
@@ -45,6 +47,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "ALiBi",
+    "AttentionPositions",
     "BCEWithLogitsLoss",
     "Backprop",
     "Bidirectional",
@@ -69,6 +72,7 @@ __all__ = [
     "Parameter",
     "RNNCell",
     "ReLU",
+    "RelativePositions",
     "Residual",
     "RotaryPositions",
     "Sequential",
