@@ -83,6 +83,17 @@ ATTENTION = [
     ),
     Case("attention, other sizes of memory", attention(kdim=2, vdim=2), X, {"key": Read((B, S, 2))}),
     Case("attention, one step", attention(causal=True), (B, 1, E)),
+    Case("attention, rotary", attention(positions=nn.RotaryPositions(2)), X, {"lengths": LENGTHS}),
+    Case(
+        "attention, rotary, groups, bias",
+        lambda d: nn.MultiheadAttention(
+            8, 2, num_kv_heads=1, positions=nn.RotaryPositions(4, interleaved=True), dtype=d
+        ),
+        (B, T, 8),
+        {"bias": Read((T, T))},
+    ),
+    Case("attention, alibi", attention(positions=nn.ALiBi(N)), X, {"mask": ADDED, "bias": Read((T, T))}),
+    Case("attention, alibi, causal", attention(positions=nn.ALiBi(N), causal=True), X, {"mask": SOME}),
     Case("feed forward", lambda d: nn.FeedForward(E, 4, 0.0, dtype=d, rng=1), X),
     Case("feed forward, swiglu", lambda d: nn.FeedForward(E, 4, 0.3, "swiglu", dtype=d, rng=1), X),
     Case("feed forward, silu", lambda d: nn.FeedForward(E, 4, 0.3, "silu", False, dtype=d, rng=1), X),
@@ -117,6 +128,15 @@ ATTENTION = [
         X,
         {"x": MEMORY, "lengths": LENGTHS, "x_lengths": [4, 2, 0]},
     ),
+    Case("rotary positions", lambda d: nn.RotaryPositions(4), (2, N, T, 4), {"offset": 3}),
+    Case(
+        "rotary positions, interleaved, ragged",
+        lambda d: nn.RotaryPositions(4, interleaved=True),
+        (2, N, T, 7),
+        {"offset": np.array([0, 4])},
+    ),
+    Case("alibi", lambda d: nn.ALiBi(N), (2, N, T, S), {"offset": 1}),
+    Case("alibi, ragged", lambda d: nn.ALiBi(2), (2, 2, T, S), {"offset": np.array([0, 4])}),
     Case("sinusoidal positions", lambda d: nn.SinusoidalPositions(E), X, {"offset": 3}),
     Case("sinusoidal positions, odd", lambda d: nn.SinusoidalPositions(5), (B, T, 5)),
     Case("learned positions", lambda d: nn.LearnedPositions(9, E, dtype=d, rng=1), X, {"offset": 4}),

@@ -146,6 +146,8 @@ class Task {
   }
 
  private:
+  static constexpr int64_t edge_strip = 2 * tile_rows(2);
+
   void pack_keys() {
     const int64_t count = keys_.end - keys_.begin, padded = round_up(count, lanes<T>);
     const T* k = p_.k + b_ * p_.k_stride[0] + kv_head_ * p_.k_stride[1] + keys_.begin * p_.k_stride[2];
@@ -155,16 +157,25 @@ class Task {
     pack_transposed(v, p_.v_stride[2], p_.value_size, count, scratch_.v_packed, 0, padded);
   }
 
-  /// Queries of head n meet the keys.
+  /// Queries of head n meet the keys: all at once, or along an edge of what they see in strips, each with no
+  /// more keys than it needs.
   void add_block(int64_t n, int64_t i, Range queries) {
+    int32_t* turn = shared_.turn + (b_ * p_.heads + n) * plan_.query_blocks + i;
+    const bool first = visible_.of(queries).begin / plan_.keys == block_;
+    const int64_t rows = queries.end - queries.begin;
+    const int64_t strips = visible_.is_whole(queries, keys_) ? 1 : (rows + edge_strip - 1) / edge_strip;
+    for (int64_t s = 0; s < strips; ++s)
+      add_strip(n, {queries.begin + rows * s / strips, queries.begin + rows * (s + 1) / strips}, first, turn);
+    __atomic_store_n(turn, int32_t(block_ + 1), __ATOMIC_RELEASE);
+  }
+
+  void add_strip(int64_t n, Range queries, bool first, const int32_t* turn) {
     Range keys = intersection(visible_.of(queries), keys_);
     const int64_t skipped = (keys.begin - keys_.begin) / lanes<T> * lanes<T>;  // whole panels
     keys.begin = keys_.begin + skipped;
     const AttentionTile tile{b_, n, queries, keys};
-    const bool any = passes_mask(p_, tile);
+    const bool any = !is_empty(keys) && passes_mask(p_, tile);
     const int64_t rows = tile.rows(), columns = tile.columns();
-    const Rows<T> transposed_weights{scratch_.tile.weights, 1, plan_.tile_row},
-        transposed_dscores{scratch_.tile.dscores, 1, plan_.tile_row};
     if (any) {
       const T* q = p_.q + b_ * p_.q_stride[0] + n * p_.q_stride[1] + queries.begin * p_.q_stride[2];
       const T* dout = call_.dout + b_ * call_.dout_stride[0] + n * call_.dout_stride[1] +
@@ -172,27 +183,26 @@ class Task {
       const bool finite_q = copy_scaled(q, p_.q_stride[2], rows, p_.size, T(1), scratch_.q, plan_.size_row);
       const bool finite_dout =
           copy_scaled(dout, call_.dout_stride[2], rows, p_.value_size, T(1), scratch_.dout, plan_.value_row);
-      const int64_t first = (b_ * p_.heads + n) * p_.queries + queries.begin;
+      const int64_t from = (b_ * p_.heads + n) * p_.queries + queries.begin;
       gradient_of_scores<T>(p_, visible_, tile, {keys_, scratch_.k_packed, scratch_.v_packed},
                             {scratch_.q, scratch_.dout, plan_.size_row, plan_.value_row,
-                             call_.logsumexp + first, shared_.delta + first},
+                             call_.logsumexp + from, shared_.delta + from},
                             scratch_.tile);
       // out = drop(P) v   =>   dv += drop(P)^T dout
       T* dv = scratch_.dv + skipped * plan_.value_row;
-      weighted_sum<T>(columns, round_up(p_.value_size, lanes<T>), rows, transposed_weights,
+      weighted_sum<T>(columns, round_up(p_.value_size, lanes<T>), rows,
+                      {scratch_.tile.weights, 1, plan_.tile_row},
                       {{scratch_.dout, plan_.value_row, lanes<T>}, finite_dout}, {dv, plan_.value_row}, dv,
                       plan_.value_row);
       // S = scale q k^T   =>   dk += scale dS^T q
       T* dk = scratch_.dk + skipped * plan_.size_row;
-      weighted_sum<T>(columns, round_up(p_.size, lanes<T>), rows, transposed_dscores,
+      weighted_sum<T>(columns, round_up(p_.size, lanes<T>), rows, {scratch_.tile.dscores, 1, plan_.tile_row},
                       {{scratch_.q, plan_.size_row, lanes<T>}, finite_q}, {dk, plan_.size_row}, dk,
                       plan_.size_row);
     }
     //                   =>   dq += dS (scale k), when it is this block's turn
-    int32_t* turn = shared_.turn + (b_ * p_.heads + n) * plan_.query_blocks + i;
     Patience patience;
     while (__atomic_load_n(turn, __ATOMIC_ACQUIRE) != block_) patience.wait();
-    const bool first = visible_.of(queries).begin / plan_.keys == block_;
     T* dq = call_.dq + b_ * call_.dq_stride[0] + n * call_.dq_stride[1] + queries.begin * call_.dq_stride[2];
     const int64_t dq_row = call_.dq_stride[2];
     if (any)
@@ -201,7 +211,6 @@ class Task {
                       first ? Init<T>{} : Init<T>{dq, dq_row}, dq, dq_row);
     else if (first)
       zero_rows(dq, dq_row, rows, p_.size);
-    __atomic_store_n(turn, int32_t(block_ + 1), __ATOMIC_RELEASE);
   }
 
   /// The sum of all queries; zeros for keys past the row's end.

@@ -11,12 +11,12 @@
 //
 // Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018; Rabe and Staats, "Self-attention
 // does not need O(n^2) memory", 2021; Dao et al., "FlashAttention", 2022.
+#include "ahead.hpp"
 #include "arena.hpp"
 #include "attention.hpp"
 #include "attention_dropout.hpp"
+#include "dot_products.hpp"
 #include "exponential.hpp"
-#include "few_rows.hpp"
-#include "logarithm.hpp"
 #include "tasks.hpp"
 #include "weighted_sum.hpp"
 
@@ -28,42 +28,53 @@ using Eigen::internal::pmax;
 using Eigen::internal::pmul;
 using Eigen::internal::psub;
 
-/// What a task holds, in rows: those of a strip go through product, softmax and product while in the
-/// first-level cache, those of a task share the packed keys.
+/// Rows of a strip go through product, softmax and product while they are in the first-level cache. A task
+/// has as many strips as fit in the second, beside the packed keys that all of them meet; fewer, where
+/// threads would be left without work. No bit of a result depends on that.
 template <class T>
 struct Plan {
-  static constexpr int64_t strip = tile_rows(2) * (vector_registers == 32 ? 1 : 4), most_rows = 16 * strip;
+  static constexpr int64_t strip = tile_rows(2) * (vector_registers == 32 ? 1 : 4), task_bytes = 1 << 18,
+                           few_queries = 6;
 
-  int64_t group, queries, key_block, size_row, value_row, score_row;
+  int64_t group;
+  bool unpacked;  // k and v are read where they lie: copies would pay only if enough queries met them
+  int64_t key_block, size_row, value_row, score_row, queries, shares;
 
-  explicit Plan(const Attention<T>& p)
+  Plan(const Attention<T>& p, int threads)
       : group(p.heads / max_of(p.kv_heads, 1)),
-        queries(min_of(max_of(p.queries, 1), max_of(most_rows / max_of(group, 1), strip))),
-        key_block(
-            round_up(min_of(max_of(p.keys, 1), p.size + p.value_size <= 512 ? 256 : 128), 2 * lanes<T>)),
+        unpacked(group * p.queries <= few_queries && p.value_size % lanes<T> == 0),
+        key_block(unpacked                       ? 128
+                  : p.size + p.value_size <= 512 ? 256
+                                                 : 128),
         size_row(row_stride<T>(p.size)),
         value_row(row_stride<T>(p.value_size)),
         score_row(row_stride<T>(key_block)) {
-    // equal shares
-    const int64_t shares = (p.queries + queries - 1) / queries;
-    if (shares > 1) queries = (p.queries + shares - 1) / shares;
+    const int64_t heads = max_of(p.batch * p.kv_heads, 1), row = (size_row + value_row) * int64_t(sizeof(T));
+    const int64_t most = max_of(task_bytes / row / max_of(group, 1), strip);
+    const int64_t wanted = (4 * threads + heads - 1) / heads,
+                  possible = (p.queries + 4 * strip - 1) / (4 * strip);
+    shares = max_of((p.queries + most - 1) / most, min_of(wanted, possible));
+    queries = max_of((p.queries + shares - 1) / max_of(shares, 1), 1);
+    shares = (p.queries + queries - 1) / queries;
   }
 
   int64_t rows() const { return group * queries; }
-  int64_t shares(const Attention<T>& p) const { return (p.queries + queries - 1) / queries; }
+  /// Of a task; those that see most keys come first.
+  int64_t first_query(int64_t index) const { return (shares - 1 - index % shares) * queries; }
 };
 
 /// The memory of one thread.
 template <class T>
 struct Scratch {
-  T *q, *k, *v, *scores, *out, *top, *sum;
+  T *q, *k, *v, *scores, *part, *out, *top, *sum;
 
   static Scratch take(Arena& arena, const Attention<T>& p, const Plan<T>& plan) {
     Scratch s;
     s.q = arena.take<T>(plan.rows() * plan.size_row);
-    s.k = arena.take<T>(packed_size<T>(p.size, plan.key_block));
-    s.v = arena.take<T>(plan.key_block * plan.value_row);
+    s.k = arena.take<T>(plan.unpacked ? 0 : packed_size<T>(p.size, plan.key_block));
+    s.v = arena.take<T>(plan.unpacked ? 0 : plan.key_block * plan.value_row);
     s.scores = arena.take<T>(Plan<T>::strip * plan.score_row);
+    s.part = arena.take<T>(Plan<T>::strip * plan.value_row);
     s.out = arena.take<T>(plan.rows() * plan.value_row);
     s.top = arena.take<T>(plan.rows());
     s.sum = arena.take<T>(plan.rows() * lanes<T>);  // a part in each lane
@@ -71,51 +82,76 @@ struct Scratch {
   }
 };
 
-/// scores = exp(scores - m) for the new greatest score m; sum and out follow.
+/// The greatest score of each of `rows` <= lanes rows, each of whole vectors.
 template <class T>
-void add_to_softmax(T* scores, int64_t columns, T& top, T* sum, T* out, int64_t out_columns) {
-  Vec<T> greatest = load(scores);
-  for (int64_t i = lanes<T>; i < columns; i += lanes<T>) greatest = pmax(greatest, load(scores + i));
-  const T highest = Eigen::internal::predux_max(greatest), m = highest > top ? highest : top;
-  const Vec<T> reference = broadcast(m == T(minus_infinity) ? T(0) : m);
-  Vec<T> total = load(sum);
-  if (m != top) {
-    const Vec<T> factor = exponential_not_above_one<T>(psub(broadcast(top), reference));
-    total = pmul(total, factor);
-    for (int64_t i = 0; i < out_columns; i += lanes<T>) store(out + i, pmul(load(out + i), factor));
-    top = m;
+void greatest_scores(int64_t rows, const T* scores, int64_t row, int64_t columns, T* greatest) {
+  T square[lanes<T> * lanes<T>];
+  for (int64_t r = 0; r < lanes<T>; ++r) {
+    const T* from = scores + min_of(r, rows - 1) * row;
+    Vec<T> most = load(from);
+    if (r < rows)
+      for (int64_t i = lanes<T>; i < columns; i += lanes<T>) most = pmax(most, load(from + i));
+    store(square + r * lanes<T>, most);
   }
-  for (int64_t i = 0; i < columns; i += lanes<T>) {
-    const Vec<T> weight = exponential_not_above_one<T>(psub(load(scores + i), reference));
-    store(scores + i, weight);
-    total = padd(total, weight);
+  Vec<T> most = broadcast(T(minus_infinity));
+  for_each_column(square, int64_t(lanes<T>), [&](int, const Vec<T>& column) { most = pmax(column, most); });
+  store(greatest, most);
+}
+
+/// scores = exp(scores - m) for the new greatest score m of each row, and its sum follows; what was summed
+/// before is to shrink by `factor`, of lanes elements.
+template <class T>
+void add_to_softmax(int64_t rows, T* scores, int64_t row, int64_t columns, T* top, T* sum, T* factor) {
+  T reference[lanes<T>];
+  greatest_scores(rows, scores, row, columns, reference);
+  for (int64_t r = 0; r < lanes<T>; ++r) {
+    if (r >= rows) {
+      factor[r] = T(0);
+      continue;
+    }
+    const T m = reference[r] > top[r] ? reference[r] : top[r];
+    reference[r] = m == T(minus_infinity) ? T(0) : m;
+    factor[r] = top[r] - reference[r];
+    top[r] = m;
   }
-  store(sum, total);
+  store(factor, exponential_not_above_one<T>(load(factor)));
+  for (int64_t r = 0; r < rows; ++r, scores += row, sum += lanes<T>) {
+    const Vec<T> m = broadcast(reference[r]);
+    Vec<T> total = pmul(load(sum), broadcast(factor[r]));
+    for (int64_t i = 0; i < columns; i += lanes<T>) {
+      const Vec<T> weight = exponential_not_above_one<T>(psub(load(scores + i), m));
+      store(scores + i, weight);
+      total = padd(total, weight);
+    }
+    store(sum, total);
+  }
 }
 
 template <class T>
 class Task {
  public:
-  Task(const AttentionForward<T>& call, const Plan<T>& plan, const Scratch<T>& scratch, int64_t index)
-      : call_(call),
+  Task(const AttentionForward<T>& call, const Plan<T>& plan, const Scratch<T>& scratch, int64_t index,
+       int threads)
+      : index_(index),
+        threads_(threads),
+        call_(call),
         p_(call.arguments),
         plan_(plan),
         scratch_(scratch),
-        b_(index / plan.shares(p_) / p_.kv_heads),
-        kv_head_(index / plan.shares(p_) % p_.kv_heads),
+        b_(index / plan.shares / p_.kv_heads),
+        kv_head_(index / plan.shares % p_.kv_heads),
         visible_(p_, b_) {
-    const int64_t share = plan.shares(p_) - 1 - index % plan.shares(p_);  // those that see most keys first
-    queries_ = {share * plan.queries, min_of((share + 1) * plan.queries, p_.queries)};
-    // Packing k pays only if enough rows meet it.
-    in_place_ = plan.group * (queries_.end - queries_.begin) <= few_rows / 2;
+    queries_ = {plan.first_query(index), min_of(plan.first_query(index) + plan.queries, p_.queries)};
   }
 
   void run() {
     start();
     const Range keys = visible_.of(queries_);
-    for (int64_t s = keys.begin; s < keys.end; s += plan_.key_block) {
+    // Blocks begin where they do for every task, since their bounds show in the last bits.
+    for (int64_t s = keys.begin / plan_.key_block * plan_.key_block; s < keys.end; s += plan_.key_block) {
       const Range block{s, min_of(s + plan_.key_block, keys.end)};
       take_keys(block);
+      if (!plan_.unpacked) look_ahead(block.end, keys.end);
       for (int64_t g = 0; g < plan_.group; ++g)
         for (int64_t t = queries_.begin; t < queries_.end; t += strip_)
           add_block(g, {t, min_of(t + strip_, queries_.end)}, block);
@@ -131,8 +167,7 @@ class Task {
 
   void start() {
     // Strips of nearly equal height.
-    const int64_t most = in_place_ ? min_of(few_rows, Plan<T>::strip) : Plan<T>::strip;
-    const int64_t strips = (count() + most - 1) / most;
+    const int64_t strips = (count() + Plan<T>::strip - 1) / Plan<T>::strip;
     strip_ = (count() + strips - 1) / strips;
     for (int64_t g = 0; g < plan_.group; ++g)
       copy_scaled(p_.q + b_ * p_.q_stride[0] + head(g) * p_.q_stride[1] + queries_.begin * p_.q_stride[2],
@@ -147,14 +182,39 @@ class Task {
   void take_keys(Range block) {
     const int64_t columns = block.end - block.begin;
     k_ = p_.k + b_ * p_.k_stride[0] + kv_head_ * p_.k_stride[1] + block.begin * p_.k_stride[2];
-    if (!in_place_)
-      pack_transposed(k_, p_.k_stride[2], p_.size, columns, scratch_.k, 0, round_up(columns, lanes<T>));
-    const T* v = p_.v + b_ * p_.v_stride[0] + kv_head_ * p_.v_stride[1] + block.begin * p_.v_stride[2];
-    finite_ = copy_scaled(v, p_.v_stride[2], columns, p_.value_size, T(1), scratch_.v, plan_.value_row);
+    v_ = p_.v + b_ * p_.v_stride[0] + kv_head_ * p_.v_stride[1] + block.begin * p_.v_stride[2];
+    if (plan_.unpacked) return;
+    pack_transposed(k_, p_.k_stride[2], p_.size, columns, scratch_.k, 0, round_up(columns, lanes<T>));
+    finite_ = copy_scaled(v_, p_.v_stride[2], columns, p_.value_size, T(1), scratch_.v, plan_.value_row);
+  }
+
+  /// What comes after this block of keys: the next, or what the thread's next task is likely to begin with,
+  /// and the result.
+  void look_ahead(int64_t s, int64_t end) {
+    const int64_t strips = (count() + strip_ - 1) / strip_;
+    int64_t head = kv_head_, b = b_;
+    if (s >= end) {
+      const int64_t next = index_ + threads_;
+      if (next >= plan_.shares * p_.batch * p_.kv_heads) return;
+      s = 0, b = next / plan_.shares / p_.kv_heads, head = next / plan_.shares % p_.kv_heads;
+      end = Visibility(p_, b).keys();
+      const int64_t first = plan_.first_query(next);
+      next_q_ = {p_.q + b * p_.q_stride[0] + head * plan_.group * p_.q_stride[1] + first * p_.q_stride[2],
+                 p_.q_stride[2], min_of(plan_.queries, p_.queries - first), p_.size, strips};
+      if (next / plan_.shares == index_ / plan_.shares) return;
+    }
+    const int64_t rows = min_of(plan_.key_block, end - s), parts = plan_.group * strips;
+    next_k_ = {p_.k + b * p_.k_stride[0] + head * p_.k_stride[1] + s * p_.k_stride[2], p_.k_stride[2], rows,
+               p_.size, parts};
+    next_v_ = {p_.v + b * p_.v_stride[0] + head * p_.v_stride[1] + s * p_.v_stride[2], p_.v_stride[2], rows,
+               p_.value_size, parts};
   }
 
   /// A strip of queries meets a block of keys.
   void add_block(int64_t g, Range queries, Range block) {
+    next_k_.fetch_part();
+    next_v_.fetch_part();
+    next_q_.fetch_part();
     Range keys = intersection(visible_.of(queries), block);
     if (is_empty(keys)) return;
     const int64_t skipped = (keys.begin - block.begin) / lanes<T> * lanes<T>;  // whole panels
@@ -164,43 +224,70 @@ class Task {
     const int64_t rows = tile.rows(), columns = tile.columns(), padded = round_up(columns, lanes<T>);
     const int64_t first = row(g, queries.begin);
     const T* q = scratch_.q + first * plan_.size_row;
-    if (in_place_)
-      product_of_few_rows<T>(rows, {0, columns}, p_.size, q, plan_.size_row, k_ + skipped * p_.k_stride[2],
-                             p_.k_stride[2], nullptr, scratch_.scores, plan_.score_row);
-    else
+    if (plan_.unpacked) {
+      Ahead<T> values(v_ + skipped * p_.v_stride[2], p_.v_stride[2], columns, p_.value_size,
+                      padded / lanes<T>);
+      for (int64_t r = 0; r < rows; ++r)
+        dot_products(q + r * plan_.size_row, p_.size, k_ + skipped * p_.k_stride[2], p_.k_stride[2], columns,
+                     scratch_.scores + r * plan_.score_row, [&] { values.fetch_part(); });
+    }
+    if (!plan_.unpacked)
       gemm<T>(rows, padded, p_.size, {q, plan_.size_row, 1}, panels(scratch_.k + skipped * p_.size, p_.size),
               {}, scratch_.scores, plan_.score_row);
     finish_scores<T>(p_, visible_, tile, scratch_.scores, plan_.score_row, nullptr);
-    for (int64_t r = 0; r < rows; ++r) {
-      T* scores = scratch_.scores + r * plan_.score_row;
-      add_to_softmax(scores, padded, scratch_.top[first + r], scratch_.sum + (first + r) * lanes<T>,
-                     scratch_.out + (first + r) * plan_.value_row, p_.value_size);
-      if (p_.dropped_below > 0) drop_row(p_, tile, r, scores, scores);
-    }
+    T factors[round_up(Plan<T>::strip, lanes<T>)];
+    for (int64_t r = 0; r < rows; r += lanes<T>)
+      add_to_softmax(min_of(lanes<T>, rows - r), scratch_.scores + r * plan_.score_row, plan_.score_row,
+                     padded, scratch_.top + first + r, scratch_.sum + (first + r) * lanes<T>, factors + r);
+    if (p_.dropped_below > 0)
+      for (int64_t r = 0; r < rows; ++r)
+        drop_row(p_, tile, r, scratch_.scores + r * plan_.score_row, scratch_.scores + r * plan_.score_row);
+    add_values(rows, columns, skipped);
     T* out = scratch_.out + first * plan_.value_row;
-    const Panels<T> v{scratch_.v + skipped * plan_.value_row, plan_.value_row, lanes<T>};
-    weighted_sum<T>(rows, round_up(p_.value_size, lanes<T>), columns, {scratch_.scores, plan_.score_row, 1},
-                    {v, finite_}, {out, plan_.value_row}, out, plan_.value_row);
+    const T* part = scratch_.part;
+    for (int64_t r = 0; r < rows; ++r, out += plan_.value_row, part += plan_.value_row)
+      for (int64_t i = 0; i < p_.value_size; i += lanes<T>)
+        store(out + i, fma(load(out + i), broadcast(factors[r]), load(part + i)));
   }
 
-  /// A query that saw nothing has top = -inf, sum = 0 and out = 0.
+  /// part = weights v: sums of their own, since a chain over all keys would lose digits.
+  void add_values(int64_t rows, int64_t columns, int64_t skipped) {
+    const Rows<T> weights{scratch_.scores, plan_.score_row, 1};
+    const int64_t wide = round_up(p_.value_size, lanes<T>);
+    Summands<T> v{{scratch_.v + skipped * plan_.value_row, plan_.value_row, lanes<T>}, finite_};
+    if (plan_.unpacked) v = {{v_ + skipped * p_.v_stride[2], p_.v_stride[2], lanes<T>}, true};
+    weighted_sum<T>(rows, wide, columns, weights, v, {}, scratch_.part, plan_.value_row);
+    // Whether v is finite shows in the sums, and those are no more than a few numbers.
+    if (plan_.unpacked && !is_finite(rows, wide, scratch_.part, plan_.value_row))
+      weighted_sum<T>(rows, wide, columns, weights, {v.panels, false}, {}, scratch_.part, plan_.value_row);
+  }
+
+  /// out / sum, and L = m + log sum. A query that saw nothing has m = -inf, sum = 0 and out = 0.
   void finish() {
     for (int64_t g = 0; g < plan_.group; ++g)
-      for (int64_t t = queries_.begin; t < queries_.end; ++t) {
-        const int64_t r = row(g, t);
-        const T sum = Eigen::internal::predux(load(scratch_.sum + r * lanes<T>));
-        const bool alone = scratch_.top[r] == T(minus_infinity) && sum == T(0);
-        const Vec<T> inverse = broadcast(alone ? T(0) : T(1) / sum);
+      for (int64_t t = queries_.begin; t < queries_.end; t += lanes<T>) {
+        const int64_t rows = min_of(lanes<T>, queries_.end - t), first = row(g, t);
+        T sums[lanes<T>] = {}, logs[lanes<T>];
+        for (int64_t r = 0; r < rows; ++r)
+          sums[r] = Eigen::internal::predux(load(scratch_.sum + (first + r) * lanes<T>));
+        store(logs, Eigen::internal::plog(load(sums)));
+        T* logsumexp = call_.logsumexp + (b_ * p_.heads + head(g)) * p_.queries + t;
         T* out =
             call_.out + b_ * call_.out_stride[0] + head(g) * call_.out_stride[1] + t * call_.out_stride[2];
-        const T* from = scratch_.out + r * plan_.value_row;
-        for_each_vector<T>(0, p_.value_size,
-                           [&](int64_t i, int64_t n) { store(out + i, pmul(load(from + i), inverse), n); });
-        call_.logsumexp[(b_ * p_.heads + head(g)) * p_.queries + t] =
-            alone ? T(minus_infinity) : scratch_.top[r] + natural_log(sum);
+        for (int64_t r = 0; r < rows; ++r, out += call_.out_stride[2]) {
+          const T m = scratch_.top[first + r];
+          const bool alone = m == T(minus_infinity) && sums[r] == T(0);
+          logsumexp[r] = alone ? m : m + logs[r];
+          const Vec<T> inverse = broadcast(alone ? T(0) : T(1) / sums[r]);
+          const T* from = scratch_.out + (first + r) * plan_.value_row;
+          for_each_vector<T>(0, p_.value_size,
+                             [&](int64_t i, int64_t n) { store(out + i, pmul(load(from + i), inverse), n); });
+        }
       }
   }
 
+  int64_t index_;
+  int threads_;
   const AttentionForward<T>& call_;
   const Attention<T>& p_;
   const Plan<T>& plan_;
@@ -208,9 +295,10 @@ class Task {
   int64_t b_, kv_head_;
   Visibility visible_;
   Range queries_;
-  bool in_place_, finite_ = true;
+  bool finite_ = true;
   int64_t strip_ = 1;
-  const T* k_ = nullptr;  // of the block
+  const T *k_ = nullptr, *v_ = nullptr;  // of the block
+  Ahead<T> next_k_, next_v_, next_q_;
 };
 
 }  // namespace
@@ -218,19 +306,19 @@ class Task {
 template <class T>
 int64_t attention_forward_workspace(const Attention<T>& p, int threads) {
   Arena arena(nullptr);
-  Scratch<T>::take(arena, p, Plan<T>(p));
+  Scratch<T>::take(arena, p, Plan<T>(p, threads));
   return int64_t(arena.used()) * threads;
 }
 
 template <class T>
 void attention_forward(const AttentionForward<T>& call, int threads) {
-  const Plan<T> plan(call.arguments);
-  const int64_t piece = attention_forward_workspace(call.arguments, 1);
-  Tasks tasks(call.arguments.batch * call.arguments.kv_heads * plan.shares(call.arguments));
-  parallel(threads, [&](int thread, int) {
+  const Plan<T> plan(call.arguments, threads);
+  const int64_t piece = attention_forward_workspace(call.arguments, threads) / threads;
+  Tasks tasks(call.arguments.batch * call.arguments.kv_heads * plan.shares);
+  parallel(threads, [&](int thread, int team) {
     Arena arena(static_cast<char*>(call.workspace) + thread * piece);
     const Scratch<T> scratch = Scratch<T>::take(arena, call.arguments, plan);
-    for (int64_t i; (i = tasks.take()) < tasks.count();) Task<T>(call, plan, scratch, i).run();
+    for (int64_t i; (i = tasks.take()) < tasks.count();) Task<T>(call, plan, scratch, i, team).run();
   });
 }
 

@@ -25,7 +25,7 @@ struct Attention {
   const int64_t* kv_lengths;  // [B], or null: S
   const bool* mask;           // [B, N, T, S], or null; strides may be zero
   int64_t mask_stride[4];
-  ScoreTerm<T> added[2];   // a float mask, a bias
+  ScoreTerm<T> added[2];   // a bias, a float mask
   uint64_t dropped_below;  // a weight is dropped where its random word is below; 0: none
   T kept_scale;
   uint64_t seed, offset;

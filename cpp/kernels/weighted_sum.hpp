@@ -16,6 +16,17 @@ struct Summands {
   bool finite;
 };
 
+/// Is each element of a matrix, whose rows are whole vectors, finite?
+template <class T>
+inline bool is_finite(int64_t rows, int64_t columns, const T* from, int64_t from_row) {
+  using namespace Eigen::internal;
+  Vec<T> bits = broadcast(T(0));  // of zeros, unless there is an infinity or NaN
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t i = 0; i < columns; i += lanes<T>)
+      bits = por(bits, pmul(load(from + r * from_row + i), broadcast(T(0))));
+  return predux(bits) == T(0);
+}
+
 /// Copies `rows` x `columns` elements, rows `from_row` apart, times `scale`, to rows of `row` elements, the
 /// rest of them zero. Is every element that was read finite?
 template <class T>
@@ -23,16 +34,16 @@ inline bool copy_scaled(const T* from, int64_t from_row, int64_t rows, int64_t c
                         int64_t row) {
   using namespace Eigen::internal;
   const Vec<T> factor = broadcast(scale), zero = broadcast(T(0));
-  Vec<T> sum = zero;  // of zeros, unless there is an infinity or NaN
+  Vec<T> bits = zero;  // of zeros, unless there is an infinity or NaN
   for (int64_t r = 0; r < rows; ++r) {
     for_each_vector<T>(0, columns, [&](int64_t i, int64_t n) {
       const Vec<T> value = load(from + r * from_row + i, n);
-      sum = fma(value, zero, sum);
+      bits = por(bits, pmul(value, zero));
       store(to + r * row + i, pmul(value, factor));
     });
     for (int64_t i = round_up(columns, lanes<T>); i < row; ++i) to[r * row + i] = T(0);
   }
-  return predux(sum) == T(0);
+  return predux(bits) == T(0);
 }
 
 template <class T>

@@ -79,10 +79,11 @@ Checked<T> check(const AttentionArguments<T>& a) {
   p.kv_lengths = a.kv_lengths.data;
   p.mask = a.mask.data;
   copy_strides(a.mask.stride, p.mask_stride);
-  p.added[0].data = a.float_mask.data;
-  copy_strides(a.float_mask.stride, p.added[0].stride);
-  p.added[1].data = a.bias.data;
-  copy_strides(a.bias.stride, p.added[1].stride);
+  // The mask last: what it hides is gone, the bias there included.
+  p.added[0].data = a.bias.data;
+  copy_strides(a.bias.stride, p.added[0].stride);
+  p.added[1].data = a.float_mask.data;
+  copy_strides(a.float_mask.stride, p.added[1].stride);
   p.dropped_below = uint64_t(std::ceil(a.dropout * 4294967296.0));
   p.kept_scale = T(1 / (1 - a.dropout));
   p.seed = a.seed, p.offset = a.offset;

@@ -12,6 +12,7 @@
 from weft.nn import init
 from weft.nn.activations import GELU, ReLU, Sigmoid, SiLU, SwiGLU, Tanh
 from weft.nn.additive_attention import AdditiveAttention
+from weft.nn.alibi import ALiBi
 from weft.nn.backprop import Backprop, StatefulBackprop
 from weft.nn.bidirectional import Bidirectional
 from weft.nn.bilinear_attention import BilinearAttention
@@ -32,6 +33,7 @@ from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Parameter
 from weft.nn.residual import Residual
 from weft.nn.rnn import RNN, RNNCell
+from weft.nn.rotary_positions import RotaryPositions
 from weft.nn.sequential import Sequential
 from weft.nn.sinusoidal_positions import SinusoidalPositions
 from weft.nn.transformer import Transformer
@@ -45,6 +47,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "ALiBi",
     "AdditiveAttention",
     "BCEWithLogitsLoss",
     "Backprop",
@@ -73,6 +76,7 @@ __all__ = [
     "RNNCell",
     "ReLU",
     "Residual",
+    "RotaryPositions",
     "Sequential",
     "SiLU",
     "Sigmoid",

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from weft import ops
 from weft.arguments import check_number
+from weft.nn.alibi import ALiBi
 from weft.nn.backprop import Backprop
 from weft.nn.heads import join_heads, split_heads
 from weft.nn.in_projection import InProjection
@@ -24,6 +25,7 @@ from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.layer import check_last_axis
 from weft.nn.linear import Linear
 from weft.nn.parameter import Array, Seed
+from weft.nn.rotary_positions import RotaryPositions
 from weft.nn.rows import without_padding
 
 
@@ -41,6 +43,7 @@ class MultiheadAttention(InProjection):
         num_kv_heads: K, for groups of heads that share keys and values; None: N.
         causal: no step reads a later one.
         window: (left, right), how far from its own place a step reads; -1 is open.
+        positions: RotaryPositions, which turn q and k, or ALiBi, which adds to the scores; for attention(x).
     A call's arguments:
         mask: broadcast to [B,N,T,S]; bool, True where a step may read (as in scaled_dot_product_attention),
             or floats that are added to the scores.
@@ -75,6 +78,7 @@ class MultiheadAttention(InProjection):
         num_kv_heads: int | None = None,
         causal: bool = False,
         window: tuple[int, int] | None = None,
+        positions: RotaryPositions | ALiBi | None = None,
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:
@@ -82,6 +86,8 @@ class MultiheadAttention(InProjection):
         super().__init__(embed_dim, num_heads, num_kv_heads, kdim, vdim, bias=bias, dtype=dtype, rng=rng)
         self.dropout = check_number("MultiheadAttention", "dropout", dropout, low=0, below=1)
         self.causal, self.window = causal, window
+        self.positions = positions
+        self._check_positions()
         self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype, rng=rng)
         if self.out_proj.bias is not None:
             self.out_proj.bias.data[...] = 0
@@ -103,6 +109,8 @@ class MultiheadAttention(InProjection):
     ) -> tuple[Any, Backprop]:
         given, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
         (q, k, v), back_project = self.project(given)
+        turned = self._turn([q, k], 0)
+        mask = self._with_alibi(mask, q, k)
         options = self._options(mask, bias, kv_lengths, need_weights, average_attn_weights)
         drawn: dict[str, Any] = self.next_draw() if self.dropout else {}
         read, saved, *weights = ops.sdpa_forward(
@@ -120,6 +128,8 @@ class MultiheadAttention(InProjection):
                 into = ops.SDPAGrads(dq, dk, dv, None)
                 grads = ops.sdpa_backward(saved, dread, out=into, need_dbias=bias is not None)
                 dbias.extend([] if grads.dbias is None else [grads.dbias])
+                for saved_turn, dturned in zip(turned, (dq, dk), strict=False):
+                    ops.rotary_backward(saved_turn, dturned, out=dturned)
 
             gradients = [*back_project(write), *dbias]
             return gradients[0] if len(gradients) == 1 else tuple(gradients)
@@ -146,9 +156,11 @@ class MultiheadAttention(InProjection):
         else:
             given, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
             (q, k, v), _ = self.project(given)
+            self._turn([q, k], 0 if cache is None else cache.offset)
             if cache is not None:
                 causal = self._causal_after(cache)
                 k, v, kv_lengths = cache.append(k, v, kv_lengths)
+        mask = self._with_alibi(mask, q, k)
         options = self._options(mask, bias, kv_lengths, need_weights, average_attn_weights)
         read, _, *weights = ops.sdpa_forward(q, k, v, causal=causal, training=False, **options)
         y = without_padding(self.out_proj.predict(join_heads(read)), lengths)
@@ -179,6 +191,10 @@ class MultiheadAttention(InProjection):
                 "MultiheadAttention: query, key and value must agree in B, key and value in S, "
                 f"got {query.shape}, {key.shape} and {value.shape}"
             )
+        if self.positions is not None and len(given) > 1:
+            raise ValueError(
+                f"MultiheadAttention: {self.positions!r} is for one sequence, attention(x), got key or value"
+            )
         given = [without_padding(array, kv_lengths if i else lengths) for i, array in enumerate(given)]
         return given, lengths if kv_lengths is None and len(given) == 1 else kv_lengths
 
@@ -198,6 +214,29 @@ class MultiheadAttention(InProjection):
             "kv_lengths": kv_lengths,
             "return_weights": "mean" if need_weights and average else need_weights,
         }
+
+    def _turn(self, heads: list[Array], offset: int | Array) -> list[Any]:
+        """Turns q and k where they lie; gives the ways back."""
+        if not isinstance(self.positions, RotaryPositions):
+            return []
+        return [self.positions.turn_in_place(part, offset) for part in heads]
+
+    def _with_alibi(self, mask: Array | None, q: Array, k: Array) -> Array | None:
+        if not isinstance(self.positions, ALiBi):
+            return mask
+        return self.positions.with_mask(mask, q.shape[2], k.shape[2], self.causal, q.dtype)
+
+    def _check_positions(self) -> None:
+        positions, size = self.positions, self.embed_dim // self.num_heads
+        if isinstance(positions, ALiBi) and positions.num_heads != self.num_heads:
+            fits = f"have num_heads = {self.num_heads}"
+        elif isinstance(positions, RotaryPositions) and positions.dim > size:
+            fits = f"turn at most the D = {size} features of a head"
+        elif not isinstance(positions, RotaryPositions | ALiBi | None):
+            fits = "be RotaryPositions or ALiBi"
+        else:
+            return
+        raise ValueError(f"MultiheadAttention: positions must {fits}, got {positions!r}")
 
     def _causal_after(self, cache: KeyValueCache) -> Literal["top_left", "bottom_right"]:
         """Where the steps after those in the cache stand: at the end of the keys."""

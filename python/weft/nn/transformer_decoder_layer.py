@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from weft.nn.alibi import ALiBi
 from weft.nn.backprop import Backprop
 from weft.nn.dropout import Dropout
 from weft.nn.feed_forward import FeedForward
@@ -23,6 +24,7 @@ from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Array, Seed
+from weft.nn.rotary_positions import RotaryPositions
 from weft.nn.rows import without_padding
 from weft.nn.transformer_layer import TransformerLayer
 
@@ -41,8 +43,8 @@ class TransformerDecoderLayer(TransformerLayer):
         y = layer.predict(x, memory)        y = layer.predict(x, memory, cache=cache)
 
     The constructor's arguments and the parameters' names are PyTorch's; activation is FeedForward's, and
-    num_kv_heads, causal and window are MultiheadAttention's. No step reads a later one, unless causal=False
-    says so (PyTorch asks for a mask at every call).
+    num_kv_heads, causal, window and positions are MultiheadAttention's. No step reads a later one, unless
+    causal=False says so (PyTorch wants a mask at every call).
     A call's mask is that of the steps, memory_mask[..., T, S] that of the memory; lengths[B] are the valid
     steps of x (y is zero past a row's end), memory_lengths[B] those of the memory.
     predict(..., cache=layer.make_cache()) goes on after the steps in the cache; the memory's keys and values
@@ -69,6 +71,7 @@ class TransformerDecoderLayer(TransformerLayer):
         num_kv_heads: int | None = None,
         causal: bool = True,
         window: tuple[int, int] | None = None,
+        positions: RotaryPositions | ALiBi | None = None,
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:
@@ -78,7 +81,7 @@ class TransformerDecoderLayer(TransformerLayer):
             options |= {"num_kv_heads": num_kv_heads, "dtype": dtype, "rng": rng}
             return MultiheadAttention(d_model, nhead, dropout, bias, **options)
 
-        self.self_attn = attention(causal=causal, window=window)
+        self.self_attn = attention(causal=causal, window=window, positions=positions)
         self.multihead_attn = attention()
         self.feed_forward = FeedForward(
             d_model, dim_feedforward, dropout, activation, bias, dtype=dtype, rng=rng

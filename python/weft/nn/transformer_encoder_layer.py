@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from weft.nn.alibi import ALiBi
 from weft.nn.backprop import Backprop
 from weft.nn.dropout import Dropout
 from weft.nn.feed_forward import FeedForward
@@ -22,6 +23,7 @@ from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Array, Seed
+from weft.nn.rotary_positions import RotaryPositions
 from weft.nn.rows import without_padding
 from weft.nn.transformer_layer import TransformerLayer
 
@@ -33,9 +35,9 @@ class TransformerEncoderLayer(TransformerLayer):
         y = layer.predict(x)        y = layer.predict(x, cache=cache)
 
     The constructor's arguments and the parameters' names are PyTorch's; activation is FeedForward's, and
-    num_kv_heads, causal and window are MultiheadAttention's, as are a call's mask, bias and lengths (y is
-    zero past a row's end). predict(x, cache=layer.make_cache()) goes on after the steps in the cache.
-    Raises ValueError and TypeError for sizes and arrays that do not fit.
+    num_kv_heads, causal, window and positions are MultiheadAttention's, as are a call's mask, bias and
+    lengths (y is zero past a row's end). predict(x, cache=layer.make_cache()) goes on after the steps in the
+    cache. Raises ValueError and TypeError for sizes and arrays that do not fit.
 
     >>> layer = TransformerEncoderLayer(8, 2, 16, norm_first=True, causal=True)
     >>> y, backprop = layer(np.ones((3, 5, 8), np.float32))
@@ -60,6 +62,7 @@ class TransformerEncoderLayer(TransformerLayer):
         num_kv_heads: int | None = None,
         causal: bool = False,
         window: tuple[int, int] | None = None,
+        positions: RotaryPositions | ALiBi | None = None,
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:
@@ -72,6 +75,7 @@ class TransformerEncoderLayer(TransformerLayer):
             num_kv_heads=num_kv_heads,
             causal=causal,
             window=window,
+            positions=positions,
             dtype=dtype,
             rng=rng,
         )

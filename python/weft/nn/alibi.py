@@ -1,0 +1,90 @@
+"""ALiBi: attention with linear biases, y[n, t, s] = score[n, t, s] - m_n |t - s|, one slope m a head.
+
+    m_n = 2^(-8 n/N), n = 1 ... N, if N is a power of two; else those of the power below, and then every
+    other one of the power above
+
+Backward: dscore = dy. Nothing is learned, and no place is too far.
+B batch, N heads, T time of the query, S of the keys      scores, y[B,N,T,S]
+Press, Smith and Lewis, "Train short, test long: attention with linear biases enables input length
+extrapolation", 2022
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from weft.arguments import check_count
+from weft.nn.backprop import Backprop
+from weft.nn.layer import Layer
+from weft.nn.parameter import Array
+from weft.nn.steps import steps_from
+
+
+class ALiBi(Layer):
+    """Scores that fall with distance: MultiheadAttention(..., positions=ALiBi(num_heads)).
+
+    As a layer: scores, y[B,N,T,S]; offset: how many keys stand before the first query, an int, or [B] where
+    rows differ. `bias` and `causal_bias` are what is added. Raises ValueError for other heads.
+
+    >>> ALiBi(2).slopes
+    array([0.0625    , 0.00390625])
+    >>> ALiBi(2).bias(3, 3)[0] * 16
+    array([[-0., -1., -2.],
+           [-1., -0., -1.],
+           [-2., -1., -0.]])
+    """
+
+    def __init__(self, num_heads: int) -> None:
+        self.num_heads = check_count("ALiBi", "num_heads", num_heads)
+        below = 2 ** (num_heads.bit_length() - 1)
+        self.slopes: Array = np.concatenate(
+            [_slopes(below), _slopes(2 * below)[: 2 * (num_heads - below) : 2]]
+        )
+
+    def __call__(self, scores: Array, offset: int | Array = 0) -> tuple[Array, Backprop]:
+        y = self.predict(scores, offset)
+        return y, Backprop(self, lambda dy: dy, y)
+
+    def predict(self, scores: Array, offset: int | Array = 0) -> Array:
+        if np.ndim(scores) != 4 or scores.shape[1] != self.num_heads:
+            raise ValueError(
+                f"ALiBi: scores must be (B, N, T, S) with N = {self.num_heads}, got {np.shape(scores)}"
+            )
+        y: Array = scores + self.bias(*scores.shape[2:], offset=offset, dtype=scores.dtype)
+        return y
+
+    def bias(
+        self, time: int, keys: int, *, offset: int | Array = 0, dtype: npt.DTypeLike = np.float64
+    ) -> Array:
+        """-m_n |offset + t - s|: [N,T,S], or for an offset[B] [B,N,T,S]."""
+        distance = np.abs(steps_from(offset, time)[..., None] - np.arange(keys))
+        bias: Array = -self.slopes[:, None, None].astype(dtype) * distance[..., None, :, :].astype(dtype)
+        return bias
+
+    def causal_bias(self, keys: int, dtype: npt.DTypeLike = np.float64) -> Array:
+        """m_n (s - S + 1)[N,1,S]: of a query's earlier keys bias and this differ by a number, so that the
+        softmax is the same, and nothing grows with T S."""
+        from_end = np.arange(1 - keys, 1, dtype=dtype)
+        bias: Array = self.slopes[:, None, None].astype(dtype) * from_end
+        return bias
+
+    def with_mask(self, mask: Array | None, time: int, keys: int, causal: bool, dtype: Any) -> Array:
+        """A mask that does what `mask` does and adds the bias."""
+        bias = self.causal_bias(keys, dtype) if causal else self.bias(time, keys, dtype=dtype)
+        if mask is None:
+            return bias
+        hidden = bias.dtype.type(-np.inf)
+        both: Array = np.where(mask, bias, hidden) if mask.dtype == bool else mask + bias
+        return both
+
+    def __repr__(self) -> str:
+        return f"ALiBi({self.num_heads})"
+
+
+def _slopes(heads: int) -> Array:
+    """Of a power of two."""
+    slopes: Array = 2.0 ** (-8 * np.arange(1, heads + 1) / heads)
+    return slopes

@@ -1,0 +1,78 @@
+"""RotaryPositions: y = x with pairs of features turned by an angle that grows with the step.
+
+    y_a = x_a cos(t f_i) - x_b sin(t f_i),    y_b = x_b cos(t f_i) + x_a sin(t f_i),    f_i = base^(-2i/P)
+
+Backward: the same turn, backwards. The product of a turned query and a turned key depends on how far apart
+they are, not on where. Pair i is (a, b) = (i, i + P/2), or interleaved (2i, 2i + 1), of the first P features.
+x, y[B,N,T,D]: B batch, N heads, T time, D features, P = dim <= D.
+Su et al., "RoFormer: enhanced transformer with rotary position embedding", 2021
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from weft import ops
+from weft.arguments import check_count, check_number
+from weft.nn.backprop import Backprop
+from weft.nn.layer import Layer
+from weft.nn.parameter import Array
+from weft.nn.steps import steps_from
+
+
+class RotaryPositions(Layer):
+    """Turns queries and keys by where they stand: MultiheadAttention(..., positions=RotaryPositions(dim)).
+
+    dim: features of a head that turn, an even number, at most all D of them.
+    interleaved: pairs are neighbours (RoFormer, GPT-J); else they are dim/2 apart (GPT-NeoX, LLaMA).
+
+    As a layer: x, y[B,N,T,D]; offset: how many steps came before x, an int, or [B] where rows differ.
+    Raises ValueError for an odd dim, and for an x that does not fit.
+
+    >>> x = np.array([[[[1.0, 0.0], [1.0, 0.0]]]])
+    >>> RotaryPositions(2).predict(x, offset=1).round(2)
+    array([[[[ 0.54,  0.84],
+             [-0.42,  0.91]]]])
+    """
+
+    def __init__(self, dim: int, base: float = 10000.0, *, interleaved: bool = False) -> None:
+        self.dim = check_count("RotaryPositions", "dim", dim, low=2)
+        if dim % 2:
+            raise ValueError(f"RotaryPositions: dim must be even, got {dim}")
+        self.base = check_number("RotaryPositions", "base", base, above=0)
+        self.interleaved = interleaved
+        self._kept = (np.empty((0, dim // 2)),) * 2  # cos and sin of the first places
+
+    def __call__(self, x: Array, offset: int | Array = 0) -> tuple[Array, Backprop]:
+        y, saved = self._turn(x, offset)
+        return y, Backprop(self, lambda dy: ops.rotary_backward(saved, dy), y)
+
+    def predict(self, x: Array, offset: int | Array = 0) -> Array:
+        return self._turn(x, offset)[0]
+
+    def turn_in_place(self, x: Array, offset: int | Array = 0) -> Any:
+        """Overwrites x, and gives what ops.rotary_backward takes."""
+        return self._turn(x, offset, out=x)[1]
+
+    def _turn(self, x: Array, offset: int | Array, out: Array | None = None) -> tuple[Array, Any]:
+        if np.ndim(x) != 4 or x.shape[-1] < self.dim:
+            raise ValueError(
+                f"RotaryPositions: x must be (B, N, T, D) with D >= {self.dim}, got {np.shape(x)}"
+            )
+        cos, sin = self._tables(steps_from(offset, x.shape[2]), x.dtype)
+        return ops.rotary_forward(x, cos, sin, interleaved=self.interleaved, out=out)
+
+    def _tables(self, places: Array, dtype: Any) -> tuple[Array, Array]:
+        """cos and sin[..., dim/2] of the angles at places[...]."""
+        last = int(places.max(initial=-1))
+        cos, sin = self._kept
+        if last >= len(cos) or cos.dtype != dtype:
+            frequency = self.base ** (-np.arange(0, self.dim, 2) / self.dim)
+            angle = np.arange(2 * last + 1)[:, None] * frequency  # in float64: float32 would miss far places
+            cos, sin = self._kept = np.cos(angle).astype(dtype), np.sin(angle).astype(dtype)
+        return cos[places], sin[places]
+
+    def __repr__(self) -> str:
+        return f"RotaryPositions({self.dim}{', interleaved=True' if self.interleaved else ''})"
