@@ -22,6 +22,15 @@ def attention(**options: Any) -> Any:
     return lambda dtype: nn.MultiheadAttention(E, N, dtype=dtype, rng=1, **options)
 
 
+def relative(dtype: Any) -> nn.Layer:
+    return nn.RelativePositions(N, 6, 4, dtype=dtype, rng=1)
+
+
+def shared_positions(dtype: Any) -> nn.Layer:
+    layers = [encoder_layer(positions=place)(dtype) for place in [relative(dtype)] * 2]
+    return nn.TransformerEncoder(layers)
+
+
 def encoder_layer(**options: Any) -> Any:
     return lambda dtype: nn.TransformerEncoderLayer(
         E, N, 4, **{"dropout": 0.0, **options}, dtype=dtype, rng=1
@@ -94,6 +103,19 @@ ATTENTION = [
     ),
     Case("attention, alibi", attention(positions=nn.ALiBi(N)), X, {"mask": ADDED, "bias": Read((T, T))}),
     Case("attention, alibi, causal", attention(positions=nn.ALiBi(N), causal=True), X, {"mask": SOME}),
+    Case(
+        "attention, relative positions",
+        lambda d: nn.MultiheadAttention(E, N, positions=relative(d), causal=True, dropout=0.2, dtype=d),
+        X,
+        {"lengths": LENGTHS},
+    ),
+    Case(
+        "attention, relative positions, bias",
+        lambda d: nn.MultiheadAttention(E, N, positions=relative(d), dtype=d),
+        X,
+        {"bias": Read((B, 1, T, 1)), "mask": SOME},
+    ),
+    Case("encoder layers, relative positions of both", shared_positions, X),
     Case("feed forward", lambda d: nn.FeedForward(E, 4, 0.0, dtype=d, rng=1), X),
     Case("feed forward, swiglu", lambda d: nn.FeedForward(E, 4, 0.3, "swiglu", dtype=d, rng=1), X),
     Case("feed forward, silu", lambda d: nn.FeedForward(E, 4, 0.3, "silu", False, dtype=d, rng=1), X),
@@ -137,6 +159,13 @@ ATTENTION = [
     ),
     Case("alibi", lambda d: nn.ALiBi(N), (2, N, T, S), {"offset": 1}),
     Case("alibi, ragged", lambda d: nn.ALiBi(2), (2, 2, T, S), {"offset": np.array([0, 4])}),
+    Case("relative positions", relative, (2, N, T, S), {"offset": 1}),
+    Case("relative positions, ragged", relative, (2, N, T, S), {"offset": np.array([0, 4])}),
+    Case(
+        "relative positions, one way",
+        lambda d: nn.RelativePositions(N, 4, 3, False, dtype=d, rng=1),
+        (2, N, T, S),
+    ),
     Case("sinusoidal positions", lambda d: nn.SinusoidalPositions(E), X, {"offset": 3}),
     Case("sinusoidal positions, odd", lambda d: nn.SinusoidalPositions(5), (B, T, 5)),
     Case("learned positions", lambda d: nn.LearnedPositions(9, E, dtype=d, rng=1), X, {"offset": 4}),

@@ -34,6 +34,7 @@ OTHER_ARGUMENTS = {
 }
 # Public names of weft.nn that compute nothing by themselves.
 NOT_LAYERS = {
+    "AttentionPositions",
     "Backprop",
     "DecoderCache",
     "KeyValueCache",
@@ -102,9 +103,9 @@ def test_every_compiled_cell_is_in_the_table(monkeypatch: pytest.MonkeyPatch) ->
     """The rows of CELLS, between them, run every cell that the kernels list."""
     run, seen = weft.ops.recurrent._core.recurrent_forward, set()
 
-    def note(operation: str, cell: str, *arguments: Any) -> Any:
-        seen.add(cell)
-        return run(operation, cell, *arguments)
+    def note(call: weft.ops.RecurrentCall) -> Any:
+        seen.add(call.cell)
+        return run(call)
 
     monkeypatch.setattr(weft.ops.recurrent._core, "recurrent_forward", note)
     for cell in CELLS:

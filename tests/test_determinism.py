@@ -43,6 +43,29 @@ def test_threads(cell: str, sequence: str, size: Size, dtype: Any) -> None:
     check_threads(case, case.inputs(size, dtype))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("size", [(33, 17), (64, 48), (16, 64)], ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_step_of_few_rows(cell: str, size: tuple[int, int], dtype: Any) -> None:
+    """Its weights are not packed: the same bits as in a larger batch, and as the first of two steps."""
+    case, per_row = recurrent_case(cell, "plain"), {"x", "h0", "c0", "y", "h_n", "c_n", "dx", "dh0", "dc0"}
+    inputs = case.inputs(Size(time=2, batch=40, input=size[0], hidden=size[1], projection=19), dtype)
+    one = {**inputs, "x": inputs["x"][:, :1]}
+    both, (outputs, _) = case.forward(inputs)[0], case.forward(one)
+    np.testing.assert_array_equal(outputs[0], both[0][:, :1], "T = 1 beside T = 2")
+    douts = case.douts(outputs)
+    expected = {name: array for name, array in case.run(one, douts).items() if name in per_row}
+    for rows in (1, 2, 3, 4, 7, 8, 11, 12, 13, 15, 16, 29, 32):
+        few = {name: array[:rows] if name in per_row else array for name, array in one.items()}
+        for threads in (1, 2, 3):
+            weft.set_num_threads(threads)
+            results = case.run(few, [dout[:rows] for dout in douts])
+            own = {name: results[name] for name in expected}
+            assert_same_bits(
+                own, {n: a[:rows] for n, a in expected.items()}, f"{rows} rows, {threads} threads"
+            )
+
+
 @pytest.mark.parametrize("case", POINTWISE, ids=str)
 def test_threads_pointwise(case: OpCase) -> None:
     check_threads(case, case.inputs(ELEMENTS, np.float32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ FLOATS = [np.float32, np.float64]
 # Scores and products are summed in other orders for one query than for many: some roundings of order 1.
 TOLERANCE = {np.float32: 2e-6, np.float64: 4e-15}
 POSITIONS = {
-    "none": lambda: None,
-    "rotary": lambda: nn.RotaryPositions(2),
-    "rotary, interleaved": lambda: nn.RotaryPositions(2, interleaved=True),
-    "alibi": lambda: nn.ALiBi(N),
+    "none": lambda dtype: None,
+    "rotary": lambda dtype: nn.RotaryPositions(2),
+    "rotary, interleaved": lambda dtype: nn.RotaryPositions(2, interleaved=True),
+    "alibi": lambda dtype: nn.ALiBi(N),
+    "relative": lambda dtype: nn.RelativePositions(N, 8, 6, dtype=dtype, rng=0),
 }
 dtypes = pytest.mark.parametrize("dtype", FLOATS)
 positions = pytest.mark.parametrize("place", POSITIONS.values(), ids=POSITIONS)
@@ -48,7 +50,7 @@ def stack(dtype: Any, **options: Any) -> nn.TransformerEncoder:
 @positions
 @pytest.mark.parametrize("options", [{}, {"window": (3, 0)}, {"num_kv_heads": 2}], ids=str)
 def test_steps_in_pieces_are_steps_at_once(options, place, dtype):
-    model, x = stack(dtype, positions=place(), **options), normal(B, T, E, dtype=dtype)
+    model, x = stack(dtype, positions=place(dtype), **options), normal(B, T, E, dtype=dtype)
     cache = model.make_cache(capacity=2)
     pieces = [model.predict(piece, cache=cache) for piece in np.split(x, [4, 5, 7, 8], axis=1)]
     near(np.concatenate(pieces, axis=1), model.predict(x), dtype, 4)
@@ -59,7 +61,7 @@ def test_steps_in_pieces_are_steps_at_once(options, place, dtype):
 @positions
 def test_prompts_of_several_lengths(place, dtype):
     """Each row goes on from its own end as if it were alone."""
-    model, lengths = stack(dtype, positions=place()), [2, 5, 1]
+    model, lengths = stack(dtype, positions=place(dtype)), [2, 5, 1]
     x = normal(3, T, E, dtype=dtype)
     prompt, rest = x[:, :5].copy(), x[:, 5:]
     for row, length in enumerate(lengths):
@@ -259,7 +261,9 @@ def test_dropout_is_drawn_anew_at_each_call_and_never_in_predict():
 @positions
 def test_only_distances_count(place, dtype):
     """Rotary positions and ALiBi see how far steps are apart: a later start gives the same."""
-    layer = nn.MultiheadAttention(E, N, causal=True, window=(3, 0), positions=place(), dtype=dtype, rng=0)
+    layer = nn.MultiheadAttention(
+        E, N, causal=True, window=(3, 0), positions=place(dtype), dtype=dtype, rng=0
+    )
     x = normal(1, T, E, dtype=dtype)
     later = layer.predict(np.concatenate([normal(1, 20, E, dtype=dtype), x], axis=1))[:, -4:]
     near(later, layer.predict(x)[:, -4:], dtype, 8)
@@ -284,6 +288,22 @@ def test_alibi_causal_is_the_general_one_with_a_mask():
     )
     mask = np.tril(np.ones((T, T), bool))
     near(causal.predict(x), general.predict(x, mask=mask), np.float64, 4)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_relative_buckets_are_those_of_the_paper(bidirectional):
+    def bucket(distance: int) -> int:
+        """T5's, one number at a time."""
+        first, side = (16 if bidirectional and distance > 0 else 0), 16 if bidirectional else 32
+        far = abs(distance) if bidirectional else max(-distance, 0)
+        if far < side // 2:
+            return first + far
+        grown = math.log(far / (side // 2)) / math.log(128 / (side // 2)) * (side - side // 2)
+        return first + min(side // 2 + int(grown), side - 1)
+
+    distances = np.arange(-300, 300)
+    buckets = nn.RelativePositions(1, bidirectional=bidirectional).buckets(distances)
+    np.testing.assert_array_equal(buckets, [bucket(int(distance)) for distance in distances])
 
 
 def test_sinusoidal_positions_are_those_of_the_paper():
@@ -354,18 +374,24 @@ X = np.zeros((B, T, E), np.float32)
         (
             lambda: nn.MultiheadAttention(E, N, positions=nn.RotaryPositions(4)),
             ValueError,
-            r"positions must turn at most the D = 3 features of a head, got RotaryPositions\(4\)",
+            "RotaryPositions: dim must be at most the D = 3 features of a head, got 4",
         ),
         (
             lambda: nn.MultiheadAttention(E, N, positions=nn.ALiBi(8)),
             ValueError,
-            r"positions must have num_heads = 4, got ALiBi\(8\)",
+            "ALiBi: num_heads must be 4, got 8",
         ),
         (
-            lambda: nn.MultiheadAttention(E, N, positions=nn.SinusoidalPositions(12)),
+            lambda: nn.MultiheadAttention(E, N, positions=nn.RelativePositions(8)),
             ValueError,
-            "positions must be RotaryPositions or ALiBi",
+            "RelativePositions: num_heads must be 4, got 8",
         ),
+        (
+            lambda: nn.RelativePositions(4, 32, 8),
+            ValueError,
+            "RelativePositions: max_distance must be an integer >= 9, got 8",
+        ),
+        (lambda: nn.RelativePositions(4)(X), ValueError, r"RelativePositions: scores must be \(B, N, T, S\)"),
         (
             lambda: nn.MultiheadAttention(E, N, positions=nn.ALiBi(4))(X, X),
             ValueError,

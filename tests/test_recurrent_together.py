@@ -11,10 +11,10 @@ import weft
 from kinds import assert_same_bits
 from weft import ops
 
-Call = dict[str, Any]
 
-
-def calls(count: int, batch: int, time: int = 60, hidden: int = 131, dtype: Any = np.float32) -> list[Call]:
+def calls(
+    count: int, batch: int, time: int = 60, hidden: int = 131, dtype: Any = np.float32
+) -> list[ops.RecurrentCall]:
     """Large enough that each is worth a thread."""
     rng = np.random.default_rng(0)
 
@@ -22,18 +22,18 @@ def calls(count: int, batch: int, time: int = 60, hidden: int = 131, dtype: Any 
         return rng.normal(size=shape).astype(dtype) / 8
 
     return [
-        {
-            "operation": "lstm",
-            "cell": "lstm",
-            "x": draw(batch, time, 40),
-            "w_ih": draw(4 * hidden, 40),
-            "w_hh": draw(4 * hidden, hidden),
-            "b_ih": draw(4 * hidden),
-            "c0": draw(batch, hidden),
-            "lengths": rng.integers(0, time + 1, batch),
-            "reverse": bool(k % 2),
-            "checkpoint_every": 7 if k == 2 else None,
-        }
+        ops.RecurrentCall(
+            "lstm",
+            "lstm",
+            draw(batch, time, 40),
+            draw(4 * hidden, 40),
+            draw(4 * hidden, hidden),
+            draw(4 * hidden),
+            c0=draw(batch, hidden),
+            lengths=rng.integers(0, time + 1, batch),
+            reverse=bool(k % 2),
+            checkpoint_every=7 if k == 2 else None,
+        )
         for k in range(count)
     ]
 
@@ -47,8 +47,8 @@ def flat(results: list[Any]) -> dict[str, Any]:
     }
 
 
-def run(given: list[Call], dys: list[Any], together: bool) -> dict[str, Any]:
-    outs = ops.recurrent_forward_all(given) if together else [ops.recurrent_forward(**call) for call in given]
+def run(given: list[ops.RecurrentCall], dys: list[Any], together: bool) -> dict[str, Any]:
+    outs = ops.recurrent_forward_all(given) if together else [ops.recurrent_forward(call) for call in given]
     backs = [
         {"operation": "lstm", "saved": out.saved, "dy": dy, "dc_n": out.c_n}
         for out, dy in zip(outs, dys, strict=True)
@@ -72,12 +72,14 @@ def test_same_bits(count: int, batch: int, threads: int) -> None:
 
 
 def test_gradients_added_to_one_array_are_all_there() -> None:
-    given = calls(2, batch=2, dtype=np.float64)
-    given[1]["w_hh"] = given[0]["w_hh"]
+    first, second = calls(2, batch=2, dtype=np.float64)
+    given = [first, second._replace(w_hh=first.w_hh)]
     outs = ops.recurrent_forward_all(given)
-    backs: list[Call] = [{"operation": "lstm", "saved": out.saved, "dy": np.ones_like(out.y)} for out in outs]
+    backs: list[dict[str, Any]] = [
+        {"operation": "lstm", "saved": out.saved, "dy": np.ones_like(out.y)} for out in outs
+    ]
     apart = [ops.recurrent_backward(**back).dw_hh for back in backs]
-    shared = np.zeros_like(given[0]["w_hh"])
+    shared = np.zeros_like(first.w_hh)
     ops.recurrent_backward_all([{**back, "accumulate": (None, shared)} for back in backs])
     np.testing.assert_allclose(shared, apart[0] + apart[1], rtol=1e-12, atol=1e-15)
 
@@ -90,9 +92,10 @@ def test_none_at_all() -> None:
 def test_calls_that_do_not_go_together() -> None:
     first, second = calls(2, batch=2)
     with pytest.raises(ValueError, match=r"all calls must be of one cell, got lstm and gru"):
-        three = {"w_ih": first["w_ih"][: 3 * 131], "w_hh": first["w_hh"][: 3 * 131], "b_ih": None, "c0": None}
-        ops.recurrent_forward_all([first, {**second, **three, "operation": "gru", "cell": "gru"}])
+        gru = second._replace(operation="gru", cell="gru", b_ih=None, c0=None)
+        gru = gru._replace(w_ih=first.w_ih[: 3 * 131], w_hh=first.w_hh[: 3 * 131])
+        ops.recurrent_forward_all([first, gru])
     with pytest.raises(TypeError, match=r"lstm_forward: x must"):
         ops.recurrent_forward_all([first, calls(2, batch=2, dtype=np.float64)[1]])
     with pytest.raises(ValueError, match=r"lstm_forward: w_hh must be \(4H, H\) = \(524, 131\)"):
-        ops.recurrent_forward_all([first, {**second, "w_hh": second["w_hh"][:, :5]}])
+        ops.recurrent_forward_all([first, second._replace(w_hh=second.w_hh[:, :5])])

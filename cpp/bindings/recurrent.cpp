@@ -15,6 +15,13 @@ namespace py = pybind11;
 using namespace weft;
 using namespace weft::bindings;
 
+/// As Python's bool() has it.
+bool is_true(const py::handle& object) {
+  const int truth = PyObject_IsTrue(object.ptr());
+  if (truth < 0) throw py::error_already_set();
+  return truth != 0;
+}
+
 /// The cell of that name, or null.
 const RecurrentCellInfo* find_cell(const std::string& name) {
   static const std::vector<RecurrentCellInfo> cells = recurrent_cells();
@@ -87,9 +94,9 @@ struct Forward {
     a.resets = input<bool, 2>(op, "resets", object(12), keep[10]);
     a.recurrent_dropout_mask = mask<T>(op, "recurrent_dropout_mask", object(13), keep[11], a.x.shape[1]);
     a.zoneout_mask = mask<T>(op, "zoneout_mask", object(14), keep[12], a.x.shape[1]);
-    a.reverse = given[15].cast<bool>();
-    a.checkpoint_every = given[16].cast<int64_t>();
-    training = given[17].cast<bool>();
+    a.reverse = is_true(given[15]);
+    a.checkpoint_every = given[16].is_none() ? 0 : given[16].cast<int64_t>();
+    training = is_true(given[17]);
     a.threads = threads;
 
     sizes = recurrent_sizes(cell, a, training);  // refuses unknown cells
@@ -281,7 +288,7 @@ void register_recurrent(py::module_& module) {
     for (const RecurrentCellInfo& cell : recurrent_cells()) cells.append(cell.name);
     return cells;
   });
-  module.def("recurrent_forward", [](const py::args& given) {
+  module.def("recurrent_forward", [](const py::tuple& given) {
     const std::string op = given[0].cast<std::string>() + "_forward";
     return by_dtype(op.c_str(), "x", given[2], [&]<class T>(T) { return forward<T>(given); });
   });

@@ -1,5 +1,5 @@
 // The attention kernels of this instruction set: attention_forward.cpp, attention_backward.cpp,
-// attention_weights.cpp.
+// attention_bias_gradient.cpp, attention_weights.cpp.
 #pragma once
 
 #include "attention_table.hpp"

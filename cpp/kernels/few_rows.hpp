@@ -1,6 +1,6 @@
 // Products by a matrix that lies transposed, C = init + A W^T, where A has too few rows to pay for packing W.
 //
-//   A [M, K]   W [N, K]   init [N] or none   C [M, N]
+//   A [M, K]   W [N, K]   init [N], [M, N] or none   C [M, N]
 //
 // Few rows: squares of W are transposed in registers and meet all rows of A at once.
 // Some rows, about a vector: C^T = init + W A^T, for which A is packed instead and W's elements are
@@ -29,17 +29,17 @@ inline constexpr int few_rows = vector_registers == 32 ? 12 : 4;
 /// are few: each is a chain of additions, of which the processor could not fill the pauses otherwise.
 template <class T, int M, int N, bool Collide>
 __attribute__((noinline)) void panels_of_few_rows(int64_t columns, int64_t depth, const T* a, int64_t a_row,
-                                                  const T* w, int64_t w_row, const T* init, T* c,
+                                                  const T* w, int64_t w_row, Init<T> init, T* c,
                                                   int64_t c_row) {
   constexpr int width = lanes<T>, run = 256;
   const auto columns_of = [&](int n) { return n + 1 < N ? int64_t(width) : columns; };
   Vec<T> sum[N][M];
 #pragma GCC unroll 4
-  for (int n = 0; n < N; ++n) {
-    const Vec<T> start = init == nullptr ? broadcast(T(0)) : load(init + n * width, columns_of(n));
+  for (int n = 0; n < N; ++n)
 #pragma GCC unroll 16
-    for (int m = 0; m < M; ++m) sum[n][m] = start;
-  }
+    for (int m = 0; m < M; ++m)
+      sum[n][m] =
+          init.data == nullptr ? broadcast(T(0)) : load(init.data + m * init.row + n * width, columns_of(n));
   const auto add = [&](int n, int64_t k, const Vec<T>& column) __attribute__((always_inline)) {
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m) sum[n][m] = fma(broadcast(a[m * a_row + k]), column, sum[n][m]);
@@ -83,7 +83,7 @@ __attribute__((noinline)) void panels_of_few_rows(int64_t columns, int64_t depth
 /// lanes.
 template <class T, int M = few_rows>
 inline void product_of_few_rows(int64_t rows, Range columns, int64_t depth, const T* a, int64_t a_row,
-                                const T* w, int64_t w_row, const T* init, T* c, int64_t c_row) {
+                                const T* w, int64_t w_row, Init<T> init, T* c, int64_t c_row) {
   if constexpr (M > 1) {
     if (rows < M)
       return product_of_few_rows<T, M - 1>(rows, columns, depth, a, a_row, w, w_row, init, c, c_row);
@@ -92,7 +92,8 @@ inline void product_of_few_rows(int64_t rows, Range columns, int64_t depth, cons
   const bool colliding = collide<T>(w_row);
   const auto run = [&]<int N>(int64_t n, int64_t last) {
     const auto panels = colliding ? &panels_of_few_rows<T, M, N, true> : &panels_of_few_rows<T, M, N, false>;
-    panels(last, depth, a, a_row, w + n * w_row, w_row, init == nullptr ? nullptr : init + n, c + n, c_row);
+    const Init<T> start{init.data == nullptr ? nullptr : init.data + n, init.row};
+    panels(last, depth, a, a_row, w + n * w_row, w_row, start, c + n, c_row);
   };
   int64_t n = columns.begin;
   for (; n + several * lanes<T> <= columns.end; n += several * lanes<T>)
@@ -116,6 +117,27 @@ constexpr int64_t product_of_some_rows_workspace(int64_t depth) {
   return (depth + some_columns) * some_rows<T>;
 }
 
+/// C^T of `count` columns before any product: their initial values, for all rows.
+template <class T>
+inline void start_turned(int64_t count, int64_t wide, const T* init, T* turned) {
+  for (int64_t i = 0; i < count; ++i) {
+    const Vec<T> start = broadcast(init == nullptr ? T(0) : init[i]);
+    for (int64_t m = 0; m < wide; m += lanes<T>) store(turned + i * wide + m, start);
+  }
+}
+/// C of `count` columns, from C^T.
+template <class T>
+inline void turn_back(int64_t rows, int64_t count, int64_t wide, const T* turned, T* c, int64_t c_row) {
+  int64_t i = 0;
+  for (; i + lanes<T> <= count; i += lanes<T>)
+    for (int64_t m = 0; m < rows; m += lanes<T>)
+      for_each_column(turned + i * wide + m, wide, [&](int k, const Vec<T>& row) {
+        if (m + k < rows) store(c + (m + k) * c_row + i, row);
+      });
+  for (; i < count; ++i)
+    for (int64_t m = 0; m < rows; ++m) c[m * c_row + i] = turned[i * wide + m];
+}
+
 /// Columns [columns.begin, columns.end) of C = init + A W^T for `rows` <= some_rows.
 template <class T>
 inline void product_of_some_rows(int64_t rows, Range columns, int64_t depth, const T* a, int64_t a_row,
@@ -126,20 +148,10 @@ inline void product_of_some_rows(int64_t rows, Range columns, int64_t depth, con
   pack_transposed(a, a_row, depth, rows, workspace, 0, wide);
   for (int64_t n = columns.begin; n < columns.end; n += some_columns) {
     const int64_t count = min_of(some_columns, columns.end - n);
-    for (int64_t i = 0; i < count; ++i) {
-      const Vec<T> start = broadcast(init == nullptr ? T(0) : init[n + i]);
-      for (int64_t m = 0; m < wide; m += lanes<T>) store(turned + i * wide + m, start);
-    }
+    start_turned(count, wide, init == nullptr ? nullptr : init + n, turned);
     gemm<T>(count, wide, depth, {w + n * w_row, w_row, 1}, panels(workspace, depth), {turned, wide}, turned,
             wide);
-    int64_t i = 0;
-    for (; i + lanes<T> <= count; i += lanes<T>)
-      for (int64_t m = 0; m < rows; m += lanes<T>)
-        for_each_column(turned + i * wide + m, wide, [&](int k, const Vec<T>& row) {
-          if (m + k < rows) store(c + (m + k) * c_row + n + i, row);
-        });
-    for (; i < count; ++i)
-      for (int64_t m = 0; m < rows; ++m) c[m * c_row + n + i] = turned[i * wide + m];
+    turn_back(rows, count, wide, turned, c + n, c_row);
   }
 }
 

@@ -57,7 +57,7 @@ __attribute__((noinline)) void tile(int64_t depth, const T* __restrict a, int64_
       sum[m][n] = init == nullptr ? broadcast(T(0))
                   : n + 1 < N     ? load(init + m * init_row + n * width)
                                   : load(init + m * init_row + n * width, last_columns);
-  for (int64_t k = 0; k < depth; ++k) {
+  const auto add = [&]() __attribute__((always_inline)) {
     Vec<T> column[N];
 #pragma GCC unroll 8
     for (int n = 0; n < N; ++n) column[n] = load(b + n * b_panel);
@@ -69,7 +69,14 @@ __attribute__((noinline)) void tile(int64_t depth, const T* __restrict a, int64_
     }
     a += a_col;
     b += b_step;
-  }
+  };
+  int64_t k = 0;
+  if constexpr (M == 1 && N <= 4)  // else half of the instructions would be the loop's own
+    for (; k + 4 <= depth; k += 4) {
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) add();
+    }
+  for (; k < depth; ++k) add();
 #pragma GCC unroll 16
   for (int m = 0; m < M; ++m)
 #pragma GCC unroll 8
@@ -101,10 +108,32 @@ struct Tiles {
 template <class T, int N>
 inline constexpr Tiles<T, N> tiles{};
 
+/// The tile of one row by that many panels; null where it takes several.
+template <class T>
+inline Tile<T> tile_of_one_row(int64_t panels) {
+  switch (panels) {
+    case 1:
+      return tiles<T, 1>.rows[1];
+    case 2:
+      return tiles<T, 2>.rows[1];
+    case 4:
+      return tiles<T, 4>.rows[1];
+    case 6:
+      return tiles<T, 6>.rows[1];
+    case 8:
+      return tiles<T, 8>.rows[1];
+    default:
+      return nullptr;
+  }
+}
+
 /// One group of N panels against all rows of A, in tiles of nearly equal height.
 template <class T, int N>
 inline void product_of_panels(int64_t rows, int64_t depth, Rows<T> a, Panels<T> b, Init<T> init, T* c,
                               int64_t c_row, int64_t last_columns) {
+  if (rows <= tile_rows(N))
+    return tiles<T, N>.rows[rows](depth, a.data, a.row, a.col, b.data, b.step, b.panel, init.data, init.row,
+                                  c, c_row, last_columns);
   const int64_t count = (rows + tile_rows(N) - 1) / tile_rows(N);
   for (int64_t i = 0; i < count; ++i) {
     const int64_t begin = rows * i / count, end = rows * (i + 1) / count;

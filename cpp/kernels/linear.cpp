@@ -123,8 +123,8 @@ void linear_forward(const LinearForward<T>& p, int threads) {
   parallel(threads, [&](int thread, int team) {
     const Range mine = share(p.outputs, thread, team, lanes<T>);
     if (p.rows > 0 && p.rows <= few_rows)
-      return product_of_few_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, p.bias, p.y,
-                                    p.y_row);
+      return product_of_few_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, {p.bias, 0},
+                                    p.y, p.y_row);
     if (p.rows > few_rows && are_some_rows<T>(p.rows) && !collide<T>(p.weight_row) && p.inputs <= block_depth)
       return product_of_some_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, p.bias,
                                      p.y, p.y_row,

@@ -12,6 +12,7 @@
 
 #include "arena.hpp"
 #include "cells/tile.hpp"
+#include "few_rows.hpp"
 #include "gemm.hpp"
 #include "recurrent_table.hpp"
 #include "team.hpp"
@@ -52,6 +53,9 @@ struct Geometry {
   /// units.
   static constexpr int64_t block = width * (Cell::gates == 1 ? 8 : Cell::gates <= 4 ? 2 : 1);
 
+  /// Rows of one step for which weights are not packed, if their shape allows it.
+  static constexpr int64_t most_in_place = 2 * lanes<T>;
+
   /// Columns of the recurrent weights that lie side by side where rows are few, for backward.
   static constexpr int64_t group = 8 * width;
 
@@ -61,6 +65,8 @@ struct Geometry {
   /// second-level cache: they lie in the order in which they are read, and every other step reads them
   /// backwards, so that it begins with those that are still in the first-level cache.
   const bool few_rows;
+  /// One step of rows so few that packing weights for it, forward and backward, would not pay.
+  const bool one_step;
   int64_t hidden, state, input;  // padded to whole vectors
   int64_t h_row, c_row, saved_row, input_row, gates_row, slots_row, outputs_row;
 
@@ -68,6 +74,7 @@ struct Geometry {
       : problem(p),
         grid(choose_grid(cost_of(p), p.threads)),
         few_rows(p.batch <= int64_t(grid.teams) * tile_rows(8)),
+        one_step(p.plan.steps == 1 && p.batch <= most_in_place),
         hidden(round_up(p.hidden, width)),
         state(round_up(p.state, width)),
         input(round_up(p.input, width)),
@@ -80,6 +87,20 @@ struct Geometry {
         outputs_row(row_stride<T>(hidden)) {}
 
   bool projected() const { return problem.w_proj != nullptr; }
+
+  /// Whether forward uses W_ih and W_hh where they lie.
+  bool forward_in_place() const {
+    return one_step && (problem.batch <= WEFT_ISA::few_rows ||
+                        (are_some_rows<T>(problem.batch) && !collide<T>(problem.w_ih_row) &&
+                         !collide<T>(problem.w_hh_row)));
+  }
+  /// Whether backward does: their rows are panels where they are whole vectors.
+  bool dx_in_place() const {
+    return one_step && problem.input == input && problem.hidden == hidden && !collide<T>(problem.w_ih_row);
+  }
+  bool dh_in_place() const {
+    return one_step && problem.state == state && problem.hidden == hidden && !collide<T>(problem.w_hh_row);
+  }
   const SequencePlan& plan() const { return problem.plan; }
   int64_t active(int64_t step) const { return plan().active[step]; }
   int64_t row_steps(int64_t first, int64_t last) const { return plan().offset[last] - plan().offset[first]; }

@@ -122,12 +122,11 @@ struct SequenceBackward {
   template <int Stage>
   void product(int64_t step, int64_t rows, const T* slots, Init<T> start, T* out) const {
     constexpr int64_t slot = Cell::hidden_slot + (Stage == 0 ? 0 : Cell::stage_gates[0]);
-    const int64_t depth = Cell::stage_gates[Stage] * g.hidden;
     worker.meet_team();
     g.for_each_block(columns, g.few_rows ? G::group : g.state, step, [&](int64_t n, int64_t count) {
-      gemm<T>(rows, count, depth, {slots + slot * g.hidden, stride * g.slots_row, 1},
-              weights.columns(g, Stage, n), start.data ? Init<T>{start.data + n, start.row} : start, out + n,
-              h_stride);
+      weights.template state_product<Stage>(
+          g, n, count, rows, {slots + slot * g.hidden, stride * g.slots_row, 1},
+          start.data ? Init<T>{start.data + n, start.row} : start, out + n, h_stride);
     });
   }
 

@@ -10,6 +10,7 @@
 // first stage's inner operand, the outputs before a projection, and the state.
 #pragma once
 
+#include "sequence_in_place.hpp"
 #include "sequence_weights.hpp"
 
 namespace weft::WEFT_ISA {
@@ -31,12 +32,14 @@ struct SequenceForward {
   /// One thread's: a chunk's inputs and their products, and a step's block.
   struct Scratch {
     T *inputs, *sums, *tile;
+    InPlaceProducts<T, Cell> in_place;
 
     /// Enough for the whole batch, since a region may start with fewer threads than it asked for.
     static Scratch take(Arena& arena, const G& g) {
       const int64_t chunk = g.largest_chunk();
       return {arena.take<T>(chunk * g.input_row), arena.take<T>(chunk * g.gates_row),
-              arena.take<T>(g.problem.batch * Cell::gates * G::block)};
+              arena.take<T>(g.problem.batch * Cell::gates * G::block),
+              InPlaceProducts<T, Cell>::take(arena, g)};
     }
   };
 
@@ -70,9 +73,15 @@ struct SequenceForward {
         rows += worker.rows(g.active(end++));
       gather(begin, end);
       const int64_t column = Cell::gates * units.begin;
-      gemm<T>(rows, width, p.input, {own.inputs, g.input_row, 1},
-              panels(weights.w_ih + column * p.input, p.input), {weights.b_ih + column, 0}, own.sums,
-              sums_row);
+      if (!g.forward_in_place())
+        gemm<T>(rows, width, p.input, {own.inputs, g.input_row, 1},
+                panels(weights.w_ih + column * p.input, p.input), {weights.b_ih + column, 0}, own.sums,
+                sums_row);
+      if (is_one_plain_row()) {
+        steps_of_one_row(states, begin, end, sums_row, out);
+        begin = end;
+        continue;
+      }
       int64_t row = 0;
       for (int64_t step = begin; step < end; ++step) {
         one_step(states, step, own.sums + row * sums_row, sums_row);
@@ -164,11 +173,52 @@ struct SequenceForward {
     worker.meet_team();
   }
 
+  /// One row on one thread, without options: few units take no longer than one_step's own instructions, so
+  /// these are left out.
+  bool is_one_plain_row() const {
+    return p.batch == 1 && worker.parts == 1 && Cell::stages == 1 && !g.projected() && !p.resets &&
+           !p.recurrent_mask && !p.zoneout_mask && !g.forward_in_place() && p.state <= depth_block;
+  }
+  void steps_of_one_row(const States<T>& states, int64_t begin, int64_t end, int64_t sums_row,
+                        const RecurrentOutputs<T>* out) const {
+    for (int64_t step = begin; step < end; ++step) {
+      const int64_t at = step - states.first;
+      const int64_t before = states.ring ? at & 1 : at, after = states.ring ? before ^ 1 : at + 1;
+      ForwardTile<T> tile{};
+      tile.rows = 1;
+      const T* h_prev = states.h + before * g.h_row;
+      T* h = states.h + after * g.h_row;
+      tile.h_prev = tile.operand = {h_prev, 0};
+      tile.h = {h, 0};
+      tile.saved = {states.saved ? states.saved + at * g.saved_row : nullptr, 0, g.hidden};
+      if constexpr (Cell::has_c) {
+        tile.c_prev = {states.c + before * g.c_row, 0};
+        tile.c = {states.c + after * g.c_row, 0};
+      }
+      const T* sums = own.sums + (step - begin) * sums_row;
+      g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
+        const int64_t column = unit * Cell::gates, width = Cell::gates * count;
+        const T* start = Cell::joint ? sums + column : weights.b_hh + column;
+        const Panels<T> b = weights.block(g, unit, count, 0);
+        if (const Tile<T> run = tile_of_one_row<T>(width / lanes<T>))
+          run(p.state, h_prev, 0, 1, b.data, b.step, b.panel, start, 0, own.tile, 0, lanes<T>);
+        else
+          gemm<T>(1, width, p.state, {h_prev, 0, 1}, b, {start, 0}, own.tile, 0);
+        run_cell<0>(tile, unit, count, {sums + column, 0, count});
+      });
+      if (out) copy_row(out->y + g.time_of(step, 0) * out->y_time, h, p.state);
+      if (!out || step + 1 < p.plan.steps) continue;
+      copy_row(out->h_n, h, p.state);
+      if constexpr (Cell::has_c) copy_row(out->c_n, tile.c.data, p.hidden);
+    }
+  }
+
   /// The gates of one stage, of this thread's units; `whole` points at the rows' first unit.
   template <int Stage>
   void stage(const ForwardTile<T>& whole, int64_t step, Rows<T> left, const T* sums, int64_t sums_row) const {
     constexpr int first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
     constexpr int gates = Cell::stage_gates[Stage];
+    if (g.forward_in_place()) return stage_in_place<Stage>(whole, step, left);
     g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
       const int64_t column = unit * Cell::gates;
       const T* input = sums + column - units.begin * Cell::gates;
@@ -176,22 +226,44 @@ struct SequenceForward {
                                         : Init<T>{weights.b_hh + column + first_gate * count, 0};
       gemm<T>(whole.rows, gates * count, p.state, left, weights.block(g, unit, count, first_gate), start,
               own.tile, gates * count);
-      ForwardTile<T> tile = whole;
-      tile.units = count;
-      tile.sum = {own.tile, gates * count, count};
-      tile.input = {input, sums_row, count};
-      tile.extra = {weights.extra + unit, 0, g.hidden};
-      tile.h_prev.data += unit;
-      tile.operand.data += unit;
-      tile.h.data += unit;
-      if (Cell::stages > 1) tile.inner.data += unit;
-      if (whole.saved.data) tile.saved.data += unit;
-      if constexpr (Cell::has_c) {
-        tile.c_prev.data += unit;
-        tile.c.data += unit;
-      }
-      Cell::template forward<Stage, T>(tile);
+      run_cell<Stage>(whole, unit, count, {input, sums_row, count});
     });
+  }
+
+  /// The same, inputs' part included, with weights that are not packed.
+  template <int Stage>
+  __attribute__((noinline)) void stage_in_place(const ForwardTile<T>& whole, int64_t step,
+                                                Rows<T> left) const {
+    constexpr int first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
+    constexpr int gates = Cell::stage_gates[Stage];
+    const auto x = own.in_place.input(p, whole.rows, {own.inputs, g.input_row, 1});
+    const auto state = own.in_place.state(p, whole.rows, left);
+    g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
+      const int64_t column = unit * Cell::gates;
+      own.in_place.block(p, whole.rows, unit, count, first_gate, gates, weights.b_ih + column,
+                         weights.b_hh + column, x, state, own.sums, own.tile);
+      run_cell<Stage>(whole, unit, count, {own.sums, gates * count, count});
+    });
+  }
+
+  /// The cell's maths on a block of units, whose sums are in own.tile.
+  template <int Stage>
+  void run_cell(const ForwardTile<T>& whole, int64_t unit, int64_t count, Gates<const T> input) const {
+    ForwardTile<T> tile = whole;
+    tile.units = count;
+    tile.sum = {own.tile, Cell::stage_gates[Stage] * count, count};
+    tile.input = input;
+    tile.extra = {weights.extra + unit, 0, g.hidden};
+    tile.h_prev.data += unit;
+    tile.operand.data += unit;
+    tile.h.data += unit;
+    if (Cell::stages > 1) tile.inner.data += unit;
+    if (whole.saved.data) tile.saved.data += unit;
+    if constexpr (Cell::has_c) {
+      tile.c_prev.data += unit;
+      tile.c.data += unit;
+    }
+    Cell::template forward<Stage, T>(tile);
   }
 
   const T* mask_row(const T* mask, int64_t batch_stride, int64_t time_stride, int64_t step,

@@ -72,12 +72,13 @@ struct SequenceProducts {
     const int64_t all = g.row_steps(begin, end), stride = even ? worker.teams : 1;
     const Range rows =
         even ? share(worker.rows(all), worker.part, worker.parts) : share(all, worker.thread, worker.threads);
-    const int64_t first = even ? worker.team : 0, depth = Cell::gates * g.hidden;
+    const int64_t first = even ? worker.team : 0;
     for (int64_t r = rows.begin; r < rows.end; r += Product::group) {
       const int64_t row = first + r * stride;
-      gemm<T>(min_of(Product::group, rows.end - r), p.input, depth,
-              {chunk.slots + row * g.slots_row + Cell::input_slot * g.hidden, stride * g.slots_row, 1},
-              panels(weights.w_ih, depth), {}, chunk.dx + row * g.input_row, stride * g.input_row);
+      weights.input_product(
+          g, min_of(Product::group, rows.end - r),
+          {chunk.slots + row * g.slots_row + Cell::input_slot * g.hidden, stride * g.slots_row, 1},
+          chunk.dx + row * g.input_row, stride * g.input_row);
     }
     int64_t step = begin;
     for (int64_t r = rows.begin; r < rows.end; ++r) {

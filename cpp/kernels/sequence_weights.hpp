@@ -2,6 +2,7 @@
 // that take gradients back. Threads pack a share each.
 //
 // Where a team's rows are few, the recurrent ones lie as they are read: the panels of a block side by side.
+// Where a call has one step of few rows, they stay where the caller has them.
 #pragma once
 
 #include "pack_transposed.hpp"
@@ -17,8 +18,9 @@ struct ForwardWeights {
   static ForwardWeights take(Arena& arena, const Geometry<T, Cell>& g) {
     const RecurrentProblem<T>& p = g.problem;
     ForwardWeights w;
-    w.w_ih = arena.take<T>(p.input * Cell::gates * g.hidden);
-    w.w_hh = arena.take<T>(p.state * Cell::gates * g.hidden);
+    const int64_t packed = g.forward_in_place() ? 0 : Cell::gates * g.hidden;
+    w.w_ih = arena.take<T>(p.input * packed);
+    w.w_hh = arena.take<T>(p.state * packed);
     w.b_ih = arena.take<T>(Cell::gates * g.hidden);
     w.b_hh = arena.take<T>(Cell::gates * g.hidden);
     w.extra = arena.take<T>(Cell::extras * g.hidden);
@@ -47,12 +49,14 @@ struct ForwardWeights {
         const int64_t units = min_of(Geometry<T, Cell>::block, g.hidden - start), valid = p.hidden - unit;
         const int64_t row = gate * p.hidden + unit;
         const int64_t column = start * Cell::gates + gate * units + (unit - start);
-        pack_transposed(p.w_ih + row * p.w_ih_row, p.w_ih_row, p.input, valid, w_ih + column * p.input, 0,
-                        width);
-        T* corner = w_hh + (g.few_rows ? start * Cell::gates * p.state + column - start * Cell::gates
-                                       : column * p.state);
-        pack_panel_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, p.state, valid, corner,
-                              g.few_rows ? Cell::gates * units : width);
+        if (!g.forward_in_place()) {
+          pack_transposed(p.w_ih + row * p.w_ih_row, p.w_ih_row, p.input, valid, w_ih + column * p.input, 0,
+                          width);
+          T* corner = w_hh + (g.few_rows ? start * Cell::gates * p.state + column - start * Cell::gates
+                                         : column * p.state);
+          pack_panel_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, p.state, valid, corner,
+                                g.few_rows ? Cell::gates * units : width);
+        }
         for (int64_t i = 0; i < width; ++i) {
           const bool inside = i < valid;
           b_ih[column + i] = inside && p.b_ih ? p.b_ih[row + i] : T(0);
@@ -77,9 +81,9 @@ struct BackwardWeights {
 
   static BackwardWeights take(Arena& arena, const Geometry<T, Cell>& g) {
     BackwardWeights w;
-    w.w_ih = arena.take<T>(Cell::gates * g.hidden * g.input);
+    w.w_ih = arena.take<T>(g.dx_in_place() ? 0 : Cell::gates * g.hidden * g.input);
     for (int s = 0; s < Cell::stages; ++s)
-      w.w_hh[s] = arena.take<T>(Cell::stage_gates[s] * g.hidden * g.state);
+      w.w_hh[s] = arena.take<T>(g.dh_in_place() ? 0 : Cell::stage_gates[s] * g.hidden * g.state);
     if (g.projected()) w.w_proj = arena.take<T>(g.problem.state * g.hidden);
     return w;
   }
@@ -87,9 +91,10 @@ struct BackwardWeights {
   void pack(const Geometry<T, Cell>& g, int thread, int threads) {
     const RecurrentProblem<T>& p = g.problem;
     constexpr int64_t width = lanes<T>;
-    pack_gates(g, p.w_ih, p.w_ih_row, p.input, Cell::input_gate, Cell::gates, w_ih, width,
-               share(g.input, thread, threads, width));
-    for (int s = 0, slot = 0; s < Cell::stages; slot += Cell::stage_gates[s++])
+    if (!g.dx_in_place())
+      pack_gates(g, p.w_ih, p.w_ih_row, p.input, Cell::input_gate, Cell::gates, w_ih, width,
+                 share(g.input, thread, threads, width));
+    for (int s = 0, slot = 0; s < Cell::stages && !g.dh_in_place(); slot += Cell::stage_gates[s++])
       pack_gates(g, p.w_hh, p.w_hh_row, p.state, Cell::hidden_gate + slot, Cell::stage_gates[s], w_hh[s],
                  g.few_rows ? g.group : width, share(g.state, thread, threads, width));
     if (g.projected()) {
@@ -98,15 +103,50 @@ struct BackwardWeights {
     }
   }
 
-  /// The recurrent weights of a stage, from a column on.
-  Panels<T> columns(const Geometry<T, Cell>& g, int stage, int64_t column) const {
-    const int64_t depth = Cell::stage_gates[stage] * g.hidden;
-    if (!g.few_rows) return panels(w_hh[stage] + column * depth, depth);
-    const int64_t start = column / g.group * g.group;
-    return {w_hh[stage] + start * depth + (column - start), min_of(g.group, g.state - start), lanes<T>};
+  /// dx = W_ih' delta of some rows; `deltas` begin at the first slot of the input's.
+  void input_product(const Geometry<T, Cell>& g, int64_t rows, Rows<T> deltas, T* dx, int64_t dx_row) const {
+    const RecurrentProblem<T>& p = g.problem;
+    const int64_t depth = Cell::gates * g.hidden;
+    if (g.dx_in_place())
+      in_place(p.w_ih, p.w_ih_row, p.hidden, Cell::input_gate, Cell::gates, rows, p.input, deltas, {}, dx,
+               dx_row);
+    else
+      gemm<T>(rows, p.input, depth, deltas, panels(w_ih, depth), {}, dx, dx_row);
+  }
+
+  /// d(operand) = start + W_hh' delta, the columns [n, n + count), over the gates of a stage.
+  template <int Stage>
+  void state_product(const Geometry<T, Cell>& g, int64_t n, int64_t count, int64_t rows, Rows<T> deltas,
+                     Init<T> start, T* out, int64_t out_row) const {
+    const RecurrentProblem<T>& p = g.problem;
+    constexpr int gates = Cell::stage_gates[Stage], first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
+    const int64_t depth = gates * g.hidden;
+    if (g.dh_in_place()) {
+      in_place(p.w_hh + n, p.w_hh_row, p.hidden, Cell::hidden_gate + first_gate, gates, rows, count, deltas,
+               start, out, out_row);
+    } else if (g.few_rows) {
+      const int64_t begin = n / g.group * g.group;
+      const Panels<T> side_by_side{w_hh[Stage] + begin * depth + (n - begin),
+                                   min_of(g.group, g.state - begin), lanes<T>};
+      gemm<T>(rows, count, depth, deltas, side_by_side, start, out, out_row);
+    } else {
+      gemm<T>(rows, count, depth, deltas, panels(w_hh[Stage] + n * depth, depth), start, out, out_row);
+    }
   }
 
  private:
+  /// C = init + deltas W, where W's rows are panels and the order of the gates that of the slots:
+  /// neighbouring gates are one product.
+  static void in_place(const T* w, int64_t w_row, int64_t hidden, const int* gate_of, int gates, int64_t rows,
+                       int64_t columns, Rows<T> deltas, Init<T> init, T* c, int64_t c_row) {
+    for (int slot = 0, next = 1; slot < gates; slot = next++) {
+      while (next < gates && gate_of[next] == gate_of[next - 1] + 1) ++next;
+      gemm<T>(rows, columns, (next - slot) * hidden, {deltas.data + slot * hidden, deltas.row, 1},
+              {w + gate_of[slot] * hidden * w_row, w_row, lanes<T>}, init, c, c_row);
+      init = {c, c_row};
+    }
+  }
+
   /// Depth runs over (slot, unit), each slot padded to whole vectors with zeros. Columns go in groups of
   /// `group`, whose panels lie side by side.
   static void pack_gates(const Geometry<T, Cell>& g, const T* w, int64_t w_row, int64_t columns,

@@ -34,28 +34,8 @@ class RecurrentSaved:
     ) -> tuple[Any, ...]: ...
 
 def recurrent_cells() -> list[str]: ...
-def recurrent_forward(
-    operation: str,
-    cell: str,
-    x: Array,
-    w_ih: Array,
-    w_hh: Array,
-    b_ih: Array | None,
-    b_hh: Array | None,
-    w_peephole: Array | None,
-    w_proj: Array | None,
-    h0: Array | None,
-    c0: Array | None,
-    lengths: Array | None,
-    resets: Array | None,
-    recurrent_dropout_mask: Array | None,
-    zoneout_mask: Array | None,
-    reverse: bool,
-    checkpoint_every: int,
-    training: bool,
-    /,
-) -> tuple[Any, ...]: ...
-def recurrent_forward_all(calls: list[tuple[Any, ...]], /) -> list[tuple[Any, ...]]: ...
+def recurrent_forward(call: tuple[Any, ...], /) -> tuple[Any, ...]: ...  # a RecurrentCall
+def recurrent_forward_all(calls: list[Any], /) -> list[tuple[Any, ...]]: ...
 def recurrent_backward_all(calls: list[tuple[Any, ...]], /) -> list[tuple[Any, ...]]: ...
 
 # ---- additive_scores.cpp ----

@@ -1,4 +1,4 @@
-// Layer normalisation, activations and dropout against plain loops in double.
+// Layer normalisation, activations, rotary positions and dropout against plain loops in double.
 #include <limits>
 #include <utility>
 
@@ -90,6 +90,59 @@ void test_activation(Activation activation, int64_t N) {
                       "activation " + std::to_string(int(activation)));
 }
 
+template <class T>
+void test_swiglu(int64_t R, int64_t F) {
+  const auto x = random_numbers<T>(R * 2 * F, 8, 4.0), dy = random_numbers<T>(R * F, 9);
+  const auto compute = [&] {
+    std::vector<T> y(R * F), dx(R * 2 * F);
+    weft::swiglu_forward<T>(view(x, R, 2 * F), view(y, R, F));
+    weft::swiglu_backward<T>(view(x, R, 2 * F), view(dy, R, F), view(dx, R, 2 * F));
+    return Arrays<T>{y, dx};
+  };
+  std::vector<double> y(R * F), dx(R * 2 * F);
+  for (int64_t r = 0; r < R; ++r)
+    for (int64_t f = 0; f < F; ++f) {
+      const double b = double(x[r * 2 * F + F + f]), d = double(dy[r * F + f]);
+      const auto [gate, slope] = plain(Activation::silu, double(x[r * 2 * F + f]));
+      y[r * F + f] = gate * b;
+      dx[r * 2 * F + f] = d * b * slope;
+      dx[r * 2 * F + F + f] = d * gate;
+    }
+  check_everywhere<T>(compute, {y, dx}, sizeof(T) == 4 ? 1e-6 : 1e-14, "swiglu");
+}
+
+/// x[B, N, T, D] seen in an array [B, T, N, D], turned where it lies; forward, and backward from there.
+template <class T>
+void test_rotary(int64_t tables, int64_t D, int64_t P, bool interleaved) {
+  const int64_t B = 2, N = 3, time = 5;
+  const auto x = random_numbers<T>(B * time * N * D, 10), angle = random_numbers<T>(tables * time * P, 11);
+  std::vector<T> cos, sin;
+  for (const T value : angle) cos.push_back(std::cos(value)), sin.push_back(std::sin(value));
+  const std::array<int64_t, 3> shape{tables, time, P};
+  const weft::View<const T, 3> cosines(cos.data(), shape), sines(sin.data(), shape);
+  const auto heads = [&](std::vector<T>& v) {
+    return weft::View<T, 4>(v.data(), {B, N, time, D}, {time * N * D, D, N * D, 1});
+  };
+  const auto compute = [&] {
+    auto y = x;
+    weft::rotary_forward<T>(heads(y), cosines, sines, interleaved, heads(y));
+    auto back = y;
+    weft::rotary_backward<T>(heads(back), cosines, sines, interleaved, heads(back));
+    return Arrays<T>{y, back};
+  };
+  std::vector<double> y(x.begin(), x.end()), back(x.begin(), x.end());
+  for (int64_t row = 0; row < B * time * N; ++row)
+    for (int64_t i = 0; i < P; ++i) {
+      const int64_t step = row / N % time, table = tables == 1 ? 0 : row / N / time;
+      const int64_t place = (table * time + step) * P + i;
+      const double c = double(cos[place]), s = double(sin[place]);
+      const int64_t a = row * D + (interleaved ? 2 * i : i), b = interleaved ? a + 1 : a + P;
+      y[a] = double(x[a]) * c - double(x[b]) * s;
+      y[b] = double(x[b]) * c + double(x[a]) * s;
+    }
+  check_everywhere<T>(compute, {y, back}, 4 * std::numeric_limits<T>::epsilon(), "rotary");
+}
+
 /// How far y is from the exact value, in units of its last place.
 template <class T>
 double ulps(T y, long double exact) {
@@ -178,6 +231,13 @@ void test_all() {
     for (auto activation : {Activation::relu, Activation::gelu, Activation::gelu_tanh, Activation::silu,
                             Activation::sigmoid, Activation::tanh})
       test_activation<T>(activation, N);
+  for (int64_t F : {1, 17, 70}) test_swiglu<T>(37, F);
+  test_swiglu<T>(500, 130);
+  for (bool interleaved : {false, true}) {
+    test_rotary<T>(1, 64, 32, interleaved);
+    test_rotary<T>(2, 37, 9, interleaved);
+    test_rotary<T>(1, 300, 141, interleaved);  // more pairs than are turned at a time
+  }
   test_ulps<T>();
   test_dropout_words<T>();
   test_dropout<T>(200'003);
@@ -189,6 +249,11 @@ void test_errors() {
                 {"relu", "(3,)", "(4,)"});
   check_invalid([&] { weft::dropout_forward<float>(view(x), 1.5, 0, 0, view(x)); },
                 {"dropout_forward: p", "1.5"});
+  check_invalid([&] { weft::swiglu_forward<float>(view(x, 1, 3), view(y, 1, 2)); }, {"swiglu_forward", "3"});
+  const weft::View<const float, 3> table(y.data(), {1, 1, 2});
+  const weft::View<float, 4> heads(x.data(), {1, 1, 1, 3});
+  check_invalid([&] { weft::rotary_forward<float>(heads, table, table, false, heads); },
+                {"rotary_forward: cos", "D = 3", "P = 2"});
 }
 
 }  // namespace

@@ -11,9 +11,13 @@
 
 from weft.nn import init
 from weft.nn.activations import GELU, ReLU, Sigmoid, SiLU, SwiGLU, Tanh
+from weft.nn.additive_attention import AdditiveAttention
 from weft.nn.alibi import ALiBi
+from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop, StatefulBackprop
 from weft.nn.bidirectional import Bidirectional
+from weft.nn.bilinear_attention import BilinearAttention
+from weft.nn.dot_attention import DotAttention
 from weft.nn.dropout import Dropout
 from weft.nn.embedding import Embedding
 from weft.nn.feed_forward import FeedForward
@@ -28,6 +32,7 @@ from weft.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, KLDiv
 from weft.nn.lstm import LSTM, LSTMCell
 from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Parameter
+from weft.nn.relative_positions import RelativePositions
 from weft.nn.residual import Residual
 from weft.nn.rnn import RNN, RNNCell
 from weft.nn.rotary_positions import RotaryPositions
@@ -45,11 +50,15 @@ __all__ = [
     "LSTM",
     "RNN",
     "ALiBi",
+    "AdditiveAttention",
+    "AttentionPositions",
     "BCEWithLogitsLoss",
     "Backprop",
     "Bidirectional",
+    "BilinearAttention",
     "CrossEntropyLoss",
     "DecoderCache",
+    "DotAttention",
     "Dropout",
     "Embedding",
     "FeedForward",
@@ -69,6 +78,7 @@ __all__ = [
     "Parameter",
     "RNNCell",
     "ReLU",
+    "RelativePositions",
     "Residual",
     "RotaryPositions",
     "Sequential",

@@ -65,22 +65,51 @@ class RecurrentCell(Layer):
         self.bias_ih = weight(rows) if bias else None
         self.bias_hh = weight(rows) if bias else None
 
-    def forward_call(self, x: Array, state: GivenStates, **options: Any) -> dict[str, Any]:
-        """The arguments of ops.recurrent_forward over x[B,T,I]; options are lengths, reverse, ..."""
-        return {
-            "operation": self.operation,
-            "cell": self.cell,
-            "x": x,
-            "w_ih": self.weight_ih.data,
-            "w_hh": self.weight_hh.data,
-            "b_ih": data_of(self.bias_ih),
-            "b_hh": data_of(self.bias_hh),
-            "w_peephole": data_of(self.weight_peephole),
-            "w_proj": data_of(self.weight_hr),
-            "h0": state[0],
-            "c0": state[1] if len(state) > 1 else None,
-            **options,
-        }
+    def forward_call(
+        self,
+        x: Array,
+        state: GivenStates,
+        training: bool,
+        lengths: Any = None,
+        resets: Any = None,
+        reverse: bool = False,
+        checkpoint_every: int | None = None,
+        recurrent_dropout_mask: Array | None = None,
+        zoneout_mask: Array | None = None,
+    ) -> ops.RecurrentCall:
+        """The arguments of ops.recurrent_forward over x[B,T,I]."""
+        kind, weights = self._constants or self._remember()
+        c0 = state[1] if len(state) > 1 else None
+        return ops.RecurrentCall._make(
+            (
+                *kind,
+                x,
+                *weights,
+                state[0],
+                c0,
+                lengths,
+                resets,
+                recurrent_dropout_mask,
+                zoneout_mask,
+                reverse,
+                checkpoint_every,
+                training,
+            )
+        )
+
+    # What every call is given; forgotten when an attribute is set, such as a tied weight. A Parameter's array
+    # is the same one for good.
+    _constants: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
+
+    def _remember(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        optional = (self.bias_ih, self.bias_hh, self.weight_peephole, self.weight_hr)
+        weights = (self.weight_ih.data, self.weight_hh.data, *map(data_of, optional))
+        self.__dict__["_constants"] = constants = ((self.operation, self.cell), weights)
+        return constants
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        self.__dict__.pop("_constants", None)
 
     def backward_call(self, saved: Any, dy: Array | None, dstate: GivenStates) -> dict[str, Any]:
         """The arguments of ops.recurrent_backward, which adds to the gradients of the weights."""
@@ -109,7 +138,7 @@ class RecurrentCell(Layer):
     def _step(self, x: Array, state: State, training: bool) -> tuple[State, Any]:
         check_input(self, x, "BI", self.input_size)
         given = given_state(self, state, (len(x),), self.state_sizes, self.weight_ih.dtype)
-        out = ops.recurrent_forward(**self.forward_call(x[:, None], given, training=training))
+        out = ops.recurrent_forward(self.forward_call(x[:, None], given, training))
         return apart(out.state), out.saved
 
     def __repr__(self) -> str:
@@ -118,7 +147,9 @@ class RecurrentCell(Layer):
 
 def together(state: State) -> GivenStates:
     """The user's state (h, or the tuple (h, c)) as a tuple."""
-    return tuple(state) if isinstance(state, tuple | list) else (state,)
+    if isinstance(state, tuple):
+        return state
+    return tuple(state) if isinstance(state, list) else (state,)
 
 
 def apart(states: tuple[Any, ...]) -> State:

@@ -92,6 +92,24 @@ class InProjection(Layer):
         """q[B,N,T,D] alone."""
         return split_heads(self._product(query, [0])[0], self.num_heads)
 
+    def check_given(self, given: list[Array]) -> None:
+        """Refuse arrays of other axes or sizes, by the names of those that they stand for."""
+        name = type(self).__name__
+        query, key, value = given[0], given[min(1, len(given) - 1)], given[-1]
+        for argument, axes, array, size in (
+            ("query", "B, T, E", query, self.embed_dim),
+            ("key", "B, S, kdim", key, self.kdim),
+            ("value", "B, S, vdim", value, self.vdim),
+        ):
+            if np.ndim(array) != 3 or array.shape[-1] != size:
+                expected = f"({axes}) with {axes.split()[-1]} = {size}"
+                raise ValueError(f"{name}: {argument} must be {expected}, got {np.shape(array)}")
+        if not (len(query) == len(key) == len(value) and key.shape[1] == value.shape[1]):
+            raise ValueError(
+                f"{name}: query, key and value must agree in B, key and value in S, "
+                f"got {query.shape}, {key.shape} and {value.shape}"
+            )
+
     def _products(self, count: int) -> list[Product]:
         """The products that give q, k and v from so many arrays, as few as the weights allow."""
         arguments = (0, min(1, count - 1), count - 1)  # of q, k and v

@@ -10,6 +10,7 @@ Vaswani et al., "Attention is all you need", 2017; fewer heads of keys: Ainslie 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -17,15 +18,14 @@ import numpy.typing as npt
 
 from weft import ops
 from weft.arguments import check_number
-from weft.nn.alibi import ALiBi
+from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
-from weft.nn.heads import join_heads, split_heads
+from weft.nn.heads import join_heads, split_heads, sum_to
 from weft.nn.in_projection import InProjection
 from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.layer import check_last_axis
 from weft.nn.linear import Linear
 from weft.nn.parameter import Array, Seed
-from weft.nn.rotary_positions import RotaryPositions
 from weft.nn.rows import without_padding
 
 
@@ -43,7 +43,7 @@ class MultiheadAttention(InProjection):
         num_kv_heads: K, for groups of heads that share keys and values; None: N.
         causal: no step reads a later one.
         window: (left, right), how far from its own place a step reads; -1 is open.
-        positions: RotaryPositions, which turn q and k, or ALiBi, which adds to the scores; for attention(x).
+        positions: RotaryPositions, ALiBi or RelativePositions, for attention(x).
     A call's arguments:
         mask: broadcast to [B,N,T,S]; bool, True where a step may read (as in scaled_dot_product_attention),
             or floats that are added to the scores.
@@ -78,7 +78,7 @@ class MultiheadAttention(InProjection):
         num_kv_heads: int | None = None,
         causal: bool = False,
         window: tuple[int, int] | None = None,
-        positions: RotaryPositions | ALiBi | None = None,
+        positions: AttentionPositions | None = None,
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:
@@ -87,7 +87,8 @@ class MultiheadAttention(InProjection):
         self.dropout = check_number("MultiheadAttention", "dropout", dropout, low=0, below=1)
         self.causal, self.window = causal, window
         self.positions = positions
-        self._check_positions()
+        if positions is not None:
+            positions.check_fits(num_heads, embed_dim // num_heads)
         self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype, rng=rng)
         if self.out_proj.bias is not None:
             self.out_proj.bias.data[...] = 0
@@ -109,9 +110,9 @@ class MultiheadAttention(InProjection):
     ) -> tuple[Any, Backprop]:
         given, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
         (q, k, v), back_project = self.project(given)
-        turned = self._turn([q, k], 0)
-        mask = self._with_alibi(mask, q, k)
-        options = self._options(mask, bias, kv_lengths, need_weights, average_attn_weights)
+        back_turns = self._turn([q, k], 0)
+        added, back_added = self._score_bias(bias, q, k, 0)
+        options = self._options(mask, added, kv_lengths, need_weights, average_attn_weights)
         drawn: dict[str, Any] = self.next_draw() if self.dropout else {}
         read, saved, *weights = ops.sdpa_forward(
             q, k, v, causal=self.causal, dropout=self.dropout, **drawn, **options
@@ -126,10 +127,11 @@ class MultiheadAttention(InProjection):
             def write(dheads: list[Array]) -> None:
                 dq, dk, dv = dheads
                 into = ops.SDPAGrads(dq, dk, dv, None)
-                grads = ops.sdpa_backward(saved, dread, out=into, need_dbias=bias is not None)
-                dbias.extend([] if grads.dbias is None else [grads.dbias])
-                for saved_turn, dturned in zip(turned, (dq, dk), strict=False):
-                    ops.rotary_backward(saved_turn, dturned, out=dturned)
+                grads = ops.sdpa_backward(saved, dread, out=into, need_dbias=back_added is not None)
+                if back_added is not None and grads.dbias is not None:
+                    dbias.extend(back_added(grads.dbias))
+                for back_turn, dturned in zip(back_turns, (dq, dk), strict=False):
+                    back_turn(dturned)
 
             gradients = [*back_project(write), *dbias]
             return gradients[0] if len(gradients) == 1 else tuple(gradients)
@@ -151,17 +153,19 @@ class MultiheadAttention(InProjection):
         cache: KeyValueCache | None = None,
     ) -> Any:
         causal: bool | Literal["top_left", "bottom_right"] = self.causal
+        offset: int | Array = 0
         if cache is not None and key is not None:
             q, k, v, kv_lengths = self._with_memory([query, key, value], lengths, kv_lengths, cache)
         else:
             given, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
             (q, k, v), _ = self.project(given)
-            self._turn([q, k], 0 if cache is None else cache.offset)
             if cache is not None:
-                causal = self._causal_after(cache)
+                causal, offset = self._causal_after(cache), cache.offset
+            self._turn([q, k], offset)
+            if cache is not None:
                 k, v, kv_lengths = cache.append(k, v, kv_lengths)
-        mask = self._with_alibi(mask, q, k)
-        options = self._options(mask, bias, kv_lengths, need_weights, average_attn_weights)
+        added, _ = self._score_bias(bias, q, k, offset)
+        options = self._options(mask, added, kv_lengths, need_weights, average_attn_weights)
         read, _, *weights = ops.sdpa_forward(q, k, v, causal=causal, training=False, **options)
         y = without_padding(self.out_proj.predict(join_heads(read)), lengths)
         return (y, *weights) if weights else y
@@ -172,25 +176,10 @@ class MultiheadAttention(InProjection):
         lengths: npt.ArrayLike | None,
         kv_lengths: npt.ArrayLike | None,
     ) -> tuple[list[Array], npt.ArrayLike | None]:
-        """The arrays that were given, checked, with zeros for padding (no product may meet a NaN there), and
-        the valid steps of keys."""
+        """The arrays that were given, with zeros for padding (no product may meet a NaN there), and the valid
+        steps of keys."""
         given = [array for array in arrays if array is not None]
-        query, key, value = given[0], given[min(1, len(given) - 1)], given[-1]
-        for name, axes, array, size in (
-            ("query", "B, T, E", query, self.embed_dim),
-            ("key", "B, S, kdim", key, self.kdim),
-            ("value", "B, S, vdim", value, self.vdim),
-        ):
-            if np.ndim(array) != 3 or array.shape[-1] != size:
-                last = axes.split()[-1]
-                raise ValueError(
-                    f"MultiheadAttention: {name} must be ({axes}) with {last} = {size}, got {np.shape(array)}"
-                )
-        if not (len(query) == len(key) == len(value) and key.shape[1] == value.shape[1]):
-            raise ValueError(
-                "MultiheadAttention: query, key and value must agree in B, key and value in S, "
-                f"got {query.shape}, {key.shape} and {value.shape}"
-            )
+        self.check_given(given)
         if self.positions is not None and len(given) > 1:
             raise ValueError(
                 f"MultiheadAttention: {self.positions!r} is for one sequence, attention(x), got key or value"
@@ -216,27 +205,29 @@ class MultiheadAttention(InProjection):
         }
 
     def _turn(self, heads: list[Array], offset: int | Array) -> list[Any]:
-        """Turns q and k where they lie; gives the ways back."""
-        if not isinstance(self.positions, RotaryPositions):
+        """Turns q and k where they lie, if positions do; gives the ways back."""
+        if self.positions is None:
             return []
-        return [self.positions.turn_in_place(part, offset) for part in heads]
+        backs = [self.positions.turn_in_place(part, offset) for part in heads]
+        return [back for back in backs if back is not None]
 
-    def _with_alibi(self, mask: Array | None, q: Array, k: Array) -> Array | None:
-        if not isinstance(self.positions, ALiBi):
-            return mask
-        return self.positions.with_mask(mask, q.shape[2], k.shape[2], self.causal, q.dtype)
+    def _score_bias(
+        self, bias: Array | None, q: Array, k: Array, offset: int | Array
+    ) -> tuple[Array | None, Callable[[Array], list[Array]] | None]:
+        """(what is added to the scores, back): back gives [dbias] of a bias, or []; None: nothing learns."""
+        if self.positions is None:
+            return bias, None if bias is None else lambda dbias: [dbias]
+        own, back_own = self.positions.score_bias(q.shape[2], k.shape[2], offset, self.causal, q.dtype)
+        total = own if bias is None else bias if own is None else bias + own
+        if bias is None and back_own is None:
+            return total, None
 
-    def _check_positions(self) -> None:
-        positions, size = self.positions, self.embed_dim // self.num_heads
-        if isinstance(positions, ALiBi) and positions.num_heads != self.num_heads:
-            fits = f"have num_heads = {self.num_heads}"
-        elif isinstance(positions, RotaryPositions) and positions.dim > size:
-            fits = f"turn at most the D = {size} features of a head"
-        elif not isinstance(positions, RotaryPositions | ALiBi | None):
-            fits = "be RotaryPositions or ALiBi"
-        else:
-            return
-        raise ValueError(f"MultiheadAttention: positions must {fits}, got {positions!r}")
+        def back(dtotal: Array) -> list[Array]:
+            if own is not None and back_own is not None:
+                back_own(sum_to(dtotal, own.shape))
+            return [] if bias is None else [sum_to(dtotal, bias.shape)]
+
+        return total, back
 
     def _causal_after(self, cache: KeyValueCache) -> Literal["top_left", "bottom_right"]:
         """Where the steps after those in the cache stand: at the end of the keys."""

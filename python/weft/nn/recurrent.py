@@ -151,37 +151,50 @@ class RecurrentLayer(Layer):
         check_input(self, x, "BTI", self.input_size)
         cell = self._cells[0][0]
         count = len(self._cells) * len(self._cells[0])
-        given = given_state(self, state, (count, len(x)), cell.state_sizes, cell.weight_ih.dtype)
-        initial = _by_cell(given, count)
-        drawn = self.recurrent_dropout or self.zoneout
+        initial: list[GivenStates] = [(None,) * len(cell.state_sizes)] * count
+        if state is not None:
+            given = given_state(self, state, (count, len(x)), cell.state_sizes, cell.weight_ih.dtype)
+            initial = _by_cell(given, count)
         last: list[States] = []
         saved = []
         for depth, pair in enumerate(self._cells):
             dropped = None
             if depth and training and self.dropout:
                 x, dropped = ops.dropout_forward(x, self.dropout, **self.next_draw())
-            calls = [
-                cell.forward_call(
-                    x,
-                    initial[len(last) + reverse],
-                    lengths=lengths,
-                    resets=resets_backwards(resets, lengths) if reverse else resets,
-                    reverse=bool(reverse),
-                    training=training,
-                    checkpoint_every=self.checkpoint_every,
-                    **(self._masks(x.shape[:2], cell, training) if drawn else {}),
-                )
-                for reverse, cell in enumerate(pair)
-            ]
             if self.bidirectional:
-                outs = ops.recurrent_forward_all(calls)
+                starts = (resets, resets_backwards(resets, lengths))
+                outs = ops.recurrent_forward_all(
+                    [
+                        self._call(cell, x, initial[len(last) + k], training, lengths, starts[k], k == 1)
+                        for k, cell in enumerate(pair)
+                    ]
+                )
                 x = np.concatenate([out.y for out in outs], axis=-1)
+                last += [out.state for out in outs]
+                saved.append((dropped, [out.saved for out in outs]))
             else:
-                outs = [ops.recurrent_forward(**calls[0])]
-                x = outs[0].y
-            last += [out.state for out in outs]
-            saved.append((dropped, [out.saved for out in outs]))
+                call = self._call(pair[0], x, initial[depth], training, lengths, resets, False)
+                out = ops.recurrent_forward(call)
+                x = out.y
+                last.append(out.state)
+                saved.append((dropped, [out.saved]))
         return x, _stacked(last), saved
+
+    def _call(
+        self,
+        cell: RecurrentCell,
+        x: Array,
+        state: GivenStates,
+        training: bool,
+        lengths: npt.ArrayLike | None,
+        resets: npt.ArrayLike | None,
+        reverse: bool,
+    ) -> ops.RecurrentCall:
+        every = self.checkpoint_every
+        if not (self.recurrent_dropout or self.zoneout):
+            return cell.forward_call(x, state, training, lengths, resets, reverse, every)
+        masks = self._masks(x.shape[:2], cell, training)
+        return cell.forward_call(x, state, training, lengths, resets, reverse, every, *masks)
 
     def _backward(self, saved: list[Any], dy: Array | None, dstate: State) -> tuple[Array | None, State]:
         parts = (None,) * len(self._cells[0][0].state_sizes) if dstate is None else together(dstate)
@@ -208,20 +221,19 @@ class RecurrentLayer(Layer):
             dy = dx if dropped is None else ops.dropout_backward(dropped, dx)
         return dy, _stacked(dinitial)
 
-    def _masks(self, shape: tuple[int, int], cell: RecurrentCell, training: bool) -> dict[str, Array]:
-        """recurrent_dropout_mask of 0 and 1/(1-p), zoneout_mask of the units that stay, or their share."""
-        masks: dict[str, Array] = {}
+    def _masks(self, shape: tuple[int, int], cell: RecurrentCell, training: bool) -> list[Array | None]:
+        """recurrent_dropout_mask of 0 and 1/(1-p); zoneout_mask of the units that stay, or their share."""
+        recurrent_dropout_mask = zoneout_mask = None
         size, dtype = cell.output_size, cell.weight_ih.dtype
         if self.recurrent_dropout and training:
             ones = np.ones((shape[0], size), dtype)
-            mask, _ = ops.dropout_forward(ones, self.recurrent_dropout, **self.next_draw())
-            masks["recurrent_dropout_mask"] = mask
+            recurrent_dropout_mask, _ = ops.dropout_forward(ones, self.recurrent_dropout, **self.next_draw())
         if self.zoneout and training:
             kept, _ = ops.dropout_forward(np.ones((*shape, size), dtype), self.zoneout, **self.next_draw())
-            masks["zoneout_mask"] = kept == 0
+            zoneout_mask = kept == 0
         elif self.zoneout:
-            masks["zoneout_mask"] = np.full((shape[0], size), self.zoneout, dtype)
-        return masks
+            zoneout_mask = np.full((shape[0], size), self.zoneout, dtype)
+        return [recurrent_dropout_mask, zoneout_mask]
 
     def __repr__(self) -> str:
         usual = {"num_layers": 1, "bidirectional": False, "dropout": 0.0}
@@ -237,5 +249,6 @@ def _by_cell(parts: GivenStates, count: int) -> list[GivenStates]:
 def _stacked(states: list[States]) -> State:
     """One state a cell as h[LD,B,P], or (h[LD,B,P], c[LD,B,H])."""
     if len(states) == 1:  # no copy; in small models it would take a tenth of the time
-        return apart(tuple([part[None] for part in states[0]]))
+        only = states[0]
+        return only[0][None] if len(only) == 1 else tuple([part[None] for part in only])
     return apart(tuple(np.stack(parts) for parts in zip(*states, strict=True)))

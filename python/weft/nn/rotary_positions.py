@@ -10,19 +10,20 @@ Su et al., "RoFormer: enhanced transformer with rotary position embedding", 2021
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from weft import ops
 from weft.arguments import check_count, check_number
+from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
-from weft.nn.layer import Layer
 from weft.nn.parameter import Array
 from weft.nn.steps import steps_from
 
 
-class RotaryPositions(Layer):
+class RotaryPositions(AttentionPositions):
     """Turns queries and keys by where they stand: MultiheadAttention(..., positions=RotaryPositions(dim)).
 
     dim: features of a head that turn, an even number, at most all D of them.
@@ -52,9 +53,15 @@ class RotaryPositions(Layer):
     def predict(self, x: Array, offset: int | Array = 0) -> Array:
         return self._turn(x, offset)[0]
 
-    def turn_in_place(self, x: Array, offset: int | Array = 0) -> Any:
-        """Overwrites x, and gives what ops.rotary_backward takes."""
-        return self._turn(x, offset, out=x)[1]
+    def check_fits(self, num_heads: int, head_size: int) -> None:
+        if self.dim > head_size:
+            raise ValueError(
+                f"RotaryPositions: dim must be at most the D = {head_size} features of a head, got {self.dim}"
+            )
+
+    def turn_in_place(self, x: Array, offset: int | Array) -> Callable[[Array], Any]:
+        saved = self._turn(x, offset, out=x)[1]
+        return lambda dx: ops.rotary_backward(saved, dx, out=dx)
 
     def _turn(self, x: Array, offset: int | Array, out: Array | None = None) -> tuple[Array, Any]:
         if np.ndim(x) != 4 or x.shape[-1] < self.dim:

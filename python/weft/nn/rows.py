@@ -26,6 +26,10 @@ def without_padding(x: Array, lengths: npt.ArrayLike | None) -> Array:
     """
     if lengths is None:
         return x
+    if np.shape(lengths) != x.shape[:1]:
+        raise ValueError(
+            f"without_padding: lengths must be (B,) = {x.shape[:1]}, got shape {np.shape(lengths)}"
+        )
     valid = valid_steps(lengths, x.shape[1]).reshape(*x.shape[:2], *[1] * (x.ndim - 2))
     return np.where(valid, x, x.dtype.type(0))
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from weft.nn.alibi import ALiBi
+from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
 from weft.nn.dropout import Dropout
 from weft.nn.feed_forward import FeedForward
@@ -24,7 +24,6 @@ from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Array, Seed
-from weft.nn.rotary_positions import RotaryPositions
 from weft.nn.rows import without_padding
 from weft.nn.transformer_layer import TransformerLayer
 
@@ -71,7 +70,7 @@ class TransformerDecoderLayer(TransformerLayer):
         num_kv_heads: int | None = None,
         causal: bool = True,
         window: tuple[int, int] | None = None,
-        positions: RotaryPositions | ALiBi | None = None,
+        positions: AttentionPositions | None = None,
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from weft.nn.alibi import ALiBi
+from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
 from weft.nn.dropout import Dropout
 from weft.nn.feed_forward import FeedForward
@@ -23,7 +23,6 @@ from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Array, Seed
-from weft.nn.rotary_positions import RotaryPositions
 from weft.nn.rows import without_padding
 from weft.nn.transformer_layer import TransformerLayer
 
@@ -62,7 +61,7 @@ class TransformerEncoderLayer(TransformerLayer):
         num_kv_heads: int | None = None,
         causal: bool = False,
         window: tuple[int, int] | None = None,
-        positions: RotaryPositions | ALiBi | None = None,
+        positions: AttentionPositions | None = None,
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:

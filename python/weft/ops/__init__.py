@@ -25,6 +25,7 @@ from weft.ops.layer_norm import LayerNormGrads, layer_norm_backward, layer_norm_
 from weft.ops.linear import LinearGrads, linear_backward, linear_forward
 from weft.ops.lstm import LSTMGrads, lstm_backward, lstm_forward
 from weft.ops.recurrent import (
+    RecurrentCall,
     cells,
     recurrent_backward,
     recurrent_backward_all,
@@ -45,6 +46,7 @@ __all__ = [
     "LayerNormGrads",
     "LinearGrads",
     "RNNGrads",
+    "RecurrentCall",
     "SDPAGrads",
     "adagrad_update",
     "adam_update",

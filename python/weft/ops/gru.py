@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from weft.ops.recurrent import Array, Saved, recurrent_backward, recurrent_forward
+from weft.ops.recurrent import Array, RecurrentCall, Saved, recurrent_backward, recurrent_forward
 
 
 class GRUGrads(NamedTuple):
@@ -69,21 +69,23 @@ def gru_forward(
         array([[0.25, 0.25, 0.25, 0.25]])
     """
     y, h_n, _, saved = recurrent_forward(
-        "gru",
-        "gru" if reset_after else "gru_reset_before",
-        x,
-        w_ih,
-        w_hh,
-        b_ih,
-        b_hh,
-        h0=h0,
-        lengths=lengths,
-        resets=resets,
-        reverse=reverse,
-        recurrent_dropout_mask=recurrent_dropout_mask,
-        zoneout_mask=zoneout_mask,
-        checkpoint_every=checkpoint_every,
-        training=training,
+        RecurrentCall(
+            "gru",
+            "gru" if reset_after else "gru_reset_before",
+            x,
+            w_ih,
+            w_hh,
+            b_ih,
+            b_hh,
+            h0=h0,
+            lengths=lengths,
+            resets=resets,
+            reverse=reverse,
+            recurrent_dropout_mask=recurrent_dropout_mask,
+            zoneout_mask=zoneout_mask,
+            checkpoint_every=checkpoint_every,
+            training=training,
+        )
     )
     return y, h_n, saved
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from weft.ops.recurrent import Array, Saved, recurrent_backward, recurrent_forward
+from weft.ops.recurrent import Array, RecurrentCall, Saved, recurrent_backward, recurrent_forward
 
 
 class LSTMGrads(NamedTuple):
@@ -80,24 +80,26 @@ def lstm_forward(
     """
     cell = "lstm" + "_coupled" * bool(coupled) + "_peephole" * (w_peephole is not None)
     y, h_n, c_n, saved = recurrent_forward(
-        "lstm",
-        cell,
-        x,
-        w_ih,
-        w_hh,
-        b_ih,
-        b_hh,
-        h0=h0,
-        c0=c0,
-        w_peephole=w_peephole,
-        w_proj=w_proj,
-        lengths=lengths,
-        resets=resets,
-        reverse=reverse,
-        recurrent_dropout_mask=recurrent_dropout_mask,
-        zoneout_mask=zoneout_mask,
-        checkpoint_every=checkpoint_every,
-        training=training,
+        RecurrentCall(
+            "lstm",
+            cell,
+            x,
+            w_ih,
+            w_hh,
+            b_ih,
+            b_hh,
+            h0=h0,
+            c0=c0,
+            w_peephole=w_peephole,
+            w_proj=w_proj,
+            lengths=lengths,
+            resets=resets,
+            reverse=reverse,
+            recurrent_dropout_mask=recurrent_dropout_mask,
+            zoneout_mask=zoneout_mask,
+            checkpoint_every=checkpoint_every,
+            training=training,
+        )
     )
     assert c_n is not None
     return y, h_n, c_n, saved

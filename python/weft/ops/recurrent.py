@@ -18,6 +18,33 @@ Array: TypeAlias = NDArray[Any]
 Saved: TypeAlias = "_core.RecurrentSaved"
 
 
+class RecurrentCall(NamedTuple):
+    """The arguments of `recurrent_forward`, in the order in which the kernels' bindings take them.
+
+    `operation` is how errors name the call, `cell` one of `cells()`. The others are those of `lstm_forward`;
+    a cell that has no use for one of them refuses it.
+    """
+
+    operation: str
+    cell: str
+    x: Array
+    w_ih: Array
+    w_hh: Array
+    b_ih: Array | None = None
+    b_hh: Array | None = None
+    w_peephole: Array | None = None
+    w_proj: Array | None = None
+    h0: Array | None = None
+    c0: Array | None = None
+    lengths: Array | Sequence[int] | None = None
+    resets: Array | None = None
+    recurrent_dropout_mask: Array | None = None
+    zoneout_mask: Array | None = None
+    reverse: bool = False
+    checkpoint_every: int | None = None
+    training: bool = True
+
+
 class RecurrentResults(NamedTuple):
     """y[B,T,P], zero past a row's end; the last valid states; what backward needs, None in inference."""
 
@@ -62,69 +89,26 @@ def cells() -> list[str]:
     return _core.recurrent_cells()
 
 
-def recurrent_forward(
-    operation: str,
-    cell: str,
-    x: Array,
-    w_ih: Array,
-    w_hh: Array,
-    b_ih: Array | None = None,
-    b_hh: Array | None = None,
-    *,
-    w_peephole: Array | None = None,
-    w_proj: Array | None = None,
-    h0: Array | None = None,
-    c0: Array | None = None,
-    lengths: Array | Sequence[int] | None = None,
-    resets: Array | None = None,
-    reverse: bool = False,
-    recurrent_dropout_mask: Array | None = None,
-    zoneout_mask: Array | None = None,
-    checkpoint_every: int | None = None,
-    training: bool = True,
-) -> RecurrentResults:
+def recurrent_forward(call: RecurrentCall) -> RecurrentResults:
     """Run a cell over a batch of sequences: (y[B,T,P], h_n[B,P], c_n[B,H] or None, saved).
 
-    `operation` is how errors name the call. The other arguments are those of `lstm_forward`; a cell that has
-    no use for one of them refuses it.
-
     Raises:
-        ValueError: a shape or value does not fit.
+        ValueError: a shape or value does not fit, or the cell has no use for what it was given.
         TypeError: an array has another dtype than `x`, which is float32 or float64.
 
     Example:
         >>> import numpy as np
         >>> from weft import ops
         >>> x, w = np.ones((1, 3, 2)), np.eye(2)
-        >>> y, h_n, _, saved = ops.recurrent_forward("rnn", "rnn_relu", x, w, w)
+        >>> y, h_n, _, saved = ops.recurrent_forward(ops.RecurrentCall("rnn", "rnn_relu", x, w, w))
         >>> h_n
         array([[3., 3.]])
     """
-    given = _forward_call(
-        operation,
-        cell,
-        x,
-        w_ih,
-        w_hh,
-        b_ih,
-        b_hh,
-        w_peephole,
-        w_proj,
-        h0,
-        c0,
-        lengths,
-        resets,
-        recurrent_dropout_mask,
-        zoneout_mask,
-        reverse,
-        checkpoint_every,
-        training,
-    )
-    return RecurrentResults._make(_core.recurrent_forward(*given))
+    return RecurrentResults._make(_core.recurrent_forward(_checked(call)))
 
 
-def recurrent_forward_all(calls: Sequence[Mapping[str, Any]]) -> list[RecurrentResults]:
-    """Several calls of `recurrent_forward`, given as their arguments by name, side by side on the threads.
+def recurrent_forward_all(calls: Sequence[RecurrentCall]) -> list[RecurrentResults]:
+    """Several calls of `recurrent_forward`, side by side on the threads.
 
     All are of one cell and dtype, and none depends on another: both directions of a layer, say. Results are
     those of calls one by one.
@@ -136,69 +120,34 @@ def recurrent_forward_all(calls: Sequence[Mapping[str, Any]]) -> list[RecurrentR
         >>> import numpy as np
         >>> from weft import ops
         >>> x, w = np.ones((1, 3, 2)), np.eye(2)
-        >>> call = {"operation": "rnn", "cell": "rnn_relu", "x": x, "w_ih": w, "w_hh": w}
-        >>> forwards, backwards = ops.recurrent_forward_all([call, {**call, "reverse": True}])
+        >>> call = ops.RecurrentCall("rnn", "rnn_relu", x, w, w)
+        >>> forwards, backwards = ops.recurrent_forward_all([call, call._replace(reverse=True)])
         >>> backwards.y[0, :, 0]
         array([3., 2., 1.])
     """
-    given = [_forward_call(**call) for call in calls]
+    given = [_checked(call) for call in calls]
     return [RecurrentResults._make(results) for results in _core.recurrent_forward_all(given)]
 
 
-def _forward_call(
-    operation: str,
-    cell: str,
-    x: Array,
-    w_ih: Array,
-    w_hh: Array,
-    b_ih: Array | None = None,
-    b_hh: Array | None = None,
-    w_peephole: Array | None = None,
-    w_proj: Array | None = None,
-    h0: Array | None = None,
-    c0: Array | None = None,
-    lengths: Array | Sequence[int] | None = None,
-    resets: Array | None = None,
-    recurrent_dropout_mask: Array | None = None,
-    zoneout_mask: Array | None = None,
-    reverse: bool = False,
-    checkpoint_every: int | None = None,
-    training: bool = True,
-) -> tuple[Any, ...]:
-    """A call's arguments as _core takes them; what only Python can check is checked here."""
+def _checked(call: RecurrentCall) -> RecurrentCall:
+    """The call as _core takes it; what only Python can check is checked here."""
+    lengths, resets, zoneout_mask = call.lengths, call.resets, call.zoneout_mask
+    if call.checkpoint_every is not None:
+        check_count(f"{call.operation}_forward", "checkpoint_every", call.checkpoint_every)
+    if lengths is None and resets is None and zoneout_mask is None:
+        return call
     if lengths is not None:
         lengths = np.asarray(lengths)
         if lengths.dtype.kind not in "iu" and lengths.size:
-            raise TypeError(f"{operation}_forward: lengths must be integers, got {lengths.dtype}")
+            raise TypeError(f"{call.operation}_forward: lengths must be integers, got {lengths.dtype}")
         lengths = lengths.astype(np.int64)  # a copy: a loader may use its array again before backward
     if resets is not None:
         resets = np.asarray(resets)
         if resets.dtype != np.bool_:
-            raise TypeError(f"{operation}_forward: resets must have dtype bool, got {resets.dtype}")
+            raise TypeError(f"{call.operation}_forward: resets must have dtype bool, got {resets.dtype}")
     if isinstance(zoneout_mask, np.ndarray) and zoneout_mask.dtype == np.bool_:
-        zoneout_mask = zoneout_mask.astype(x.dtype)
-    if checkpoint_every is not None:
-        check_count(f"{operation}_forward", "checkpoint_every", checkpoint_every)
-    return (
-        operation,
-        cell,
-        x,
-        w_ih,
-        w_hh,
-        b_ih,
-        b_hh,
-        w_peephole,
-        w_proj,
-        h0,
-        c0,
-        lengths,
-        resets,
-        recurrent_dropout_mask,
-        zoneout_mask,
-        bool(reverse),
-        int(checkpoint_every or 0),
-        bool(training),
-    )
+        zoneout_mask = zoneout_mask.astype(call.x.dtype)
+    return call._replace(lengths=lengths, resets=resets, zoneout_mask=zoneout_mask)
 
 
 def recurrent_backward(
@@ -233,8 +182,8 @@ def recurrent_backward_all(calls: Sequence[Mapping[str, Any]]) -> list[Recurrent
     given = [_backward_call(**call) for call in calls]
     written = [id(array) for call in given for array in call[-1] if array is not None]
     if len(set(written)) < len(written):
-        return [RecurrentGrads(*kept.backward(*rest)) for kept, *rest in given]
-    return [RecurrentGrads(*grads) for grads in _core.recurrent_backward_all(given)]
+        return [RecurrentGrads._make(kept.backward(*rest)) for kept, *rest in given]
+    return [RecurrentGrads._make(grads) for grads in _core.recurrent_backward_all(given)]
 
 
 def _backward_call(

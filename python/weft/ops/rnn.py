@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from weft.ops.recurrent import Array, Saved, recurrent_backward, recurrent_forward
+from weft.ops.recurrent import Array, RecurrentCall, Saved, recurrent_backward, recurrent_forward
 
 
 class RNNGrads(NamedTuple):
@@ -75,21 +75,23 @@ def rnn_forward(
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f"rnn_forward: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
     y, h_n, _, saved = recurrent_forward(
-        "rnn",
-        f"rnn_{nonlinearity}",
-        x,
-        w_ih,
-        w_hh,
-        b_ih,
-        b_hh,
-        h0=h0,
-        lengths=lengths,
-        resets=resets,
-        reverse=reverse,
-        recurrent_dropout_mask=recurrent_dropout_mask,
-        zoneout_mask=zoneout_mask,
-        checkpoint_every=checkpoint_every,
-        training=training,
+        RecurrentCall(
+            "rnn",
+            f"rnn_{nonlinearity}",
+            x,
+            w_ih,
+            w_hh,
+            b_ih,
+            b_hh,
+            h0=h0,
+            lengths=lengths,
+            resets=resets,
+            reverse=reverse,
+            recurrent_dropout_mask=recurrent_dropout_mask,
+            zoneout_mask=zoneout_mask,
+            checkpoint_every=checkpoint_every,
+            training=training,
+        )
     )
     return y, h_n, saved
 
