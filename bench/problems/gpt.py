@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,8 +31,10 @@ class GPT:
     learning_rate: float = 1e-3
     dtype: str = "float32"
 
+    sizes: ClassVar[str] = "T,B,E"
+
     def __str__(self) -> str:
-        return f"GPT {self.time},{self.batch},{self.hidden} x {self.layers}, {self.heads} heads, step"
+        return f"GPT x {self.layers}, {self.heads} heads {self.time},{self.batch},{self.hidden} step"
 
     def arrays(self) -> dict[str, Array]:
         """tokens[B,T+1] and the weights under PyTorch's names: embedding, positions, encoder, head."""
