@@ -23,8 +23,9 @@ examples:
   weft lm train --resume runs/book              go on after Ctrl-C, a time limit or a crash
   weft lm train --resume runs/book --steps 9000 go on with a run that is complete
 
-A model predicts the next byte from all bytes before it. Its measure is bits per byte on text that it has
-not seen: 8 is knowing nothing, gzip reaches about 3 on English prose, and less is better.
+A model predicts the next byte from all bytes before it, gpt from those in its context. Its measure is bits
+per byte on text that it has not seen: 8 is knowing nothing, gzip reaches about 3 on English prose, and less
+is better.
 """
 
 
