@@ -121,7 +121,11 @@ def _(case: LanguageModel) -> Runner:
 @build.register
 def _(case: GPT) -> Runner:
     model = weft.models.GPT(
-        hidden_size=case.hidden, num_layers=case.layers, num_heads=case.heads, context=case.time
+        hidden_size=case.hidden,
+        num_layers=case.layers,
+        num_heads=case.heads,
+        context=case.time,
+        positions="learned",
     )
     return training_step(case, model)
 

@@ -11,10 +11,10 @@ from weft.models import GPT
 TEXT = np.frombuffer(("Warp and weft, žluťoučký kůň. " * 4).encode(), np.uint8)
 C = 16
 KINDS: list[dict[str, Any]] = [
-    {},
-    {"positions": "rotary", "num_layers": 1},
+    {"positions": "rotary"},
+    {"positions": "learned", "num_layers": 1},
     {"positions": "alibi", "num_heads": 3},
-    {"tie_weights": True, "num_heads": 1},
+    {"positions": "learned", "tie_weights": True, "num_heads": 1},
 ]
 
 

@@ -99,7 +99,7 @@ def test_defaults_are_its_own(text: str, tmp_path: Path, capsys: pytest.CaptureF
         ("--model gpt --positions sinus", "--positions must be one of learned, rotary, alibi, got 'sinus'"),
         ("--model lstm --heads 4", "--heads is for --model gpt only, got --model lstm"),
         ("--positions rotary", "--positions is for --model gpt only, got --model gru"),
-        ("--model gpt --hidden 2147483644", "--batch 16 and --sequence 128 need about .* GiB of memory"),
+        ("--model gpt --hidden 2147483640", "--batch 16 and --sequence 64 need about .* GiB of memory"),
     ],
 )
 def test_what_does_not_fit_is_named(

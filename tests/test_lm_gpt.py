@@ -154,8 +154,11 @@ def test_settings_that_make_no_model_are_refused(settings: dict[str, Any], messa
         make(**settings)
 
 
+LEARNED = make(positions="learned")
+
+
 def described(**changes: Any) -> dict[str, str]:
-    description: dict[str, Any] = {"format": 1, "model": "GPT", "config": dict(make().config)}
+    description: dict[str, Any] = {"format": 1, "model": "GPT", "config": LEARNED.config.copy()}
     for name, value in changes.items():
         (description if name in description else description["config"])[name] = value
     return {"weft": json.dumps(description)}
@@ -187,7 +190,7 @@ def described(**changes: Any) -> dict[str, str]:
 )
 def test_files_that_lie_are_refused(metadata: dict[str, str], message: str, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    write_safetensors(path, make().state_dict(), metadata)
+    write_safetensors(path, LEARNED.state_dict(), metadata)
     with pytest.raises(ValueError, match=message) as error:
         GPT.load(path)
     assert str(path) in str(error.value)

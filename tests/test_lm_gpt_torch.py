@@ -47,7 +47,7 @@ def of_torch(hidden: int, heads: int, layers: int, tied: bool) -> Any:
 def test_outputs_and_all_gradients(time: int, tied: bool, dtype: Any) -> None:
     import torch
 
-    model = make(tie_weights=tied, dtype=dtype)
+    model = make(positions="learned", tie_weights=tied, dtype=dtype)
     theirs = of_torch(12, 2, 2, tied)
     theirs.load_state_dict({name: torch.tensor(array) for name, array in model.state_dict().items()})
     model, theirs = load(model, theirs, dtype)

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 import weft
 from weft import nn
 from weft.cli.arguments import CommandError
@@ -19,7 +22,7 @@ from weft.cli.run_folder import RunFolder
 from weft.cli.train_report import print_header, print_interrupted, print_result
 from weft.cli.train_settings import DEFAULT_STEPS, TrainSettings, arguments_of, settings_of
 from weft.config import set_precision
-from weft.data import TextStream
+from weft.data import TextStream, Windows
 from weft.models import GPT, ByteModel, validation_source
 from weft.train import DivergedError, History, Trainer
 
@@ -36,7 +39,7 @@ class Job:
 
     settings: TrainSettings
     corpus: Corpus
-    stream: TextStream
+    stream: TextStream | Windows
     trainer: Trainer
     total_steps: int | None
 
@@ -92,7 +95,7 @@ def _prepared(settings: TrainSettings, corpus: Corpus) -> Job:
     if settings.threads is not None:
         weft.set_num_threads(settings.threads)
     set_precision(settings.precision)
-    stream = TextStream(corpus.train, settings.batch, settings.sequence, seed=settings.seed)
+    stream = _stream(settings, corpus.train)
     total = _total_steps(settings, len(stream))
     model = make_model(settings)
     trainer = Trainer(
@@ -104,6 +107,14 @@ def _prepared(settings: TrainSettings, corpus: Corpus) -> Job:
         from_loss={"bits_per_byte": lambda loss: loss / math.log(2)},
     )
     return Job(settings, corpus, stream, trainer, total)
+
+
+def _stream(settings: TrainSettings, ids: npt.NDArray[np.uint8]) -> TextStream | Windows:
+    """Streams that carry the state on; for a gpt, which has none, windows in random order."""
+    batch, sequence, seed = settings.batch, settings.sequence, settings.seed
+    if settings.model == "gpt":
+        return Windows(ids, sequence, stride=sequence, batch_size=batch, seed=seed)
+    return TextStream(ids, batch, sequence, seed=seed)
 
 
 def _total_steps(settings: TrainSettings, steps_of_epoch: int) -> int | None:

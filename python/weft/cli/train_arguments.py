@@ -108,12 +108,15 @@ def add_train_arguments(parser: Parser) -> None:
 
     training = _adder(parser, "training")
     training(
-        "--batch", f"streams of text read side by side (default {default.batch})", metavar="N", type=whole(1)
+        "--batch",
+        f"streams of text read side by side; gpt: windows in random order (default {default.batch})",
+        metavar="N",
+        type=whole(1),
     )
     training(
         "--sequence",
         "bytes of each stream in a step; a recurrent state is carried on, gpt looks back no further: it is "
-        f"its context (default {default.sequence}; gpt: {GPT_DEFAULTS['sequence']})",
+        f"its context (default {default.sequence})",
         metavar="N",
         type=whole(1),
     )

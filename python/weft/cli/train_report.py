@@ -15,7 +15,7 @@ from weft.cli.run_folder import RunFolder
 from weft.cli.train_settings import TrainSettings
 from weft.cli.utf8_writer import Utf8Writer
 from weft.config import get_isa
-from weft.data import TextStream
+from weft.data import TextStream, Windows
 from weft.files import replace_file
 from weft.models import ByteModel, bits_per_byte
 from weft.train import History, Trainer
@@ -30,7 +30,7 @@ _TEMPERATURE = 0.8
 def print_header(
     settings: TrainSettings,
     corpus: Corpus,
-    stream: TextStream,
+    stream: TextStream | Windows,
     trainer: Trainer,
     total_steps: int | None,
     folder: RunFolder,
@@ -45,12 +45,13 @@ def print_header(
     if settings.time_limit is not None:
         lengths.append(f"{settings.time_limit:g} s")
     begun = f"; {trainer.position.step:,} steps are done" if trainer.position.step else ""
+    of = "windows" if isinstance(stream, Windows) else "streams"
     print(f"text      {corpus.texts['text']}")
     print(f"          {corpus.train.size:,} bytes to train on, {held_out}")
     print(f"model     {describe(trainer.model)}")
     print(f"training  {' or '.join(lengths)}{begun}")
     print(
-        f"          a step is {settings.batch} streams x {settings.sequence} bytes; {settings.optimizer}, "
+        f"          a step is {settings.batch} {of} x {settings.sequence} bytes; {settings.optimizer}, "
         f"learning rate {settings.rate:g}, {settings.schedule}"
     )
     print(f"machine   {get_isa()}, {weft.get_num_threads()} threads")

@@ -102,8 +102,8 @@ GPT_DEFAULTS: dict[str, Any] = {
     "hidden": 128,
     "layers": 4,
     "heads": 4,
-    "positions": "learned",
-    "sequence": 128,
+    "positions": "rotary",
+    "sequence": 64,
 }
 DEFAULT_RATES = {"adamw": 3e-3, "adam": 3e-3, "rmsprop": 2e-3, "adagrad": 2e-2, "sgd": 0.5}
 

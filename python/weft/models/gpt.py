@@ -4,10 +4,11 @@
     logits_t = W n_t + b;   p(x_{t+1} | x_1 ... x_t) = softmax(logits_t)
 
 B batch, T time, at most C = context, V = 256 bytes, E hidden size, L layers.     x[B,T] int -> logits[B,T,V]
-Positions are learned vectors as above, or they are within attention: rotary, or ALiBi.
+Positions are learned vectors as above, or they are within attention: rotary (the default), or ALiBi.
 
-Source: Radford et al., "Language models are unsupervised multitask learners" (GPT-2), 2019, whose initial
-weights these are: N(0, 0.02^2), and by sqrt(2 L) less where a product ends beside the way past.
+Source: Radford et al., "Language models are unsupervised multitask learners" (GPT-2), 2019. Initial weights
+are N(0, 1/E), and by sqrt(2 L) less where a product ends beside the way past, as there; GPT-2's N(0, 0.02^2)
+is for widths about 1000, and narrow models learn much slower from it.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class GPT(ByteModel):
         hidden_size: int = 128,
         num_layers: int = 4,
         num_heads: int = 4,
-        context: int = 128,
-        positions: str = "learned",
+        context: int = 64,
+        positions: str = "rotary",
         dropout: float = 0.0,
         tie_weights: bool = False,
         dtype: npt.DTypeLike = np.float32,
@@ -163,12 +164,13 @@ class GPT(ByteModel):
             )
 
     def _initialise(self, rng: np.random.Generator) -> None:
+        hidden = self.config["hidden_size"]
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 parameter.data[...] = 0
             elif len(parameter.shape) == 2:
                 ends = name.endswith(("out_proj.weight", "linear2.weight"))
-                spread = 0.02 / math.sqrt(2 * len(self.encoder.layers)) if ends else 0.02
+                spread = 1 / math.sqrt(hidden * (2 * len(self.encoder.layers) if ends else 1))
                 parameter.data[...] = init.normal(parameter.shape, spread, dtype=np.float64, rng=rng)
 
 
