@@ -13,7 +13,7 @@ from weft.nn.layer_norm import LayerNorm
 from weft.nn.parameter import Array
 from weft.nn.rows import without_padding
 from weft.nn.transformer_decoder_layer import DecoderCache, TransformerDecoderLayer
-from weft.nn.transformer_encoder import check_caches
+from weft.nn.transformer_encoder import check_caches, checked_layers
 
 
 class TransformerDecoder(Layer):
@@ -35,7 +35,7 @@ class TransformerDecoder(Layer):
     """
 
     def __init__(self, layers: Sequence[TransformerDecoderLayer], norm: LayerNorm | None = None) -> None:
-        self.layers = list(layers)
+        self.layers = checked_layers(self, layers, TransformerDecoderLayer)
         self.norm = norm
 
     def __call__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from weft.nn.layer_norm import LayerNorm
 from weft.nn.parameter import Array
 from weft.nn.rows import without_padding
 from weft.nn.transformer_encoder_layer import TransformerEncoderLayer
+
+Inner = TypeVar("Inner", bound=Layer)
 
 
 class TransformerEncoder(Layer):
@@ -35,7 +37,7 @@ class TransformerEncoder(Layer):
     """
 
     def __init__(self, layers: Sequence[TransformerEncoderLayer], norm: LayerNorm | None = None) -> None:
-        self.layers = list(layers)
+        self.layers = checked_layers(self, layers, TransformerEncoderLayer)
         self.norm = norm
 
     def __call__(
@@ -91,6 +93,13 @@ class TransformerEncoder(Layer):
 
     def __repr__(self) -> str:
         return f"TransformerEncoder({self.layers!r}, {self.norm!r})"
+
+
+def checked_layers(layer: Layer, layers: Any, kind: type[Inner]) -> list[Inner]:
+    """The layers of a stack, in a list of its own."""
+    if not isinstance(layers, list | tuple) or not all(isinstance(inner, kind) for inner in layers):
+        raise TypeError(f"{type(layer).__name__}: layers must be a list of {kind.__name__}, got {layers!r}")
+    return list(layers)
 
 
 def check_caches(layer: Layer, cache: list[Any] | None, count: int) -> list[Any]:
