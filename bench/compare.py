@@ -65,14 +65,17 @@ def measured(
 ) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """The lines of a table, each as soon as it is known, with the record that it shows."""
     against = contest.against(rows)
-    columns = {"peak": machine is not None, "memory": any(row.memory for row in rows)}
-    yield from ((text, None) for text in table.head(against, **columns))
+    moves = all(row.moves for row in rows)
+    columns = {"limit": machine is not None, "memory": any(row.memory for row in rows), "moves": moves}
+    yield from ((text, None) for text in table.head(rows[0].case.sizes, against, **columns))
     for row in rows:
         for count in [row.threads] if row.beside else threads or [row.threads]:
             record = contest.measure(row, count)
             if machine:
                 peak = machine.peak(contest.isa, record["case"]["dtype"], count)
                 record["of_peak"] = record["gflops"] * 1e9 / peak
+                if machine.bandwidth:
+                    record["of_bandwidth"] = record["gbs"] / machine.bandwidth
             yield table.row(record, against, **columns), record
 
 

@@ -51,7 +51,12 @@ class Contest:
         if not row.beside:
             names = [name for name in self.peers if able(name, row)]
             others = {name: Contestant(self._worker(name, threads), row.case) for name in names}
-            return measure(Contestant(self._worker("weft", threads), row.case), others, threads, self._effort)
+            ours = Contestant(self._worker("weft", threads), row.case)
+            record = measure(ours, others, threads, self._effort)
+            if row.memory:
+                of = {name: self._megabytes(name, row.case, threads) for name in ["weft", *names]}
+                record["megabytes"] = of
+            return record
         with ExitStack() as stack:
             others = {
                 name: Contestant(self._start("weft", other.threads, stack), other.case, other.same)
@@ -61,12 +66,14 @@ class Contest:
             record = measure(ours, others, threads, self._effort)
         if row.memory:
             cases = {"weft": row.case, **{name: other.case for name, other in row.beside.items()}}
-            record["megabytes"] = {name: self._megabytes(case, threads) for name, case in cases.items()}
+            record["megabytes"] = {
+                name: self._megabytes("weft", case, threads) for name, case in cases.items()
+            }
         return record
 
-    def _megabytes(self, case: Any, threads: int) -> float:
+    def _megabytes(self, library: str, case: Any, threads: int) -> float:
         with ExitStack() as stack:
-            return memory_beyond_arguments(self._start("weft", threads, stack), case) / 1e6
+            return memory_beyond_arguments(self._start(library, threads, stack), case) / 1e6
 
     def _worker(self, name: str, threads: int) -> Worker:
         if (name, threads) not in self._workers:

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 
 class Case(Protocol):
-    """A problem: a frozen dataclass, whose str() is its row's name."""
+    """A problem: a frozen dataclass, whose str() is its row's name and begins with its sizes."""
+
+    sizes: ClassVar[str]  # the heading of that column
 
     def arrays(self) -> dict[str, Any]:
         """Inputs, weights and given gradients; the same at every call."""

@@ -63,6 +63,7 @@ def measure(ours: Contestant, others: dict[str, Contestant], threads: int, effor
         "ratio": {name: medians[name] / medians["weft"] for name in others},
         "error": errors,
         "gflops": ours.case.operations() / medians["weft"] / 1e9,
+        "gbs": ours.case.bytes() / medians["weft"] / 1e9,
         "samples": samples,
     }
 

@@ -7,18 +7,23 @@ from pathlib import Path
 from typing import Any
 
 
-def head(against: list[str], peak: bool, memory: bool) -> list[str]:
-    """The table's first two lines."""
-    columns = ["T,B,I,H", "threads", "weft ms", "GFLOP/s", *["of peak"] * peak, *["weft MB"] * memory]
+def head(sizes: str, against: list[str], limit: bool, memory: bool, moves: bool) -> list[str]:
+    """The table's first two lines. limit: with a column of the share of what the machine can do at most.
+
+    moves: rows whose limit is memory's bandwidth, not arithmetic.
+    """
+    columns = [sizes, "threads", "weft ms", "GB/s" if moves else "GFLOP/s"]
+    columns += ["of one core's bandwidth" if moves else "of peak"] * limit + ["weft MB"] * memory
     for name in against:
         columns += [f"{name} ms", f"{name} / weft", *[f"{name} MB"] * memory]
     return [line(columns), "|---|" + "--:|" * (len(columns) - 1)]
 
 
-def row(record: dict[str, Any], against: list[str], peak: bool, memory: bool) -> str:
+def row(record: dict[str, Any], against: list[str], limit: bool, memory: bool, moves: bool) -> str:
     seconds, megabytes = record["seconds"], record.get("megabytes", {})
-    cells = [record["row"], str(record["threads"]), figure(seconds["weft"] * 1e3), f"{record['gflops']:.0f}"]
-    cells += [f"{100 * record['of_peak']:.0f} %"] if peak else []
+    rate, share = ("gbs", record.get("of_bandwidth")) if moves else ("gflops", record.get("of_peak"))
+    cells = [record["row"], str(record["threads"]), figure(seconds["weft"] * 1e3), f"{record[rate]:.0f}"]
+    cells += ["-" if share is None else f"{100 * share:.0f} %"] if limit else []
     cells += [figure(megabytes["weft"])] if memory else []
     for name in against:
         has = name in seconds

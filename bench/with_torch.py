@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from library import Runner
+from problems.attention import Attention
 from problems.cells import Cells
 from problems.language_model import LanguageModel
 from problems.recurrent import Recurrent
@@ -68,6 +69,37 @@ def recurrent(case: Recurrent, given: dict[str, Any]) -> Runner:
         return {name: tensor.detach().numpy() for name, tensor in found.items()}
 
     x.requires_grad_(case.training)
+    return Runner(train if case.training else infer, results)
+
+
+@build.register
+def _(case: Attention) -> Runner:
+    """A window is a boolean mask: there is no other way to say it."""
+    arrays = {name: torch.from_numpy(array) for name, array in case.arrays().items()}
+    dout = arrays.pop("dout")
+    options = {"attn_mask": torch.from_numpy(case.seen())} if case.window else {"is_causal": case.causal}
+    last: dict[str, Any] = {}
+
+    def forward() -> None:
+        last["out"] = torch.nn.functional.scaled_dot_product_attention(*arrays.values(), **options)
+
+    def infer() -> None:
+        with torch.inference_mode():
+            forward()
+
+    def train() -> None:
+        for array in arrays.values():
+            array.grad = None
+        forward()
+        last["out"].backward(dout)
+
+    def results() -> dict[str, Any]:
+        found = {"out": last["out"]}
+        found |= {f"d{name}": array.grad for name, array in arrays.items()} if case.training else {}
+        return {name: tensor.detach().numpy() for name, tensor in found.items()}
+
+    for array in arrays.values():
+        array.requires_grad_(case.training)
     return Runner(train if case.training else infer, results)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import weft
 import weft.models
 from library import Runner
+from problems.attention import Attention
 from problems.cells import Cells
 from problems.language_model import LanguageModel
 from problems.recurrent import Recurrent
@@ -54,6 +55,25 @@ def _(case: Recurrent) -> Runner:
         return found
 
     return Runner(train if case.training else infer, results)
+
+
+@build.register
+def _(case: Attention) -> Runner:
+    arrays = case.arrays()
+    dout = arrays.pop("dout")
+    last: dict[str, Any] = {}
+
+    def infer() -> None:
+        last["out"], _ = weft.ops.sdpa_forward(
+            **arrays, causal=case.causal, window=case.window, training=False
+        )
+
+    def train() -> None:
+        last["out"], saved = weft.ops.sdpa_forward(**arrays, causal=case.causal, window=case.window)
+        grads = weft.ops.sdpa_backward(saved, dout)
+        last.update(dq=grads.dq, dk=grads.dk, dv=grads.dv)
+
+    return Runner(train if case.training else infer, lambda: dict(last))
 
 
 @build.register

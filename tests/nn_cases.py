@@ -14,6 +14,7 @@ import numpy as np
 
 from nn_attention_cases import ATTENTION
 from nn_kinds import Case
+from nn_score_cases import SCORES
 from weft import nn
 
 B, T, I, H = 3, 5, 2, 3
@@ -176,4 +177,4 @@ CELLS = [
     Case("gru cell, reset before", stack(nn.GRUCell, reset_after=False, bias=False), (B, I)),
 ]
 
-CASES = [*STATELESS, *STATEFUL, *CELLS, *ATTENTION]
+CASES = [*STATELESS, *STATEFUL, *CELLS, *ATTENTION, *SCORES]

@@ -52,7 +52,15 @@ def test_peers(tmp_path: Path, peer: str, mode: str, layer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "word"), [("cells", "rnn"), ("model", "rnn"), ("ragged", "gru 200"), ("float64", "gru")]
+    ("group", "word"),
+    [
+        ("cells", "rnn"),
+        ("model", "rnn"),
+        ("ragged", "gru 200"),
+        ("float64", "gru"),
+        ("attention", "32,4,128,32 train"),
+        ("attention", "window 256,0 infer"),
+    ],
 )
 def test_kinds_of_rows(tmp_path: Path, group: str, word: str) -> None:
     rows, _ = figures(tmp_path, "--peers", "torch", "--group", group, "--rows", word)

@@ -6,7 +6,7 @@ T time, B batch, I input, H hidden, G gates.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class Cells:
     input: int = 64
     hidden: int = 128
     dtype: str = "float32"
+
+    sizes: ClassVar[str] = "T,B,I,H"
 
     def __str__(self) -> str:
         return f"{self.time} x {self.layer}Cell {self.batch},{self.input},{self.hidden} train"

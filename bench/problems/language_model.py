@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,6 +29,8 @@ class LanguageModel:
     vocabulary: int = 256
     learning_rate: float = 1e-3
     dtype: str = "float32"
+
+    sizes: ClassVar[str] = "T,B,I,H"
 
     def __str__(self) -> str:
         sizes = f"{self.time},{self.batch},{self.embedding},{self.hidden}"

@@ -6,7 +6,7 @@ T time, B batch, I input, H hidden, G gates.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,6 +28,8 @@ class Recurrent:
     dtype: str = "float32"
     ragged: bool = False  # lengths uniform in 10-100 % of T
     checkpoint_every: int | None = None
+
+    sizes: ClassVar[str] = "T,B,I,H"
 
     def __str__(self) -> str:
         notes = [] if self.dtype == "float32" else [self.dtype]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from library import Case
+from problems.attention import Attention
 from problems.cells import Cells
 from problems.language_model import LanguageModel
 from problems.recurrent import Recurrent
@@ -30,6 +31,7 @@ class Row:
     threads: int = 1
     beside: dict[str, Beside] = field(default_factory=dict)  # by the name of its column
     memory: bool = False  # peak memory is measured too
+    moves: bool = False  # bandwidth limits it, not arithmetic
 
 
 LAYERS = ("LSTM", "GRU", "RNN")
@@ -83,6 +85,17 @@ def float64() -> list[Recurrent]:
     return [Recurrent(layer, *A, dtype="float64") for layer in ("LSTM", "GRU")]
 
 
+def attention() -> Iterator[Row]:
+    """Training, then inference, of every shape."""
+    for training in (True, False):
+        yield from (Row(Attention(*shape, training)) for shape in ((8, 8, 512, 64), (1, 8, 4096, 64)))
+        causal = ((8, 8, 512, 64), (4, 16, 256, 128), (1, 12, 1024, 64), (1, 8, 4096, 64))
+        yield from (Row(Attention(*shape, training, causal=True)) for shape in causal)
+        yield Row(Attention(32, 4, 128, 32, training))
+        yield Row(Attention(1, 8, 4096, 64, training, window=(256, 0)))
+        yield Row(Attention(4, 8, 512, 64, training, causal=True, dtype="float64"))
+
+
 ROWS: dict[str, list[Row]] = {
     "main": [Row(case) for case in layers(A, B, C, D, E)],
     "small": [Row(case) for case in layers(*SMALL)],
@@ -91,6 +104,9 @@ ROWS: dict[str, list[Row]] = {
     "float64": [Row(case) for case in float64()],
     "cells": [Row(Cells(layer)) for layer in LAYERS],
     "model": [Row(LanguageModel(layer)) for layer in LAYERS],
+    "attention": list(attention()),
+    "decode": [Row(Attention(8, 8, 1, 64, training=False, keys=8192), moves=True)],
+    "long": [Row(Attention(1, 8, 16_384, 64, causal=True), threads=2, memory=True)],
     "checkpoint": list(checkpoints()),
     "scaling": list(scaling()),
 }

@@ -14,6 +14,7 @@
 //   q [B, N, T, D]   k [B, Nk, S, D]   v [B, Nk, S, E]   out [B, N, T, E]   L [B, N, T]     gradients alike
 //
 // Dao et al., "FlashAttention", 2022.
+#include "ahead.hpp"
 #include "attention.hpp"
 #include "attention_blocks.hpp"
 #include "barrier.hpp"
@@ -77,9 +78,27 @@ class Task {
     const bool first = visible_.of(queries).begin / plan_.keys == block_;
     const int64_t rows = queries.end - queries.begin;
     const int64_t strips = visible_.is_whole(queries, keys_) ? 1 : (rows + edge_strip - 1) / edge_strip;
+    look_ahead(n, i + 1, 3 * strips);
     for (int64_t s = 0; s < strips; ++s)
       add_strip(n, {queries.begin + rows * s / strips, queries.begin + rows * (s + 1) / strips}, first, turn);
     __atomic_store_n(turn, int32_t(block_ + 1), __ATOMIC_RELEASE);
+  }
+
+  /// The rows of the next block of queries.
+  void look_ahead(int64_t n, int64_t i, int64_t parts) {
+    const Range queries = plan_.block_of_queries(i, p_);
+    const int64_t rows = queries.end - queries.begin;
+    if (rows <= 0) return;
+    const auto from = [&](const T* data, const int64_t* stride, int64_t columns) {
+      const T* first = data + b_ * stride[0] + n * stride[1] + queries.begin * stride[2];
+      return Ahead<T>(first, stride[2], rows, columns, parts);
+    };
+    next_[0] = from(p_.q, p_.q_stride, p_.size);
+    next_[1] = from(call_.dout, call_.dout_stride, p_.value_size);
+    next_[2] = from(call_.dq, call_.dq_stride, p_.size);
+  }
+  void fetch_part() {
+    for (Ahead<T>& next : next_) next.fetch_part();
   }
 
   void add_strip(int64_t n, Range queries, bool first, const int32_t* turn) {
@@ -101,18 +120,21 @@ class Task {
                             {scratch_.q, scratch_.dout, plan_.size_row, plan_.value_row,
                              call_.logsumexp + from, shared_.delta + from},
                             scratch_.tile);
+      fetch_part();
       // out = drop(P) v   =>   dv += drop(P)^T dout
       T* dv = scratch_.dv + skipped * plan_.value_row;
       weighted_sum<T>(columns, round_up(p_.value_size, lanes<T>), rows,
                       {scratch_.tile.weights, 1, plan_.tile_row},
                       {{scratch_.dout, plan_.value_row, lanes<T>}, finite_dout}, {dv, plan_.value_row}, dv,
                       plan_.value_row);
+      fetch_part();
       // S = scale q k^T   =>   dk += scale dS^T q
       T* dk = scratch_.dk + skipped * plan_.size_row;
       weighted_sum<T>(columns, round_up(p_.size, lanes<T>), rows, {scratch_.tile.dscores, 1, plan_.tile_row},
                       {{scratch_.q, plan_.size_row, lanes<T>}, finite_q}, {dk, plan_.size_row}, dk,
                       plan_.size_row);
     }
+    fetch_part();
     //                   =>   dq += dS (scale k), when it is this block's turn
     Patience patience;
     while (__atomic_load_n(turn, __ATOMIC_ACQUIRE) != block_) patience.wait();
@@ -147,6 +169,7 @@ class Task {
   Visibility visible_;
   Range all_keys_, keys_;  // with and without those past the row's end
   bool finite_k_ = true;
+  Ahead<T> next_[3];  // q, dout, dq
 };
 
 }  // namespace

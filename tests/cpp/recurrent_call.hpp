@@ -1,30 +1,12 @@
 // One problem as a call of the C++ interface: arrays of T, views of them, memory; what a native program does.
 #pragma once
 
-#include <cstdlib>
-#include <cstring>
 #include <limits>
-#include <memory>
 
+#include "memory.hpp"
 #include "recurrent_problem.hpp"
 
 namespace weft::test {
-
-/// Aligned memory full of NaNs: what is read before it is written shows.
-class Memory {
- public:
-  explicit Memory(size_t bytes)
-      : bytes_(static_cast<char*>(std::aligned_alloc(64, (bytes + 127) / 64 * 64))) {
-    std::memset(bytes_.get(), 0xFF, bytes);
-  }
-  void* get() const { return bytes_.get(); }
-
- private:
-  struct Free {
-    void operator()(char* p) const { std::free(p); }
-  };
-  std::unique_ptr<char[], Free> bytes_;
-};
 
 /// How a call is made; none of it changes a result.
 struct Layout {

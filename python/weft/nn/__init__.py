@@ -11,10 +11,13 @@
 
 from weft.nn import init
 from weft.nn.activations import GELU, ReLU, Sigmoid, SiLU, SwiGLU, Tanh
+from weft.nn.additive_attention import AdditiveAttention
 from weft.nn.alibi import ALiBi
 from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop, StatefulBackprop
 from weft.nn.bidirectional import Bidirectional
+from weft.nn.bilinear_attention import BilinearAttention
+from weft.nn.dot_attention import DotAttention
 from weft.nn.dropout import Dropout
 from weft.nn.embedding import Embedding
 from weft.nn.feed_forward import FeedForward
@@ -47,12 +50,15 @@ __all__ = [
     "LSTM",
     "RNN",
     "ALiBi",
+    "AdditiveAttention",
     "AttentionPositions",
     "BCEWithLogitsLoss",
     "Backprop",
     "Bidirectional",
+    "BilinearAttention",
     "CrossEntropyLoss",
     "DecoderCache",
+    "DotAttention",
     "Dropout",
     "Embedding",
     "FeedForward",

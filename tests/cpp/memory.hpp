@@ -1,0 +1,26 @@
+// Memory as a caller of the C++ interface brings it.
+#pragma once
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+namespace weft::test {
+
+/// Aligned memory full of NaNs: what is read before it is written shows.
+class Memory {
+ public:
+  explicit Memory(size_t bytes)
+      : bytes_(static_cast<char*>(std::aligned_alloc(64, (bytes + 127) / 64 * 64))) {
+    std::memset(bytes_.get(), 0xFF, bytes);
+  }
+  void* get() const { return bytes_.get(); }
+
+ private:
+  struct Free {
+    void operator()(char* p) const { std::free(p); }
+  };
+  std::unique_ptr<char[], Free> bytes_;
+};
+
+}  // namespace weft::test
