@@ -10,6 +10,7 @@ import torch
 from library import Runner
 from problems.attention import Attention
 from problems.cells import Cells
+from problems.gpt import GPT
 from problems.language_model import LanguageModel
 from problems.recurrent import Recurrent
 
@@ -142,12 +143,40 @@ class Model(torch.nn.Module):  # type: ignore[misc]  # torch is Any where it is 
         return self.head(self.rnn(self.embedding(tokens))[0])
 
 
+class Transformer(torch.nn.Module):  # type: ignore[misc]
+    def __init__(self, case: GPT) -> None:
+        super().__init__()
+        E = case.hidden
+        self.embedding = torch.nn.Embedding(case.vocabulary, E)
+        self.positions = torch.nn.Embedding(case.time, E)
+        layer = torch.nn.TransformerEncoderLayer(
+            E, case.heads, 4 * E, 0.0, "gelu", batch_first=True, norm_first=True
+        )
+        norm = torch.nn.LayerNorm(E)
+        self.encoder = torch.nn.TransformerEncoder(layer, case.layers, norm, enable_nested_tensor=False)
+        self.head = torch.nn.Linear(E, case.vocabulary)
+        self.mask = torch.nn.Transformer.generate_square_subsequent_mask(case.time)
+
+    def forward(self, tokens: Any) -> Any:
+        h = self.embedding(tokens) + self.positions.weight
+        # is_causal: the mask is only a hint, scaled_dot_product_attention takes its fused causal kernel.
+        return self.head(self.encoder(h, mask=self.mask, is_causal=True))
+
+
 @build.register
 def _(case: LanguageModel) -> Runner:
+    return training_step(case, Model(case))
+
+
+@build.register
+def _(case: GPT) -> Runner:
+    return training_step(case, Transformer(case))
+
+
+def training_step(case: LanguageModel | GPT, model: Any) -> Runner:
     arrays = {name: torch.from_numpy(array) for name, array in case.arrays().items()}
     tokens = arrays.pop("tokens")
     x, target = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
-    model = Model(case)
     model.load_state_dict(arrays)
     optimizer = torch.optim.AdamW(model.parameters(), case.learning_rate)
     last: dict[str, Any] = {}

@@ -12,6 +12,7 @@ import weft.models
 from library import Runner
 from problems.attention import Attention
 from problems.cells import Cells
+from problems.gpt import GPT
 from problems.language_model import LanguageModel
 from problems.recurrent import Recurrent
 
@@ -108,15 +109,27 @@ def _(case: Cells) -> Runner:
 
 @build.register
 def _(case: LanguageModel) -> Runner:
-    arrays = case.arrays()
-    tokens = arrays.pop("tokens")
-    x, target = tokens[:, :-1], tokens[:, 1:]
     model = weft.models.LanguageModel(
         case.layer.lower(),
         embedding_size=case.embedding,
         hidden_size=case.hidden,
         num_layers=case.layers,
     )
+    return training_step(case, model)
+
+
+@build.register
+def _(case: GPT) -> Runner:
+    model = weft.models.GPT(
+        hidden_size=case.hidden, num_layers=case.layers, num_heads=case.heads, context=case.time
+    )
+    return training_step(case, model)
+
+
+def training_step(case: LanguageModel | GPT, model: weft.models.ByteModel) -> Runner:
+    arrays = case.arrays()
+    tokens = arrays.pop("tokens")
+    x, target = tokens[:, :-1], tokens[:, 1:]
     model.load_state_dict(arrays)
     optimizer = weft.optim.AdamW(model.parameters(), case.learning_rate)
     loss_function = weft.nn.CrossEntropyLoss()
@@ -124,7 +137,8 @@ def _(case: LanguageModel) -> Runner:
 
     def run() -> None:
         optimizer.zero_grad()
-        (scores, _), backprop = model(x)
+        result, backprop = model(x)
+        scores = result[0] if model.stateful else result
         last["loss"], loss_backprop = loss_function(scores, target)
         backprop(loss_backprop())
         weft.optim.clip_grad_norm(model.parameters(), 1.0)

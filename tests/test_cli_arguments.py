@@ -15,7 +15,7 @@ from weft.cli.arguments import duration
         (["--hidden", "1.5"], "--hidden must be a whole number of at least 1, got '1.5'"),
         (["--hidden", "9" * 25], "--hidden must be a whole number of at most 2147483647, got"),
         (["--layers", "-1"], "--layers must be a whole number of at least 1, got '-1'"),
-        (["--model", "transformer"], "--model must be one of rnn, lstm, gru, got 'transformer'"),
+        (["--model", "transformer"], "--model must be one of rnn, lstm, gru, gpt, got 'transformer'"),
         (
             ["--optimizer", "lion"],
             "--optimizer must be one of adamw, adam, rmsprop, adagrad, sgd, got 'lion'",

@@ -66,13 +66,17 @@ class LanguageModel:
         return float((2 * activations + 4 * weights) * np.dtype(self.dtype).itemsize)
 
     def losses(self, run: Callable[[], None], last: dict[str, Any]) -> dict[str, Array]:
-        """The loss that the last run left, and that after two more updates: it tells whether the optimizers
-        agree, where single weights do not (Adam's first step is the gradient's sign)."""
-        first = last["loss"]
-        run()
-        run()
-        return {"loss": np.array(first), "third loss": np.array(last["loss"])}
+        return losses(run, last)
 
     def tolerance(self) -> float:
         """Of an array's largest element, as for one layer: the loss averages, so deeper is not worse."""
         return 200 * float(np.finfo(self.dtype).eps)
+
+
+def losses(run: Callable[[], None], last: dict[str, Any]) -> dict[str, Array]:
+    """The loss that the last run left, and that after two more updates: it tells whether the optimizers
+    agree, where single weights do not (Adam's first step is the gradient's sign)."""
+    first = last["loss"]
+    run()
+    run()
+    return {"loss": np.array(first), "third loss": np.array(last["loss"])}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from library import Case
 from problems.attention import Attention
 from problems.cells import Cells
+from problems.gpt import GPT
 from problems.language_model import LanguageModel
 from problems.recurrent import Recurrent
 
@@ -103,7 +104,7 @@ ROWS: dict[str, list[Row]] = {
     "padding": list(padding()),
     "float64": [Row(case) for case in float64()],
     "cells": [Row(Cells(layer)) for layer in LAYERS],
-    "model": [Row(LanguageModel(layer)) for layer in LAYERS],
+    "model": [*[Row(LanguageModel(layer)) for layer in LAYERS], Row(GPT())],
     "attention": list(attention()),
     "decode": [Row(Attention(8, 8, 1, 64, training=False, keys=8192), moves=True)],
     "long": [Row(Attention(1, 8, 16_384, 64, causal=True), threads=2, memory=True)],

@@ -13,7 +13,7 @@ import weft
 from weft.cli.arguments import CommandError, Parser, fraction, whole
 from weft.cli.model_file import describe, load_model
 from weft.cli.text import read_text
-from weft.models import LanguageModel, bits_per_byte
+from weft.models import GPT, ByteModel, bits_per_byte
 
 __all__ = ["add_eval_arguments", "run_eval"]
 
@@ -23,7 +23,8 @@ examples:
   weft lm eval runs/lm-1 --held-out 0.1          the default text: its last tenth, and what comes before
   cat *.txt | weft lm eval runs/lm-1 - --streams 16
 
-The state is carried from the first byte to the last, and every byte but the first is scored.
+Every byte but the first is scored. A recurrent model's state is carried from the first byte to the last; a
+gpt reads windows that overlap by half, so that a byte has at least half a context before it.
 """
 
 
@@ -47,15 +48,17 @@ def add_eval_arguments(parser: Parser) -> None:
     machine.add_argument(
         "--streams",
         type=whole(1),
-        default=1,
         metavar="N",
-        help="read N parts of the text side by side: faster on long texts, and nearly the same (default 1)",
+        help="read N parts of the text side by side: faster on long texts, and nearly the same (default 1); "
+        "of recurrent models only",
     )
     machine.add_argument("--threads", type=whole(1, 1024), metavar="N", help="threads (default: all cores)")
 
 
 def run_eval(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.model)
+    if arguments.streams is not None and isinstance(model, GPT):
+        raise CommandError("--streams is for recurrent models only: a gpt reads many windows at once anyway")
     text = read_text(arguments.text)
     cut = text.ids.size - round(text.ids.size * arguments.held_out)
     parts = [("the whole text", text.ids)]
@@ -69,11 +72,11 @@ def run_eval(arguments: argparse.Namespace) -> int:
     print(f"model  {describe(model)}")
     print(f"text   {text}")
     for name, ids in parts:
-        _report(model, name, ids, arguments.streams)
+        _report(model, name, ids, arguments.streams or 1)
     return 0
 
 
-def _report(model: LanguageModel, name: str, ids: npt.NDArray[np.uint8], streams: int) -> None:
+def _report(model: ByteModel, name: str, ids: npt.NDArray[np.uint8], streams: int) -> None:
     start = time.perf_counter()
     bits = bits_per_byte(model, ids, streams=streams, progress=True)
     if not math.isfinite(bits):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
 import time
+from typing import Any
 
 from weft import optim
 from weft.cli.arguments import CommandError
+from weft.cli.memory import check_memory
 from weft.cli.train_settings import TrainSettings
-from weft.models import LanguageModel
-from weft.models.language_model import VOCABULARY
+from weft.models import GPT, ByteModel, LanguageModel
 from weft.optim.schedule import Schedule
 
 __all__ = ["ClockCosine", "check_combination", "make_model", "make_optimizer", "make_schedule"]
@@ -21,6 +21,7 @@ _BETAS = (0.9, 0.99)
 
 def check_combination(settings: TrainSettings) -> None:
     """Refuse settings that contradict each other. Raises CommandError."""
+    _check_model(settings)
     if settings.tie_weights and settings.embedding not in (None, settings.hidden):
         raise CommandError(
             f"--tie-weights needs --embedding equal to --hidden = {settings.hidden}, got {settings.embedding}"
@@ -36,51 +37,52 @@ def check_combination(settings: TrainSettings) -> None:
         )
 
 
-def make_model(settings: TrainSettings) -> LanguageModel:
-    """The untrained model. Raises CommandError where it does not fit into memory."""
-    _check_memory(settings)
-    try:
-        return LanguageModel(
-            settings.model,
-            embedding_size=settings.embedding_size,
-            hidden_size=settings.hidden,
-            num_layers=settings.layers,
-            dropout=settings.dropout,
-            tie_weights=settings.tie_weights,
-            dtype=settings.dtype,
-            rng=settings.seed,
-        )
-    except (MemoryError, OverflowError, ValueError) as error:
+def _check_model(settings: TrainSettings) -> None:
+    """Refuse what the model does not have."""
+    if settings.model != "gpt":
+        for name in ("heads", "positions"):
+            if getattr(settings, name) is not None:
+                raise CommandError(f"--{name} is for --model gpt only, got --model {settings.model}")
+        return
+    assert settings.heads is not None
+    if settings.embedding is not None:
+        raise CommandError("--embedding is not for --model gpt: its embedding has the size of --hidden")
+    if settings.hidden % settings.heads:
+        raise CommandError(f"--heads must divide --hidden = {settings.hidden}, got {settings.heads}")
+    if settings.positions == "rotary" and settings.hidden // settings.heads % 2:
         raise CommandError(
-            f"a model of --layers {settings.layers} with --hidden {settings.hidden} and an embedding of "
-            f"{settings.embedding_size} cannot be made: {error}"
+            "--positions rotary needs an even number of units a head, "
+            f"got --hidden {settings.hidden} for --heads {settings.heads}"
+        )
+
+
+def make_model(settings: TrainSettings) -> ByteModel:
+    """The untrained model. Raises CommandError where it does not fit into memory."""
+    check_memory(settings)
+    made: dict[str, Any] = {
+        "hidden_size": settings.hidden,
+        "num_layers": settings.layers,
+        "dropout": settings.dropout,
+        "tie_weights": settings.tie_weights,
+        "dtype": settings.dtype,
+        "rng": settings.seed,
+    }
+    try:
+        if settings.model == "gpt":
+            assert settings.heads is not None and settings.positions is not None
+            return GPT(
+                num_heads=settings.heads, context=settings.sequence, positions=settings.positions, **made
+            )
+        return LanguageModel(settings.model, embedding_size=settings.embedding_size, **made)
+    except (MemoryError, OverflowError, ValueError) as error:
+        embedding = "" if settings.model == "gpt" else f" and an embedding of {settings.embedding_size}"
+        raise CommandError(
+            f"a model of --layers {settings.layers} with --hidden {settings.hidden}{embedding} "
+            f"cannot be made: {error}"
         ) from None
 
 
-def _check_memory(settings: TrainSettings) -> None:
-    """Refuse before allocating: a system that overcommits would kill the process later."""
-    if not hasattr(os, "sysconf"):  # Windows
-        return
-    itemsize = {"float32": 4, "float64": 8}[settings.dtype]
-    gates = {"rnn": 1, "gru": 3, "lstm": 4}[settings.model]
-    hidden, embedding, layers = settings.hidden, settings.embedding_size, settings.layers
-    recurrent = gates * hidden * (embedding + hidden + 2) + (layers - 1) * gates * hidden * (2 * hidden + 2)
-    weights = recurrent + VOCABULARY * (embedding + hidden + 1)
-    activations = (
-        settings.batch * settings.sequence * (embedding + layers * (gates + 2) * hidden + 2 * VOCABULARY)
-    )
-    # A weight is kept with its gradient and, in most optimizers, two more arrays of its size.
-    needed = itemsize * (4 * weights + activations)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > memory:
-        raise CommandError(
-            f"--layers {layers}, --hidden {hidden}, --embedding {embedding}, --batch {settings.batch} and "
-            f"--sequence {settings.sequence} need about {needed / 2**30:,.1f} GiB of memory; "
-            f"this machine has {memory / 2**30:,.1f}"
-        )
-
-
-def make_optimizer(settings: TrainSettings, model: LanguageModel) -> optim.Optimizer:
+def make_optimizer(settings: TrainSettings, model: ByteModel) -> optim.Optimizer:
     parameters, rate, decay = model.parameters(), settings.rate, settings.decay
     match settings.optimizer:
         case "sgd":

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from weft.cli.arguments import CommandError
-from weft.models import LanguageModel
-from weft.models.language_model import find_model
+from weft.models import GPT, ByteModel
+from weft.models.byte_model import find_model
 
 __all__ = ["describe", "load_model"]
 
 
-def load_model(name: str) -> LanguageModel:
+def load_model(name: str) -> ByteModel:
     """The model in a run's folder or in a file. Raises CommandError where there is none, or no whole one."""
     path = Path(name)
     file = find_model(path)
@@ -20,7 +20,7 @@ def load_model(name: str) -> LanguageModel:
     if not file.exists():
         raise CommandError(f"there is no model {name!r}: give the folder of a run or a .safetensors file")
     try:
-        return LanguageModel.load(file)
+        return ByteModel.load(file)
     except OSError as error:
         raise CommandError(f"cannot read the model {str(file)!r}: {error.strerror or error}") from None
     except MemoryError:
@@ -29,11 +29,16 @@ def load_model(name: str) -> LanguageModel:
         raise CommandError(str(error)) from None
 
 
-def describe(model: LanguageModel) -> str:
-    """One line: cell, sizes, number of parameters."""
+def describe(model: ByteModel) -> str:
+    """One line: kind, sizes, number of parameters."""
     config = model.config
     layers = f"{config['num_layers']} x " if config["num_layers"] > 1 else ""
     parameters = sum(parameter.size for parameter in model.parameters())
     tied = ", tied weights" if config["tie_weights"] else ""
-    sizes = f"embedding {config['embedding_size']}, hidden {layers}{config['hidden_size']}"
-    return f"{config['cell'].upper()}, {sizes}{tied}, {config['dtype']}: {parameters:,} parameters"
+    if isinstance(model, GPT):
+        kind = f"GPT, context {config['context']}, {config['positions']} positions"
+        sizes = f"hidden {layers}{config['hidden_size']} in {config['num_heads']} heads"
+    else:
+        kind = f"{config['cell'].upper()}, embedding {config['embedding_size']}"
+        sizes = f"hidden {layers}{config['hidden_size']}"
+    return f"{kind}, {sizes}{tied}, {config['dtype']}: {parameters:,} parameters"

@@ -22,7 +22,7 @@ import weft
 from weft.cli.arguments import CommandError
 from weft.cli.text import Text
 from weft.files import replace_file
-from weft.models.language_model import find_model
+from weft.models.byte_model import find_model
 from weft.train.checkpoint import exists
 
 __all__ = ["RunFolder"]

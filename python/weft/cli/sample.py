@@ -24,7 +24,7 @@ examples:
   head -c 500 letter.txt | weft lm sample runs/lm-1 --prompt -
 
 Temperature below 1 is safer text, above 1 is wilder; 0 always takes the most likely byte. The same seed
-gives the same text.
+gives the same text. A gpt looks back over its context; when that is full, it goes on from its last half.
 """
 
 

@@ -20,13 +20,14 @@ from weft.cli.train_report import print_header, print_interrupted, print_result
 from weft.cli.train_settings import DEFAULT_STEPS, TrainSettings, arguments_of, settings_of
 from weft.config import set_precision
 from weft.data import TextStream
-from weft.models import HeldOutText
+from weft.models import GPT, ByteModel, validation_source
 from weft.train import DivergedError, History, Trainer
 
 __all__ = ["run_train"]
 
 _VALIDATIONS = 10
 _VALIDATED_BYTES = 100_000  # of the held-out text, while training; at the end it is all of it
+_VALIDATED_BY_GPT = 25_000  # which reads them twice, in windows that overlap
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,10 @@ def _remembered(job: Job) -> list[str]:
 
 def _fit(job: Job, folder: RunFolder) -> History:
     """Train. Raises CommandError with code 1 where training or saving fails; what was saved stays."""
-    settings, held_out = job.settings, job.corpus.held_out
-    validation = None
-    if held_out is not None:
-        validation = HeldOutText(held_out[:_VALIDATED_BYTES], dtype=settings.dtype)
+    settings, held_out, model = job.settings, job.corpus.held_out, job.trainer.model
+    assert isinstance(model, ByteModel)
+    validated = _VALIDATED_BY_GPT if isinstance(model, GPT) else _VALIDATED_BYTES
+    validation = None if held_out is None else validation_source(model, held_out[:validated])
     every = settings.validate_every
     if every is None:
         every = max(1, -(-job.total_steps // _VALIDATIONS)) if job.total_steps is not None else 100

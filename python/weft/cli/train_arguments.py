@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from weft.cli.arguments import Parser, duration, fraction, number, one_of, whole
-from weft.cli.train_settings import DEFAULT_RATES, DEFAULT_STEPS, TrainSettings
+from weft.cli.train_settings import DEFAULT_RATES, DEFAULT_STEPS, GPT_DEFAULTS, TrainSettings
+from weft.models.gpt import POSITIONS
 
 __all__ = ["EXAMPLES", "add_train_arguments"]
 
@@ -17,12 +18,14 @@ examples:
   weft lm train book.txt letters/               on a file and all files of a folder
   zcat logs.gz | weft lm train -                on standard input
   weft lm train src/ --model lstm --hidden 512 --layers 2 --dropout 0.2 --epochs 5
+  weft lm train --model gpt book.txt            a transformer, four layers of four heads
   weft lm train book.txt --time-limit 10m --out runs/book
   weft lm train --resume runs/book              go on after Ctrl-C, a time limit or a crash
   weft lm train --resume runs/book --steps 9000 go on with a run that is complete
 
-A model predicts the next byte from all bytes before it. Its measure is bits per byte on text that it has
-not seen: 8 is knowing nothing, gzip reaches about 3 on English prose, and less is better.
+A model predicts the next byte from all bytes before it, gpt from those in its context. Its measure is bits
+per byte on text that it has not seen: 8 is knowing nothing, gzip reaches about 3 on English prose, and less
+is better.
 """
 
 
@@ -54,17 +57,40 @@ def add_train_arguments(parser: Parser) -> None:
     model = _adder(parser, "model")
     model(
         "--model",
-        f"the recurrent cell (default {default.model})",
-        metavar="{rnn,lstm,gru}",
-        type=one_of("rnn", "lstm", "gru"),
+        f"a recurrent cell, or a transformer: gpt (default {default.model})",
+        metavar="{rnn,lstm,gru,gpt}",
+        type=one_of("rnn", "lstm", "gru", "gpt"),
     )
-    model("--hidden", f"units of a layer (default {default.hidden})", metavar="N", type=whole(1))
-    model("--layers", f"recurrent layers (default {default.layers})", metavar="N", type=whole(1))
     model(
-        "--embedding",
-        "size of a byte's embedding (default 128; with tied weights, that of --hidden)",
+        "--hidden",
+        f"units of a layer (default {default.hidden}; gpt: {GPT_DEFAULTS['hidden']})",
         metavar="N",
         type=whole(1),
+    )
+    model(
+        "--layers",
+        f"layers (default {default.layers}; gpt: {GPT_DEFAULTS['layers']})",
+        metavar="N",
+        type=whole(1),
+    )
+    model(
+        "--embedding",
+        "size of a byte's embedding, not of gpt (default 128; with tied weights, that of --hidden)",
+        metavar="N",
+        type=whole(1),
+    )
+    model(
+        "--heads",
+        f"heads of a layer, of gpt only; they divide --hidden (default {GPT_DEFAULTS['heads']})",
+        metavar="N",
+        type=whole(1),
+    )
+    model(
+        "--positions",
+        "how a byte's place is told, of gpt only: learned vectors, rotary or alibi (default "
+        f"{GPT_DEFAULTS['positions']})",
+        metavar="{" + ",".join(POSITIONS) + "}",
+        type=one_of(*POSITIONS),
     )
     model(
         "--dropout",
@@ -86,7 +112,8 @@ def add_train_arguments(parser: Parser) -> None:
     )
     training(
         "--sequence",
-        f"bytes of each stream in a step; the state is carried on (default {default.sequence})",
+        "bytes of each stream in a step; a recurrent state is carried on, gpt looks back no further: it is "
+        f"its context (default {default.sequence}; gpt: {GPT_DEFAULTS['sequence']})",
         metavar="N",
         type=whole(1),
     )

@@ -17,7 +17,7 @@ from weft.cli.utf8_writer import Utf8Writer
 from weft.config import get_isa
 from weft.data import TextStream
 from weft.files import replace_file
-from weft.models import LanguageModel, bits_per_byte
+from weft.models import ByteModel, bits_per_byte
 from weft.train import History, Trainer
 
 __all__ = ["print_header", "print_interrupted", "print_result"]
@@ -36,7 +36,7 @@ def print_header(
     folder: RunFolder,
 ) -> None:
     """What is about to happen."""
-    assert isinstance(trainer.model, LanguageModel)
+    assert isinstance(trainer.model, ByteModel)
     held_out = "nothing held out" if corpus.held_out is None else f"{corpus.held_out.size:,} held out"
     lengths = []
     if total_steps is not None:
@@ -103,7 +103,7 @@ def _best(history: History) -> str:
     return f"The best model is that of step {history.best_step:,}{measure}."
 
 
-def _sample(model: LanguageModel, settings: TrainSettings, folder: RunFolder) -> None:
+def _sample(model: ByteModel, settings: TrainSettings, folder: RunFolder) -> None:
     drawn = bytearray()
     with closing(Utf8Writer(sys.stdout)) as writer:
         generated = model.generate(rng=settings.seed, temperature=_TEMPERATURE)

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-__all__ = ["DEFAULT_RATES", "DEFAULT_STEPS", "RESUMABLE", "TrainSettings", "arguments_of", "settings_of"]
+__all__ = [
+    "DEFAULT_RATES",
+    "DEFAULT_STEPS",
+    "GPT_DEFAULTS",
+    "RESUMABLE",
+    "TrainSettings",
+    "arguments_of",
+    "settings_of",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +22,7 @@ class TrainSettings:
     """What a training run is told. The defaults are the main job: a minute on two cores, English prose.
 
     None means "not given": learning rate and weight decay then follow the optimizer, the embedding the
-    hidden size.
+    hidden size. heads and positions are a GPT's, which has defaults of its own (`settings_of`).
     """
 
     text: tuple[str, ...] = ()
@@ -25,6 +33,8 @@ class TrainSettings:
     embedding: int | None = None
     hidden: int = 384
     layers: int = 1
+    heads: int | None = None
+    positions: str | None = None
     dropout: float = 0.0
     tie_weights: bool = False
     dtype: str = "float32"
@@ -59,7 +69,7 @@ class TrainSettings:
         return replace(
             self,
             held_out=None if self.validation else self.held_out_part,
-            embedding=self.embedding_size,
+            embedding=None if self.model == "gpt" else self.embedding_size,
             lr=self.rate,
             weight_decay=self.decay,
             momentum=0.9 if self.optimizer == "sgd" and self.momentum is None else self.momentum,
@@ -88,6 +98,13 @@ class TrainSettings:
 
 
 DEFAULT_STEPS = 1500
+GPT_DEFAULTS: dict[str, Any] = {
+    "hidden": 128,
+    "layers": 4,
+    "heads": 4,
+    "positions": "learned",
+    "sequence": 128,
+}
 DEFAULT_RATES = {"adamw": 3e-3, "adam": 3e-3, "rmsprop": 2e-3, "adagrad": 2e-2, "sgd": 0.5}
 
 # What a resumed run may be told anew; the rest belongs to the run.
@@ -101,6 +118,8 @@ def settings_of(given: Mapping[str, Any]) -> TrainSettings:
     """The settings of a parsed namespace, whose absent names take their defaults."""
     known = {field.name for field in fields(TrainSettings)}
     values = {name: value for name, value in given.items() if name in known}
+    if values.get("model") == "gpt":
+        values = GPT_DEFAULTS | values
     for name in ("text", "validation"):
         values[name] = tuple(values.get(name, ()))
     return TrainSettings(**values)

@@ -1,8 +1,9 @@
-"""How well a model predicts a text: bits per byte, with the state carried from the first byte to the last.
+"""How well a model predicts a text: bits per byte.
 
     bits per byte = -1/(N-1) * sum over t = 2..N of log2 p(x_t | x_1 ... x_{t-1})
 
-One stream reads the whole text in order. Several streams read equal parts of it side by side, which is
+A GPT reads windows (held_out_windows.py). A recurrent model's state is carried from the first byte to the
+last: one stream reads the whole text in order. Several streams read equal parts of it side by side, which is
 faster; each begins `context` bytes before its part, and those bytes do not count, so every byte but the first
 is scored once and the figure hardly changes.
 """
@@ -19,9 +20,12 @@ from tqdm import tqdm
 from weft import ops
 from weft.arguments import check_count
 from weft.data import Batch
-from weft.models.language_model import LanguageModel
+from weft.models.byte_model import ByteModel
+from weft.models.gpt import GPT
+from weft.models.held_out_windows import HeldOutWindows
+from weft.train.tbptt import Unroll
 
-__all__ = ["HeldOutText", "bits_per_byte"]
+__all__ = ["HeldOutText", "bits_per_byte", "validation_source"]
 
 
 class HeldOutText:
@@ -75,23 +79,35 @@ class HeldOutText:
             yield Batch(self.x[window], self.y[window], weight=self.weight[window], continues=start > 0)
 
 
-def bits_per_byte(
-    model: LanguageModel, ids: npt.NDArray[np.integer], *, streams: int = 1, progress: bool = False
-) -> float:
-    """Mean of -log2 p(byte | all before it) over every byte of ids[N] but the first.
+def validation_source(
+    model: ByteModel, ids: npt.NDArray[np.integer], *, streams: int = 16
+) -> HeldOutText | HeldOutWindows:
+    """A text to validate a model on, as a data source that suits it."""
+    dtype = model.config["dtype"]
+    if isinstance(model, GPT):
+        return HeldOutWindows(ids, context=model.context, dtype=dtype)
+    return HeldOutText(ids, streams=streams, dtype=dtype)
 
+
+def bits_per_byte(
+    model: ByteModel, ids: npt.NDArray[np.integer], *, streams: int = 1, progress: bool = False
+) -> float:
+    """Mean of -log2 p(byte | those before it) over every byte of ids[N] but the first.
+
+    streams: of a recurrent model; a GPT reads many windows side by side in any case.
     progress: shows a bar in a terminal, where it takes more than a moment.
 
+    >>> from weft.models import LanguageModel
     >>> model = LanguageModel(hidden_size=8, rng=0)
     >>> 7 < bits_per_byte(model, np.frombuffer(b"weft and warp", np.uint8)) < 9
     True
     """
-    source = HeldOutText(ids, streams=streams, dtype=model.config["dtype"])
-    state = None
+    source = validation_source(model, ids, streams=streams)
+    unroll = Unroll(model)
     total = 0.0
     hidden = None if progress else True  # None: hidden unless standard error is a terminal
     for batch in tqdm(source.batches(), total=len(source), disable=hidden, delay=1, leave=False):
-        logits, state = model.predict(batch.x, state)
+        logits = unroll.predict(batch)
         loss, _ = ops.softmax_cross_entropy_forward(logits, batch.y, weight=batch.weight, reduction="none")
         total += float(np.sum(loss, dtype=np.float64))
     return total / source.targets / math.log(2)
