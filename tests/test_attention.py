@@ -14,7 +14,7 @@ from attention_cases import ATTENTION
 from gradcheck import relative_error
 from kinds import OpCase, Size, as_dtype, assert_same_bits
 from oracle import TOLERANCE
-from weft.ops import sdpa_backward, sdpa_forward
+from weft.ops import SDPAGrads, sdpa_backward, sdpa_forward
 
 Array = Any
 DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
@@ -87,18 +87,55 @@ def test_dbias_on_request() -> None:
     assert sdpa_backward(saved, q).dbias is None
 
 
+@DTYPES
+def test_gradients_into_given_arrays(dtype: Any) -> None:
+    """Views of one array, as the projection of q, k and v at once wants them: the same bits, all written."""
+    q, k, v, dout = (normal(2, 37, 4, 24, dtype=dtype, seed=n).swapaxes(1, 2) for n in range(4))
+    k, v = k[:, :2], v[:, :2]
+    _, saved = sdpa_forward(q, k, v, causal=True)
+    expected = sdpa_backward(saved, dout)
+    together = np.full((2, 37, 8, 24), np.nan, dtype)
+    dq, dk, dv = (together[:, :, part].swapaxes(1, 2) for part in (slice(0, 4), slice(4, 6), slice(6, 8)))
+    grads = sdpa_backward(saved, dout, out=SDPAGrads(dq, dk, dv, None))
+    for given, returned, right in zip((dq, dk, dv), grads[:3], expected[:3], strict=True):
+        assert np.shares_memory(returned, given)
+        np.testing.assert_array_equal(given, right)
+    assert np.isfinite(together).all()
+
+
+def test_given_arrays_are_checked() -> None:
+    q = normal(2, 2, 9, 8)
+    _, saved = sdpa_forward(q, q, q)
+    right = SDPAGrads(*(np.zeros_like(q) for _ in range(3)), None)
+    frozen = np.zeros_like(q)
+    frozen.flags.writeable = False
+    for wrong, error in (
+        (np.zeros((2, 2, 8, 8)), ValueError),
+        (np.zeros_like(q, np.float32), TypeError),
+        (np.zeros((2, 2, 9, 16))[..., ::2], ValueError),  # writing to a copy would be lost
+        (frozen, ValueError),
+        (q.tolist(), TypeError),
+    ):
+        for name in ("dq", "dk", "dv"):
+            with pytest.raises(error, match=rf"^sdpa_backward: (out\.)?{name} must "):
+                sdpa_backward(saved, q, out=right._replace(**{name: wrong}))
+
+
 # ---- other ways to say the same ----------------------------------------------------------------------------
 
 
 @DTYPES
 def test_heads_inside(dtype: Any) -> None:
-    """[B, T, N, D] with its axes swapped, as a projection leaves it, gives the bits of [B, N, T, D]."""
+    """[B, T, N, D] with its axes swapped, as a projection leaves it, gives the bits of [B, N, T, D], laid out
+    alike: joining the heads again is no copy."""
     q, k, v, dout = (normal(3, 37, 4, 24, dtype=dtype, seed=n).swapaxes(1, 2) for n in range(4))
     out, saved = sdpa_forward(q, k, v)
     grads = sdpa_backward(saved, dout)
     apart = [np.ascontiguousarray(x) for x in (q, k, v, dout)]
     expected, saved = sdpa_forward(*apart[:3])
     np.testing.assert_array_equal(out, expected)
+    for result in (out, *grads[:3]):
+        assert np.shares_memory(result, result.swapaxes(1, 2).reshape(3, 37, 4 * 24))
     for actual, right in zip(grads[:3], sdpa_backward(saved, apart[3])[:3], strict=True):
         np.testing.assert_array_equal(actual, right)
 

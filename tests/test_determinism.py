@@ -71,10 +71,11 @@ def test_threads_pointwise(case: OpCase) -> None:
     check_threads(case, case.inputs(ELEMENTS, np.float32))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 @pytest.mark.parametrize("size", [MANY_HEADS, FEW_HEADS], ids=["many-heads", "few-heads"])
 @pytest.mark.parametrize("case", SCORES + ATTENTION, ids=str)
-def test_threads_attention(case: OpCase, size: Size) -> None:
-    check_threads(case, case.inputs(size, np.float32))
+def test_threads_attention(case: OpCase, size: Size, dtype: Any) -> None:
+    check_threads(case, case.inputs(size, dtype))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])

@@ -423,6 +423,31 @@ X = np.zeros((B, T, E), np.float32)
             ValueError,
             "FeedForward: activation must be one of 'relu', 'gelu', 'silu', 'swiglu', got 'tanh'",
         ),
+        (
+            lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(E, N), 6),
+            TypeError,
+            "TransformerEncoder: layers must be a list of TransformerEncoderLayer, got Transf",
+        ),
+        (
+            lambda: nn.TransformerDecoder([nn.TransformerEncoderLayer(E, N)]),
+            TypeError,
+            "TransformerDecoder: layers must be a list of TransformerDecoderLayer",
+        ),
+        (
+            lambda: nn.LearnedPositions(10, E)(X.astype("f8")),
+            TypeError,
+            "LearnedPositions: x must have dtype float32, got float64",
+        ),
+        (
+            lambda: nn.SinusoidalPositions(E)(X.astype(int)),
+            TypeError,
+            "x must be of floats, got int64",
+        ),
+        (
+            lambda: nn.MultiheadAttention(E, N)(X, lengths=[1]),
+            ValueError,
+            r"lengths must be \(B,\) = \(2,\), got shape \(1,\)",
+        ),
         (lambda: nn.SwiGLU()(X[..., :3]), ValueError, "swiglu_forward: x must be"),
     ],
 )

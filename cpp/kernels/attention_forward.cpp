@@ -43,9 +43,9 @@ struct Plan {
   Plan(const Attention<T>& p, int threads)
       : group(p.heads / max_of(p.kv_heads, 1)),
         unpacked(group * p.queries <= few_queries && p.value_size % lanes<T> == 0),
-        key_block(unpacked                       ? 128
-                  : p.size + p.value_size <= 512 ? 256
-                                                 : 128),
+        key_block(p.size + p.value_size > 512 ? 128
+                  : unpacked                  ? 512
+                                              : 256),
         size_row(row_stride<T>(p.size)),
         value_row(row_stride<T>(p.value_size)),
         score_row(row_stride<T>(key_block)) {

@@ -1,4 +1,4 @@
-"""Heads: the last axis of a sequence seen as N heads of size D, and back; what was broadcast to all heads."""
+"""Heads: the last axis of a sequence seen as N heads of size D, and back. Views where strides allow it."""
 
 from __future__ import annotations
 
@@ -28,20 +28,3 @@ def join_heads(x: Array) -> Array:
     batch, heads, time, size = x.shape
     joined: Array = x.swapaxes(1, 2).reshape(batch, time, heads * size)
     return joined
-
-
-def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
-    """x summed over the axes along which an array of that shape was broadcast to x's: its gradient.
-
-    >>> import numpy as np
-    >>> sum_to(np.ones((2, 3, 4)), (3, 1))
-    array([[8.],
-           [8.],
-           [8.]])
-    """
-    if x.shape == shape:
-        return x
-    lead = x.ndim - len(shape)
-    axes = [lead + i for i, size in enumerate(shape) if size == 1 != x.shape[lead + i]]
-    total: Array = x.sum(axis=(*range(lead), *axes), keepdims=True).reshape(shape)
-    return total

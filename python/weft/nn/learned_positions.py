@@ -54,6 +54,8 @@ class LearnedPositions(Layer):
         if np.ndim(x) != 3:
             raise ValueError(f"LearnedPositions: x must be (B, T, {self.d_model}), got {np.shape(x)}")
         check_last_axis(self, x, self.d_model)
+        if x.dtype != self.weight.dtype:
+            raise TypeError(f"LearnedPositions: x must have dtype {self.weight.dtype}, got {x.dtype}")
         places = steps_from(offset, x.shape[1])
         if places.size and not (places.min() >= 0 and places.max() < self.max_len):
             raise ValueError(

@@ -20,13 +20,14 @@ from weft import ops
 from weft.arguments import check_number
 from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
-from weft.nn.heads import join_heads, split_heads, sum_to
+from weft.nn.heads import join_heads, split_heads
 from weft.nn.in_projection import InProjection
 from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.layer import check_last_axis
 from weft.nn.linear import Linear
 from weft.nn.parameter import Array, Seed
 from weft.nn.rows import without_padding
+from weft.nn.sum_to import sum_to
 
 
 class MultiheadAttention(InProjection):

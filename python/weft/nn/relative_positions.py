@@ -76,10 +76,13 @@ class RelativePositions(AttentionPositions):
     ) -> tuple[Array, BiasBackprop]:
         """W[bucket, n] as [N,T,S], or for an offset[B] [B,N,T,S]."""
         buckets = self.buckets(np.arange(keys) - steps_from(offset, time)[..., None])
-        bias = np.moveaxis(self.weight.data[buckets], -1, -3)
+        bias: Array = np.take(self.weight.data.T, buckets, axis=1)
+        bias = bias if bias.ndim == 3 else bias.swapaxes(0, 1)
 
         def back(dbias: Array) -> None:
-            np.add.at(self.weight.gradient(), buckets, np.moveaxis(dbias, -3, -1))
+            places, gradient = buckets.ravel(), self.weight.gradient()
+            for head, of_head in enumerate(np.moveaxis(dbias, -3, 0)):
+                gradient[:, head] += np.bincount(places, of_head.ravel(), self.num_buckets)
 
         return bias, back
 

@@ -38,7 +38,11 @@ class SinusoidalPositions(Layer):
 
     def predict(self, x: Array, offset: int | Array = 0) -> Array:
         check_last_axis(self, x, self.d_model)
-        places = steps_from(offset, x.shape[-2])
+        if x.ndim != 3:
+            raise ValueError(f"SinusoidalPositions: x must be (B, T, {self.d_model}), got {x.shape}")
+        if x.dtype.kind != "f":
+            raise TypeError(f"SinusoidalPositions: x must be of floats, got {x.dtype}")
+        places = steps_from(offset, x.shape[1])
         last = int(places.max(initial=-1))
         if last >= len(self._table) or self._table.dtype != x.dtype:
             self._table = self.table(np.arange(2 * last + 1)).astype(x.dtype)

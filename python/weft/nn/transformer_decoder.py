@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from weft.nn.backprop import Backprop
-from weft.nn.layer import Layer
-from weft.nn.layer_norm import LayerNorm
 from weft.nn.parameter import Array
 from weft.nn.rows import without_padding
 from weft.nn.transformer_decoder_layer import DecoderCache, TransformerDecoderLayer
-from weft.nn.transformer_encoder import check_caches
+from weft.nn.transformer_stack import TransformerStack
 
 
-class TransformerDecoder(Layer):
+class TransformerDecoder(TransformerStack):
     """TransformerDecoderLayers one after the other, all with one memory; x, y[B,T,E], memory[B,S,E].
 
     layers: the layers themselves, each with weights of its own (where PyTorch would copy one layer).
@@ -34,9 +30,7 @@ class TransformerDecoder(Layer):
     (5, 7)
     """
 
-    def __init__(self, layers: Sequence[TransformerDecoderLayer], norm: LayerNorm | None = None) -> None:
-        self.layers = list(layers)
-        self.norm = norm
+    kind = TransformerDecoderLayer
 
     def __call__(
         self,
@@ -87,8 +81,7 @@ class TransformerDecoder(Layer):
         memory_lengths: npt.ArrayLike | None = None,
         cache: list[DecoderCache] | None = None,
     ) -> Array:
-        caches = check_caches(self, cache, len(self.layers))
-        for layer, layer_cache in zip(self.layers, caches, strict=True):
+        for layer, layer_cache in self.with_caches(cache):
             x = layer.predict(
                 x,
                 memory,
@@ -99,10 +92,3 @@ class TransformerDecoder(Layer):
                 cache=layer_cache,
             )
         return without_padding(x if self.norm is None else self.norm.predict(x), lengths)
-
-    def make_cache(self, capacity: int = 64, *, fixed: bool = False) -> list[DecoderCache]:
-        """Empty caches for predict, one a layer; the capacity is that for steps."""
-        return [layer.make_cache(capacity, fixed=fixed) for layer in self.layers]
-
-    def __repr__(self) -> str:
-        return f"TransformerDecoder({self.layers!r}, {self.norm!r})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,13 @@ import numpy.typing as npt
 
 from weft.nn.backprop import Backprop
 from weft.nn.key_value_cache import KeyValueCache
-from weft.nn.layer import Layer
-from weft.nn.layer_norm import LayerNorm
 from weft.nn.parameter import Array
 from weft.nn.rows import without_padding
 from weft.nn.transformer_encoder_layer import TransformerEncoderLayer
+from weft.nn.transformer_stack import TransformerStack
 
 
-class TransformerEncoder(Layer):
+class TransformerEncoder(TransformerStack):
     """TransformerEncoderLayers one after the other; x, y[B,T,E].
 
     layers: the layers themselves, each with weights of its own (where PyTorch would copy one layer).
@@ -27,6 +25,7 @@ class TransformerEncoder(Layer):
     predict(x, cache=encoder.make_cache()) goes on after the steps in the caches, one a layer.
     Parameters are "layers.0.self_attn.in_proj_weight", ..., "norm.weight", as PyTorch's.
 
+    >>> from weft.nn import LayerNorm
     >>> layers = [TransformerEncoderLayer(8, 2, 16, norm_first=True) for _ in range(2)]
     >>> encoder = TransformerEncoder(layers, LayerNorm(8))
     >>> y, backprop = encoder(np.ones((2, 5, 8), np.float32), lengths=[5, 2])
@@ -34,9 +33,7 @@ class TransformerEncoder(Layer):
     ((2, 5, 8), True)
     """
 
-    def __init__(self, layers: Sequence[TransformerEncoderLayer], norm: LayerNorm | None = None) -> None:
-        self.layers = list(layers)
-        self.norm = norm
+    kind = TransformerEncoderLayer
 
     def __call__(
         self,
@@ -80,23 +77,6 @@ class TransformerEncoder(Layer):
         lengths: npt.ArrayLike | None = None,
         cache: list[KeyValueCache] | None = None,
     ) -> Array:
-        caches = check_caches(self, cache, len(self.layers))
-        for layer, layer_cache in zip(self.layers, caches, strict=True):
+        for layer, layer_cache in self.with_caches(cache):
             x = layer.predict(x, mask=mask, bias=bias, lengths=lengths, cache=layer_cache)
         return without_padding(x if self.norm is None else self.norm.predict(x), lengths)
-
-    def make_cache(self, capacity: int = 64, *, fixed: bool = False) -> list[KeyValueCache]:
-        """Empty caches for predict, one a layer."""
-        return [layer.make_cache(capacity, fixed=fixed) for layer in self.layers]
-
-    def __repr__(self) -> str:
-        return f"TransformerEncoder({self.layers!r}, {self.norm!r})"
-
-
-def check_caches(layer: Layer, cache: list[Any] | None, count: int) -> list[Any]:
-    """The caches, one a layer, or Nones."""
-    if cache is not None and len(cache) != count:
-        raise ValueError(
-            f"{type(layer).__name__}: cache must be {count} caches, one a layer, got {len(cache)}"
-        )
-    return [None] * count if cache is None else cache
