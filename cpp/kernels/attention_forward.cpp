@@ -188,8 +188,7 @@ class Task {
     finite_ = copy_scaled(v_, p_.v_stride[2], columns, p_.value_size, T(1), scratch_.v, plan_.value_row);
   }
 
-  /// What comes after this block of keys: the next, or what the thread's next task is likely to begin with,
-  /// and the result.
+  /// What comes after this block of keys: the next, or what the thread's next task is likely to begin with.
   void look_ahead(int64_t s, int64_t end) {
     const int64_t strips = (count() + strip_ - 1) / strip_;
     int64_t head = kv_head_, b = b_;
@@ -230,10 +229,10 @@ class Task {
       for (int64_t r = 0; r < rows; ++r)
         dot_products(q + r * plan_.size_row, p_.size, k_ + skipped * p_.k_stride[2], p_.k_stride[2], columns,
                      scratch_.scores + r * plan_.score_row, [&] { values.fetch_part(); });
-    }
-    if (!plan_.unpacked)
+    } else {
       gemm<T>(rows, padded, p_.size, {q, plan_.size_row, 1}, panels(scratch_.k + skipped * p_.size, p_.size),
               {}, scratch_.scores, plan_.score_row);
+    }
     finish_scores<T>(p_, visible_, tile, scratch_.scores, plan_.score_row, nullptr);
     T factors[round_up(Plan<T>::strip, lanes<T>)];
     for (int64_t r = 0; r < rows; r += lanes<T>)
