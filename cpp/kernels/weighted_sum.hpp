@@ -46,19 +46,20 @@ inline bool copy_scaled(const T* from, int64_t from_row, int64_t rows, int64_t c
   return predux(bits) == T(0);
 }
 
+/// In the arithmetic of gemm.hpp: where no weight is zero, the same bits.
 template <class T>
 __attribute__((noinline)) void sum_without_zeros(int64_t rows, int64_t columns, int64_t depth, Rows<T> a,
                                                  Panels<T> b, Init<T> init, T* c, int64_t c_row) {
   for (int64_t m = 0; m < rows; ++m)
-    for (int64_t n = 0; n < columns; ++n) {
-      const T* column = b.data + n / lanes<T> * b.panel + n % lanes<T>;
-      T sum = init.data == nullptr ? T(0) : init.data[m * init.row + n];
+    for_each_vector<T>(0, columns, [&](int64_t i, int64_t n) {
+      const T* column = b.data + i / lanes<T> * b.panel;
+      Vec<T> sum = init.data == nullptr ? broadcast(T(0)) : load(init.data + m * init.row + i, n);
       for (int64_t k = 0; k < depth; ++k) {
         const T weight = a.data[m * a.row + k * a.col];
-        if (weight != T(0)) sum += weight * column[k * b.step];
+        if (weight != T(0)) sum = fma(broadcast(weight), load(column + k * b.step), sum);
       }
-      c[m * c_row + n] = sum;
-    }
+      store(c + m * c_row + i, sum, n);
+    });
 }
 
 template <class T>
