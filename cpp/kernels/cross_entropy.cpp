@@ -8,9 +8,10 @@
 //   logits [R, V]   targets, weight, losses [R]   normalizer [R, 2] = (m, S)          R rows, V classes
 //
 // A row that is ignored, or whose weight is zero, is never read.
+#include <math.h>
+
 #include "exponential.hpp"
 #include "isa.hpp"
-#include "logarithm.hpp"
 #include "parallel.hpp"
 #include "pointwise.hpp"
 
@@ -21,6 +22,9 @@ using Eigen::internal::padd;
 using Eigen::internal::pmax;
 using Eigen::internal::pmul;
 using Eigen::internal::psub;
+
+inline float natural_log(float x) { return ::logf(x); }
+inline double natural_log(double x) { return ::log(x); }
 
 template <class T, class Problem>
 bool is_counted(const Problem& p, int64_t r) {

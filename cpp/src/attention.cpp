@@ -27,6 +27,18 @@ void check_broadcast(const char* operation, const char* argument, const View<T, 
   if (view) check_shape(operation, argument, view, "(B, N, T, S)", shape);
 }
 
+/// What a kernel takes without strides.
+template <class T, int N>
+void check_contiguous(const char* operation, const char* argument, const View<T, N>& view,
+                      const char* symbolic, const std::type_identity_t<std::array<int64_t, N>>& shape) {
+  check_view(operation, argument, view, symbolic, shape);
+  const View<T, N> whole(view.data, shape);
+  for (int axis = 0; axis < N; ++axis)
+    if (shape[axis] > 1 && view.stride[axis] != whole.stride[axis])
+      fail(operation, std::string(argument) + " must be contiguous, got a stride of " +
+                          std::to_string(view.stride[axis]) + " elements for axis " + std::to_string(axis));
+}
+
 template <class T>
 struct Checked {
   Attention<T> problem;
@@ -96,7 +108,7 @@ template <class T>
 AttentionBackward<T> backward_call(const AttentionArguments<T>& a, const Checked<T>& c, View<const T, 4> out,
                                    View<const T, 3> logsumexp, View<const T, 4> dout, void* workspace) {
   check_view(a.operation, "out", out, "(B, N, T, E)", c.out);
-  check_view(a.operation, "logsumexp", logsumexp, "(B, N, T)", {c.out[0], c.out[1], c.out[2]});
+  check_contiguous(a.operation, "logsumexp", logsumexp, "(B, N, T)", {c.out[0], c.out[1], c.out[2]});
   check_view(a.operation, "dout", dout, "(B, N, T, E)", c.out);
   AttentionBackward<T> call{};
   call.arguments = c.problem;
@@ -132,7 +144,7 @@ void attention_forward(const AttentionArguments<T>& a, View<T, 4> out, View<T, 3
                        void* workspace) {
   const Checked<T> c = check(a);
   check_view(a.operation, "out", out, "(B, N, T, E)", c.out);
-  check_view(a.operation, "logsumexp", logsumexp, "(B, N, T)", {c.out[0], c.out[1], c.out[2]});
+  check_contiguous(a.operation, "logsumexp", logsumexp, "(B, N, T)", {c.out[0], c.out[1], c.out[2]});
   AttentionForward<T> call{};
   call.arguments = c.problem;
   call.out = out.data, call.logsumexp = logsumexp.data, call.workspace = workspace;
@@ -161,8 +173,8 @@ void attention_bias_gradient(const AttentionArguments<T>& a, View<const T, 4> ou
   const Checked<T> c = check(a);
   AttentionBiasGradient<T> call{backward_call(a, c, out, logsumexp, dout, workspace), dbias.data, {}};
   for (int axis = 0; axis < 4; ++axis) call.sizes[axis] = dbias.shape[axis] == 1 ? 1 : c.scores[axis];
-  check_view(a.operation, "dbias", dbias, "(B, N, T, S), or 1 along some axes,",
-             {call.sizes[0], call.sizes[1], call.sizes[2], call.sizes[3]});
+  check_contiguous(a.operation, "dbias", dbias, "(B, N, T, S), or 1 along some axes,",
+                   {call.sizes[0], call.sizes[1], call.sizes[2], call.sizes[3]});
   attention<T>().bias_gradient(call, c.threads);
 }
 
@@ -170,10 +182,10 @@ template <class T>
 void attention_weights(const AttentionArguments<T>& a, View<const T, 3> logsumexp, View<T, 4> weights,
                        void* workspace) {
   const Checked<T> c = check(a);
-  check_view(a.operation, "logsumexp", logsumexp, "(B, N, T)", {c.out[0], c.out[1], c.out[2]});
+  check_contiguous(a.operation, "logsumexp", logsumexp, "(B, N, T)", {c.out[0], c.out[1], c.out[2]});
   const bool mean = weights.shape[1] == 1 && c.scores[1] != 1;
-  check_view(a.operation, "weights", weights, mean ? "(B, 1, T, S)" : "(B, N, T, S)",
-             {c.scores[0], mean ? 1 : c.scores[1], c.scores[2], c.scores[3]});
+  check_contiguous(a.operation, "weights", weights, mean ? "(B, 1, T, S)" : "(B, N, T, S)",
+                   {c.scores[0], mean ? 1 : c.scores[1], c.scores[2], c.scores[3]});
   attention<T>().weights({c.problem, logsumexp.data, weights.data, mean, workspace}, c.threads);
 }
 
