@@ -44,6 +44,11 @@ void test_errors() {
   arguments.kv_lengths = {lengths, {2}};
   check_invalid([&] { call.forward(); }, {"sdpa: kv_lengths", "6"});
   arguments.kv_lengths = {};
+  float numbers[64] = {};
+  const weft::View<float, 3> strided(numbers, {2, 4, 3}, {24, 6, 2});
+  const weft::View<float, 4> out(numbers, {2, 4, 3, 8});
+  check_invalid([&] { weft::attention_forward(arguments, out, strided, nullptr); },
+                {"sdpa: logsumexp", "contiguous"});
   arguments.dropout = 1;
   check_invalid([&] { call.backward(); }, {"sdpa: dropout must be in [0, 1), got 1"});
 }
