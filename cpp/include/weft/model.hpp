@@ -70,6 +70,9 @@ class WEFT_API BasicModel {
  private:
   template <class>
   friend class BasicStream;
+  friend struct AnyModelReader;
+  explicit BasicModel(std::shared_ptr<const Graph<T>> graph);
+
   std::shared_ptr<const Graph<T>> graph_;
 };
 

@@ -68,12 +68,12 @@ class Checker {
   int64_t check(Node<T>& node, int64_t inputs, const std::string& path) {
     const Place at(path, node.name());
     const bool passes_on = std::holds_alternative<SequentialNode<T>>(node.op);
-    const auto* embedding = std::get_if<EmbeddingNode<T>>(&node.op);
-    if (inputs == tokens && embedding == nullptr && !passes_on)
+    const bool embeds = std::holds_alternative<EmbeddingNode<T>>(node.op);
+    if (inputs == tokens && !embeds && !passes_on)
       at.refuse("it takes features, but tokens come in: the embedding must be the first layer");
-    if (inputs != tokens && embedding != nullptr) at.refuse("an embedding must be the first layer");
+    if (inputs != tokens && embeds) at.refuse("an embedding must be the first layer");
+    node.inputs = inputs;
     node.outputs = std::visit([&](auto& op) { return outputs(op, inputs, at); }, node.op);
-    node.inputs = embedding != nullptr ? embedding->weight->shape[0] : inputs;
     return node.outputs;
   }
 
@@ -102,7 +102,9 @@ class Checker {
   }
 
   int64_t outputs(EmbeddingNode<T>& op, int64_t, const Place& at) {
-    return at.expect("weight", op.weight, "(V, D)", {any, any})[1];
+    const std::vector<int64_t> shape = at.expect("weight", op.weight, "(V, D)", {any, any});
+    graph_.inputs = shape[0];
+    return shape[1];
   }
   int64_t outputs(LinearNode<T>& op, int64_t inputs, const Place& at) {
     const int64_t outputs = at.expect("weight", op.weight, "(O, I)", {any, inputs})[0];
@@ -206,6 +208,7 @@ void check_graph(Graph<T>& graph) {
   const int64_t inputs = expected_inputs(graph.root, halved);
   if (inputs == 0) Place("", graph.root.name()).refuse("no layer says how many features come in");
   graph.takes_tokens = inputs == tokens;
+  graph.inputs = inputs;  // of tokens: the embedding sets it
   Checker<T>(graph).check(graph.root, inputs, "");
   if (graph.places > 0 && (graph.context == 0 || graph.context > graph.places)) graph.context = graph.places;
 }

@@ -134,7 +134,7 @@ struct Node {
                           LinearNode<T>, LayerNormNode<T>, ActivationNode, SwigluNode, RecurrentNode<T>,
                           LearnedPositionsNode<T>, SinusoidalPositionsNode, AttentionNode<T>>;
   Op op;
-  int64_t inputs = 0, outputs = 0;  // features; inputs of an embedding are its vocabulary
+  int64_t inputs = 0, outputs = 0;  // features, or as inputs -1: tokens
 
   const char* name() const {
     return std::visit([](const auto& kind) { return kind.name; }, op);
@@ -148,6 +148,7 @@ template <class T>
 struct Graph {
   Node<T> root;
   bool takes_tokens = false;
+  int64_t inputs = 0;         // features, or the size of the vocabulary
   int64_t context = 0;        // the most steps, 0: no limit; never more than there are learned positions
   int64_t places = 0;         // learned positions, 0: none
   int64_t weight_bytes = 0;   // of the tensors that it names
