@@ -133,6 +133,9 @@ class Checker {
     if (op.w_proj && !cell.takes_projection) at.refuse("cell " + name + " takes no w_proj");
     const int64_t state =
         op.w_proj ? at.expect("w_proj", op.w_proj, "(P, H)", {any, op.hidden})[0] : op.hidden;
+    if (op.w_proj && state >= op.hidden)
+      at.refuse("w_proj must have fewer rows than H = " + std::to_string(op.hidden) + ", got " +
+                std::to_string(state));
     at.expect("w_hh", op.w_hh, "(" + g + (op.w_proj ? "H, P)" : "H, H)"), {rows, state});
     at.expect("b_ih", op.b_ih, "(" + g + "H,)", {rows});
     at.expect("b_hh", op.b_hh, "(" + g + "H,)", {rows});
