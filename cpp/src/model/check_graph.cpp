@@ -81,7 +81,8 @@ class Checker {
   static constexpr int64_t any = Place::any;
 
   int64_t outputs(SequentialNode<T>& op, int64_t inputs, const Place& at) {
-    for (size_t i = 0; i < op.layers.size(); ++i) inputs = check(op.layers[i], inputs, at.inside("layers", i));
+    for (size_t i = 0; i < op.layers.size(); ++i)
+      inputs = check(op.layers[i], inputs, at.inside("layers", i));
     return inputs;
   }
   int64_t outputs(ResidualNode<T>& op, int64_t inputs, const Place& at) {
@@ -160,9 +161,9 @@ class Checker {
     const int64_t rows = at.expect("in_weight", op.in_weight, "((N + 2K) D, E)", {any, inputs})[0];
     const int64_t parts = op.heads > rows ? rows + 1 : op.heads + 2 * op.kv_heads;  // no overflow
     if (rows % parts != 0)
-      at.refuse("in_weight must have (N + 2K) D rows, a multiple of N + 2K with N = " +
-                std::to_string(op.heads) + " and K = " + std::to_string(op.kv_heads) + ", got " +
-                std::to_string(rows));
+      at.refuse(
+          "in_weight must have (N + 2K) D rows, a multiple of N + 2K with N = " + std::to_string(op.heads) +
+          " and K = " + std::to_string(op.kv_heads) + ", got " + std::to_string(rows));
     op.size = rows / parts;
     at.expect("in_bias", op.in_bias, "((N + 2K) D,)", {rows});
     const int64_t outputs = at.expect("out_weight", op.out_weight, "(E, N D)", {any, op.heads * op.size})[0];

@@ -14,7 +14,9 @@
 namespace weft {
 
 /// For a message, whatever the file says.
-inline std::string shortened(const std::string& text) { return text.size() > 80 ? text.substr(0, 80) + "..." : text; }
+inline std::string shortened(const std::string& text) {
+  return text.size() > 80 ? text.substr(0, 80) + "..." : text;
+}
 
 template <class T>
 constexpr std::string_view dtype = sizeof(T) == 4 ? "F32" : "F64";
@@ -84,7 +86,9 @@ class Entries {
   bool boolean(const char* key) { return get(key).boolean(place.what(key)); }
   std::string string(const char* key) { return get(key).string(place.what(key)); }
   Weight<T> weight(const char* key) { return weights.take(place, key, string(key)); }
-  Weight<T> optional_weight(const char* key) { return object_.find(key) ? weight(key) : (find(key), nullptr); }
+  Weight<T> optional_weight(const char* key) {
+    return object_.find(key) ? weight(key) : (find(key), nullptr);
+  }
   /// The index of one of these words.
   int choice(const char* key, std::span<const char* const> words) {
     const std::string value = string(key);

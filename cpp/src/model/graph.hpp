@@ -84,12 +84,12 @@ struct SwigluNode {
 template <class T>
 struct RecurrentNode {
   static constexpr const char* name = "recurrent";
-  const char* cell = "";        // static
-  int64_t hidden = 0;           // H; P is the node's outputs
-  Weight<T> w_ih, w_hh;         // [G H, I], [G H, P]
-  Weight<T> b_ih, b_hh;         // [G H] optional
-  Weight<T> extra;              // [E, H] where the cell has such
-  Weight<T> w_proj;             // [P, H] optional
+  const char* cell = "";  // static
+  int64_t hidden = 0;     // H; P is the node's outputs
+  Weight<T> w_ih, w_hh;   // [G H, I], [G H, P]
+  Weight<T> b_ih, b_hh;   // [G H] optional
+  Weight<T> extra;        // [E, H] where the cell has such
+  Weight<T> w_proj;       // [P, H] optional
   double zoneout = 0;
 };
 template <class T>
@@ -148,11 +148,11 @@ template <class T>
 struct Graph {
   Node<T> root;
   bool takes_tokens = false;
-  int64_t inputs = 0;         // features, or the size of the vocabulary
-  int64_t context = 0;        // the most steps, 0: no limit; never more than there are learned positions
-  int64_t places = 0;         // learned positions, 0: none
-  int64_t weight_bytes = 0;   // of the tensors that it names
-  std::string obstacle;       // why it cannot be stepped, or empty
+  int64_t inputs = 0;        // features, or the size of the vocabulary
+  int64_t context = 0;       // the most steps, 0: no limit; never more than there are learned positions
+  int64_t places = 0;        // learned positions, 0: none
+  int64_t weight_bytes = 0;  // of the tensors that it names
+  std::string obstacle;      // why it cannot be stepped, or empty
 
   /// What streams run, made by the first of them for the instruction set then in use.
   mutable std::mutex program_mutex;

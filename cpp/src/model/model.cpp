@@ -41,14 +41,14 @@ const std::string& BasicModel<T>::obstacle() const noexcept {
   return graph_->obstacle;
 }
 
-#define WEFT_INSTANTIATE(T)                                                                  \
-  template BasicModel<T>::BasicModel(std::shared_ptr<const Graph<T>>);                       \
-  template BasicModel<T> BasicModel<T>::load(const std::string&);                            \
-  template BasicModel<T> BasicModel<T>::parse(std::span<const std::byte>);                   \
-  template bool BasicModel<T>::takes_tokens() const noexcept;                                \
-  template int64_t BasicModel<T>::inputs() const noexcept;                                   \
-  template int64_t BasicModel<T>::outputs() const noexcept;                                  \
-  template int64_t BasicModel<T>::context() const noexcept;                                  \
+#define WEFT_INSTANTIATE(T)                                                \
+  template BasicModel<T>::BasicModel(std::shared_ptr<const Graph<T>>);     \
+  template BasicModel<T> BasicModel<T>::load(const std::string&);          \
+  template BasicModel<T> BasicModel<T>::parse(std::span<const std::byte>); \
+  template bool BasicModel<T>::takes_tokens() const noexcept;              \
+  template int64_t BasicModel<T>::inputs() const noexcept;                 \
+  template int64_t BasicModel<T>::outputs() const noexcept;                \
+  template int64_t BasicModel<T>::context() const noexcept;                \
   template const std::string& BasicModel<T>::obstacle() const noexcept;
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)

@@ -36,8 +36,7 @@ Batch check(const Graph<T>& graph, const View<X, N>& x, const View<T, 3>& y,
 }  // namespace
 
 template <class T>
-void BasicModel<T>::run(View<const T, 3> x, View<T, 3> y, View<const int64_t, 1> lengths,
-                        int threads) const {
+void BasicModel<T>::run(View<const T, 3> x, View<T, 3> y, View<const int64_t, 1> lengths, int threads) const {
   if (graph_->takes_tokens)
     fail(operation, "x must be tokens (B, T), integers below " + std::to_string(inputs()) + ", got features");
   check_view(operation, "x", x, "(B, T, inputs)", {x.shape[0], x.shape[1], inputs()});
@@ -50,8 +49,8 @@ template <class T>
 void BasicModel<T>::run(View<const int64_t, 2> tokens, View<T, 3> y, View<const int64_t, 1> lengths,
                         int threads) const {
   if (!graph_->takes_tokens)
-    fail(operation, "x must be features (B, T, inputs) with inputs = " + std::to_string(inputs()) +
-                        ", got tokens");
+    fail(operation,
+         "x must be features (B, T, inputs) with inputs = " + std::to_string(inputs()) + ", got tokens");
   check_view(operation, "tokens", tokens, "(B, T)", tokens.shape);
   std::vector<int64_t> copy;
   const Batch batch = check(*graph_, tokens, y, lengths, threads, copy);
@@ -67,8 +66,8 @@ void BasicModel<T>::run(View<const int64_t, 2> tokens, View<T, 3> y, View<const 
   if (batch.size > 0 && batch.time > 0) run_graph(*graph_, batch, tokens, y);
 }
 
-#define WEFT_INSTANTIATE(T)                                                                                 \
-  template void BasicModel<T>::run(View<const T, 3>, View<T, 3>, View<const int64_t, 1>, int) const;        \
+#define WEFT_INSTANTIATE(T)                                                                          \
+  template void BasicModel<T>::run(View<const T, 3>, View<T, 3>, View<const int64_t, 1>, int) const; \
   template void BasicModel<T>::run(View<const int64_t, 2>, View<T, 3>, View<const int64_t, 1>, int) const;
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)

@@ -67,9 +67,7 @@ struct LinearOperation {
   const T* packed;
   int64_t in, out;
 
-  void run(const Frame<T>& f) const noexcept {
-    kernel(inputs, outputs, packed, read(f, in), f.memory + out);
-  }
+  void run(const Frame<T>& f) const noexcept { kernel(inputs, outputs, packed, read(f, in), f.memory + out); }
 };
 
 template <class T>
@@ -80,9 +78,7 @@ struct LayerNormOperation {
   T eps;
   int64_t in, out;
 
-  void run(const Frame<T>& f) const noexcept {
-    kernel(size, read(f, in), weight, bias, eps, f.memory + out);
-  }
+  void run(const Frame<T>& f) const noexcept { kernel(size, read(f, in), weight, bias, eps, f.memory + out); }
 };
 
 /// An activation or swiglu. size: of y.

@@ -13,8 +13,7 @@ Node<T> read_node(Json given, Weights<T>& weights, const std::string& path);
 
 template <class T>
 std::unique_ptr<Node<T>> read_child(Entries<T>& entries, const char* key) {
-  return std::make_unique<Node<T>>(
-      read_node(entries.get(key), entries.weights, entries.place.inside(key)));
+  return std::make_unique<Node<T>>(read_node(entries.get(key), entries.weights, entries.place.inside(key)));
 }
 
 template <class T>

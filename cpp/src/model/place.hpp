@@ -16,7 +16,9 @@ class Place {
 
   /// The path of a node inside of this one.
   std::string inside(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
-  std::string inside(const char* key, size_t index) const { return inside(key + ("." + std::to_string(index))); }
+  std::string inside(const char* key, size_t index) const {
+    return inside(key + ("." + std::to_string(index)));
+  }
   /// " at layers.1", or nothing for the outermost node.
   std::string at() const { return path_.empty() ? "" : " at " + path_; }
   std::string what(const std::string& key) const { return text_ + key; }

@@ -29,8 +29,7 @@ inline int64_t relative_bucket(int64_t distance, int64_t buckets, int64_t max_di
   const int64_t far = std::abs(bidirectional ? distance : std::min<int64_t>(distance, 0));
   const int64_t second_half = bidirectional && distance > 0 ? side : 0;
   if (far < exact) return second_half + far;
-  const double share =
-      std::log(double(far) / double(exact)) / std::log(double(max_distance) / double(exact));
+  const double share = std::log(double(far) / double(exact)) / std::log(double(max_distance) / double(exact));
   return second_half + std::min(exact + int64_t(share * double(side - exact)), side - 1);
 }
 
@@ -46,7 +45,8 @@ void fill_score_bias(const AttentionNode<T>& op, int64_t n, int64_t first, int64
     const int64_t buckets = relative->weight->shape[0];
     for (int64_t i = 0; i < count; ++i)
       to[i] = weight[relative_bucket(first + i, buckets, relative->max_distance, relative->bidirectional) *
-                         op.heads + n];
+                         op.heads +
+                     n];
   }
 }
 

@@ -95,9 +95,7 @@ template <class T>
 void Program<T>::copy(const std::byte* from, std::byte* to, int64_t position) const noexcept {
   const T* source = elements(const_cast<std::byte*>(from));
   T* target = elements(to);
-  const auto copy = [&](int64_t place, int64_t size) {
-    std::copy_n(source + place, size, target + place);
-  };
+  const auto copy = [&](int64_t place, int64_t size) { std::copy_n(source + place, size, target + place); };
   for (const Region& state : states_) copy(state.begin, state.size);
   const auto* layouts = reinterpret_cast<const CacheLayout*>(from);
   for (size_t i = 0; i < caches_.size(); ++i) {

@@ -121,8 +121,9 @@ class ProgramBuilder {
   }
   Value linear(const Weight<T>& weight, const Weight<T>& bias, int64_t inputs, int64_t outputs,
                const Value& in) {
-    const T* matrix = packed({weight.get(), bias.get()}, kernels_.linear_packed_size(inputs, outputs),
-                             [&](T* to) { kernels_.pack_linear(inputs, outputs, data_of(weight), data_of(bias), to); });
+    const T* matrix =
+        packed({weight.get(), bias.get()}, kernels_.linear_packed_size(inputs, outputs),
+               [&](T* to) { kernels_.pack_linear(inputs, outputs, data_of(weight), data_of(bias), to); });
     const Value out = take(outputs);
     append(LinearOperation<T>{kernels_.linear, inputs, outputs, matrix, in.place, out.place});
     return out;
@@ -147,8 +148,14 @@ class ProgramBuilder {
     const StepCell<T>* cell = kernels_.cells;
     while (std::string_view(cell->name) != op.cell) ++cell;  // it is there: the file was checked
     const StepShape shape{node.inputs, op.hidden, node.outputs};
-    const StepWeights<T> weights{shape,           data_of(op.w_ih),  data_of(op.w_hh),   data_of(op.b_ih),
-                                 data_of(op.b_hh), data_of(op.extra), data_of(op.w_proj), T(op.zoneout)};
+    const StepWeights<T> weights{shape,
+                                 data_of(op.w_ih),
+                                 data_of(op.w_hh),
+                                 data_of(op.b_ih),
+                                 data_of(op.b_hh),
+                                 data_of(op.extra),
+                                 data_of(op.w_proj),
+                                 T(op.zoneout)};
     const T* matrices =
         packed({cell->name, op.w_ih.get(), op.w_hh.get(), op.b_ih.get(), op.b_hh.get(), op.extra.get(),
                 op.w_proj.get(), reinterpret_cast<const void*>(std::bit_cast<uintptr_t>(op.zoneout))},
@@ -167,8 +174,8 @@ class ProgramBuilder {
   }
   Value add(const SinusoidalPositionsNode& op, const Node<T>& node, const Value& in) {
     const Value out = take(node.outputs);
-    append(SinusoidalPositionsOperation<T>{
-        frequencies(op.base, (op.size + 1) / 2, op.size), op.size, in.place, out.place});
+    append(SinusoidalPositionsOperation<T>{frequencies(op.base, (op.size + 1) / 2, op.size), op.size,
+                                           in.place, out.place});
     return out;
   }
   static std::vector<double> frequencies(double base, int64_t count, int64_t size) {
@@ -201,7 +208,8 @@ class ProgramBuilder {
     AttentionNode<T> positions;
     positions.heads = N, positions.positions = op.positions;
     const bool has_window = op.left >= 0 && op.left < INT64_MAX;
-    program_.caches_.push_back({positions, attention.problem, has_window ? op.left + 1 : 0, attention.biased});
+    program_.caches_.push_back(
+        {positions, attention.problem, has_window ? op.left + 1 : 0, attention.biased});
     append(std::move(attention));
     const Value y = linear(op.out_weight, op.out_bias, N * D, node.outputs, out);
     for (const Value& used : {projected, logsumexp, out}) give_back(used);

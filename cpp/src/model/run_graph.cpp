@@ -48,9 +48,7 @@ class Runner {
   void give_back(Features<T> features) {
     if (features.data) unused_.push_back(std::move(features));
   }
-  Matrix matrix(const Features<T>& features) const {
-    return {features.data.get(), {rows_, features.size}};
-  }
+  Matrix matrix(const Features<T>& features) const { return {features.data.get(), {rows_, features.size}}; }
   View<T, 3> sequences(const Features<T>& features) const {
     return {features.data.get(), {batch_.size, batch_.time, features.size}};
   }
@@ -206,8 +204,7 @@ class Runner {
     Features<T> y = take(x.size);
     const int64_t sequence = batch_.time * x.size;
     for (int64_t b = 0; b < batch_.size; ++b)
-      for (int64_t i = 0; i < sequence; ++i)
-        y.data[b * sequence + i] = x.data[b * sequence + i] + table[i];
+      for (int64_t i = 0; i < sequence; ++i) y.data[b * sequence + i] = x.data[b * sequence + i] + table[i];
     return y;
   }
 
@@ -232,8 +229,7 @@ class Runner {
       // Of a key that stands d after its query at [n, d + T - 1].
       const int64_t distances = 2 * time - 1;
       bias = aligned_array<T>(N * distances);
-      for (int64_t n = 0; n < N; ++n)
-        fill_score_bias(op, n, 1 - time, distances, bias.get() + n * distances);
+      for (int64_t n = 0; n < N; ++n) fill_score_bias(op, n, 1 - time, distances, bias.get() + n * distances);
       a.bias = {bias.get() + time - 1, {B, N, time, time}, {0, distances, -1, 1}};
       // As Python: the distance to the last query instead, which to a softmax over earlier keys is the same.
       if (op.causal && std::holds_alternative<AlibiPositions>(op.positions))
@@ -310,7 +306,9 @@ void write(const Batch& batch, const Features<T>& from, View<T, 3> y) {
         std::copy_n(from.data.get() + (b * batch.time + t) * from.size, from.size,
                     y.data + b * y.stride[0] + t * y.stride[1]);
       },
-      [&](int64_t b, int64_t t) { std::fill_n(y.data + b * y.stride[0] + t * y.stride[1], from.size, T(0)); });
+      [&](int64_t b, int64_t t) {
+        std::fill_n(y.data + b * y.stride[0] + t * y.stride[1], from.size, T(0));
+      });
 }
 
 }  // namespace
@@ -346,8 +344,8 @@ void run_graph(const Graph<T>& graph, const Batch& batch, View<const int64_t, 2>
   write(batch, runner.run(graph.root, {}), y);
 }
 
-#define WEFT_INSTANTIATE(T)                                                                      \
-  template void run_graph(const Graph<T>&, const Batch&, View<const T, 3>, View<T, 3>);         \
+#define WEFT_INSTANTIATE(T)                                                             \
+  template void run_graph(const Graph<T>&, const Batch&, View<const T, 3>, View<T, 3>); \
   template void run_graph(const Graph<T>&, const Batch&, View<const int64_t, 2>, View<T, 3>);
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)
