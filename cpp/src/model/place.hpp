@@ -11,13 +11,14 @@ namespace weft {
 /// `load: layers.1 (linear): weight must be (O, I) = (?, 32), got (10, 16)`
 class Place {
  public:
-  Place(std::string path, const std::string& op)
-      : path_(std::move(path)), text_("load: " + (path_.empty() ? "graph" : path_) + " (" + op + "): ") {}
+  Place(std::string path, const std::string& op) : path_(std::move(path)), text_("load: ") {
+    text_.append(path_.empty() ? "graph" : path_).append(" (").append(op).append("): ");
+  }
 
   /// The path of a node inside of this one.
   std::string inside(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
   std::string inside(const char* key, size_t index) const {
-    return inside(key + ("." + std::to_string(index)));
+    return inside(std::string(key) + "." + std::to_string(index));
   }
   /// " at layers.1", or nothing for the outermost node.
   std::string at() const { return path_.empty() ? "" : " at " + path_; }

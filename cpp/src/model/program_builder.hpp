@@ -10,10 +10,17 @@
 
 namespace weft {
 
-/// Places in a stream's memory: what one operation is done with another may use.
+/// Places in a stream's memory, in whole cache lines.
 template <class T>
 class Places {
  public:
+  /// For what lasts from step to step: nobody has it before or after.
+  int64_t keep(int64_t size) {
+    const int64_t place = end_;
+    end_ += whole_lines<T>(size);
+    return place;
+  }
+  /// For what is used within a step, until it is given back.
   int64_t take(int64_t size) {
     size = whole_lines<T>(std::max<int64_t>(size, 1));
     for (auto& [place, room] : unused_)
@@ -23,8 +30,7 @@ class Places {
         unused_.erase(found);
         return found;
       }
-    const int64_t place = end_;
-    end_ += size;
+    const int64_t place = keep(size);
     taken_[place] = size;
     return place;
   }
@@ -160,7 +166,7 @@ class ProgramBuilder {
         packed({cell->name, op.w_ih.get(), op.w_hh.get(), op.b_ih.get(), op.b_hh.get(), op.extra.get(),
                 op.w_proj.get(), reinterpret_cast<const void*>(std::bit_cast<uintptr_t>(op.zoneout))},
                cell->packed_size(shape), [&](T* to) { cell->pack(weights, to); });
-    const int64_t state_size = cell->state_size(shape), state = places_.take(state_size);
+    const int64_t state_size = cell->state_size(shape), state = places_.keep(state_size);
     program_.states_.push_back({state, state_size});
     const Value scratch = take(cell->scratch_size(shape));
     append(CellOperation<T>{cell, shape, matrices, in.place, state, scratch.place});
@@ -219,7 +225,7 @@ class ProgramBuilder {
   int64_t angles(const RotaryPositions& rotary) {
     const auto [known, is_new] = angles_.try_emplace({rotary.dim, rotary.base}, 0);
     if (is_new) {
-      known->second = places_.take(rotary.dim);
+      known->second = places_.keep(rotary.dim);
       append(AnglesOperation<T>{frequencies(rotary.base, rotary.dim / 2, rotary.dim), known->second});
     }
     return known->second;
