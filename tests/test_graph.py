@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 import gpt_cases
 import reference_graph
 from nn_cases import CASES
 from nn_kinds import Case
+from stacks import stacks
 from weft import data, nn, optim, train
 from weft.files import read_safetensors
 from weft.models import GPT, LanguageModel
@@ -69,19 +71,28 @@ def test_no_obstacle_is_stated_in_vain() -> None:
     assert OBSTACLES.keys() <= stated
 
 
-@pytest.mark.parametrize("settings", gpt_cases.KINDS, ids=str)
-def test_gpt(settings: dict[str, Any]) -> None:
-    model, x = gpt_cases.make(**settings), gpt_cases.TEXT[: gpt_cases.C][None]
+@settings(max_examples=150)
+@given(stacks())
+def test_random_stacks(made: tuple[nn.Layer, np.ndarray]) -> None:
+    layer, x = made
+    y = reference_graph.compute(graph_of(layer), layer.state_dict(), x)
+    expected = predicted(layer, x)
+    np.testing.assert_allclose(y, expected, 0, 1e-9 * np.abs(expected).max())  # layers magnify a rounding
+
+
+@pytest.mark.parametrize("options", gpt_cases.KINDS, ids=str)
+def test_gpt(options: dict[str, Any]) -> None:
+    model, x = gpt_cases.make(**options), gpt_cases.TEXT[: gpt_cases.C][None]
     y = reference_graph.compute(graph_of(model), model.state_dict(), x)
     np.testing.assert_allclose(y, model.predict(x), TOLERANCE, TOLERANCE)
     assert json.loads(model.metadata()["weft"])["context"] == gpt_cases.C
 
 
 @pytest.mark.parametrize(
-    "settings", [{"cell": "rnn"}, {"cell": "lstm", "num_layers": 2, "dropout": 0.3}], ids=str
+    "options", [{"cell": "rnn"}, {"cell": "lstm", "num_layers": 2, "dropout": 0.3}], ids=str
 )
-def test_language_model(settings: dict[str, Any]) -> None:
-    model = LanguageModel(embedding_size=5, hidden_size=6, dtype="float64", rng=0, **settings)
+def test_language_model(options: dict[str, Any]) -> None:
+    model = LanguageModel(embedding_size=5, hidden_size=6, dtype="float64", rng=0, **options)
     x = gpt_cases.TEXT[None]
     y = reference_graph.compute(graph_of(model), model.state_dict(), x)
     np.testing.assert_allclose(y, predicted(model, x), TOLERANCE, TOLERANCE)
