@@ -1,5 +1,5 @@
-// The layout of every struct of weft.h, where pointers and sizes have 64 bits. It is part of what programs
-// are compiled against: fields are added at the end only, and nothing here is ever changed.
+// The layout of every struct of weft.h, where pointers and sizes have 64 bits. It is part of what programs are
+// compiled against: fields are added at the end only, and nothing here is ever changed.
 #include "weft/weft.h"
 
 #define SIZE(type, size) static_assert(sizeof(type) == (size))
@@ -198,5 +198,22 @@ FIELD(weft_cross_entropy, normalizer, 336);
 FIELD(weft_cross_entropy, dlosses, 408);
 FIELD(weft_cross_entropy, dlogits, 480);
 SIZE(weft_cross_entropy, 552);
+
+FIELD(weft_model_info, struct_size, 0);
+FIELD(weft_model_info, dtype, 8);
+FIELD(weft_model_info, takes_tokens, 12);
+FIELD(weft_model_info, inputs, 16);
+FIELD(weft_model_info, outputs, 24);
+FIELD(weft_model_info, context, 32);
+FIELD(weft_model_info, obstacle, 40);
+SIZE(weft_model_info, 48);
+
+FIELD(weft_run, struct_size, 0);
+FIELD(weft_run, threads, 8);
+FIELD(weft_run, reserved, 12);
+FIELD(weft_run, x, 16);
+FIELD(weft_run, y, 88);
+FIELD(weft_run, lengths, 160);
+SIZE(weft_run, 232);
 
 #endif

@@ -439,6 +439,93 @@ WEFT_DEFINE_INIT(weft_cross_entropy)
 WEFT_API weft_status weft_cross_entropy_forward(const weft_cross_entropy* call, double* loss, double* weight);
 WEFT_API weft_status weft_cross_entropy_backward(const weft_cross_entropy* call);
 
+// ---------------------------------------------------------------------------------------------------------
+// Models that Python saved: loaded from their file, run over whole sequences, or stepped in real time.
+//
+//   weft_model* model;
+//   weft_stream* stream;
+//   if (weft_model_load("model.safetensors", &model) != WEFT_OK) return puts(weft_last_error());
+//   if (weft_stream_new(model, 0, &stream) != WEFT_OK) return puts(weft_last_error());
+//   weft_stream_step(stream, x, y);  // x [inputs] -> y [outputs], the state goes on inside
+//
+// A model never changes and may be used from any number of threads at once. It and the streams made of it
+// share one set of weights, which lives as long as one of them does: they may be freed in any order. A stream
+// belongs to one thread at a time.
+typedef struct weft_model weft_model;
+typedef struct weft_stream weft_stream;
+
+typedef struct weft_model_info {
+  size_t struct_size;
+  weft_dtype dtype;      // of its weights, and so of x and y
+  int32_t takes_tokens;  // 1: an embedding comes first, x are indices, not features
+  int64_t inputs;        // features of x, or the size of the vocabulary
+  int64_t outputs;       // features of y
+  int64_t context;       // the most steps that it is made for, or 0: no limit
+  const char* obstacle;  // why it cannot be stepped (a layer reads the future), or ""; the model owns it
+} weft_model_info;
+WEFT_DEFINE_INIT(weft_model_info)
+
+// Reads a .safetensors that weft's Python layers wrote. *model is null where that fails.
+WEFT_API weft_status weft_model_load(const char* path, weft_model** model);
+// The same from memory of so many bytes, which is not needed afterwards.
+WEFT_API weft_status weft_model_parse(const void* file, size_t size, weft_model** model);
+// Null is nothing to free.
+WEFT_API void weft_model_free(weft_model* model);
+WEFT_API weft_status weft_model_describe(const weft_model* model, weft_model_info* info);
+
+// y = model(x), from a state of zeros. This allocates.
+typedef struct weft_run {
+  size_t struct_size;
+  int32_t threads;
+  int32_t reserved;
+  weft_view x;        // [B, T, inputs], or tokens [B, T], int64   in, required
+  weft_view y;        // [B, T, outputs]  out, required; zero past a row's end
+  weft_view lengths;  // [B]              in, int64: T; valid steps of each row, in 0..T
+} weft_run;
+WEFT_DEFINE_INIT(weft_run)
+WEFT_API weft_status weft_model_run(const weft_model* model, const weft_run* call);
+
+// A model in the middle of one sequence. capacity: steps that attention remembers, counted from the last
+// reset; 0: the model's context, or 1024. Models without attention and learned positions step for ever.
+// *stream is null where that fails: a model with an obstacle is an invalid argument.
+WEFT_API weft_status weft_stream_new(const weft_model* model, int64_t capacity, weft_stream** stream);
+// A second one in the same state.
+WEFT_API weft_status weft_stream_copy(const weft_stream* stream, weft_stream** copy);
+// Null is nothing to free.
+WEFT_API void weft_stream_free(weft_stream* stream);
+
+// From here on everything is real time: nothing allocates, locks or calls the system. Where a step is not
+// WEFT_OK nothing was written, and the state is as it was. What does not end in _f64 is for models of
+// float32, the others for those of float64: with the wrong one the status is WEFT_WRONG_INPUT.
+
+// One step.
+//   x or token  [inputs]   in
+//   y           [outputs]  out; it may not overlap x
+WEFT_API weft_status weft_stream_step(weft_stream* stream, const float* x, float* y);
+WEFT_API weft_status weft_stream_step_f64(weft_stream* stream, const double* x, double* y);
+WEFT_API weft_status weft_stream_step_token(weft_stream* stream, int64_t token, float* y);
+WEFT_API weft_status weft_stream_step_token_f64(weft_stream* stream, int64_t token, double* y);
+
+// n steps: x [n, inputs] or tokens [n], y [n, outputs]. They stop at the first that is not WEFT_OK; those
+// before it are done.
+WEFT_API weft_status weft_stream_process(weft_stream* stream, const float* x, float* y, int64_t n);
+WEFT_API weft_status weft_stream_process_f64(weft_stream* stream, const double* x, double* y, int64_t n);
+WEFT_API weft_status weft_stream_process_tokens(weft_stream* stream, const int64_t* tokens, float* y,
+                                                int64_t n);
+WEFT_API weft_status weft_stream_process_tokens_f64(weft_stream* stream, const int64_t* tokens, double* y,
+                                                    int64_t n);
+
+// Back to a state of zeros and no memory.
+WEFT_API void weft_stream_reset(weft_stream* stream);
+// Take over the state of another stream of the same model and capacity; WEFT_INVALID_ARGUMENT, with nothing
+// done, if it is not one.
+WEFT_API weft_status weft_stream_assign(weft_stream* stream, const weft_stream* other);
+
+WEFT_API int64_t weft_stream_position(const weft_stream* stream);  // steps since the last reset
+WEFT_API int64_t
+weft_stream_capacity(const weft_stream* stream);               // steps that it has room for, or 0: no limit
+WEFT_API size_t weft_stream_bytes(const weft_stream* stream);  // of memory that is this stream's own
+
 #ifdef __cplusplus
 }
 #endif
