@@ -24,7 +24,8 @@ Allocations allocations_of(const Action& action) {
   return {allocation_count - count, most_bytes_held - held};
 }
 
-inline void* take_memory(size_t size) noexcept {
+// Not inlined: the compiler would see `new` end in free and warn.
+[[gnu::noinline]] inline void* take_memory(size_t size) noexcept {
   void* const memory = std::malloc(size ? size : 1);
   if (!memory) return nullptr;
   ++allocation_count;
@@ -32,7 +33,7 @@ inline void* take_memory(size_t size) noexcept {
   most_bytes_held = std::max(most_bytes_held, bytes_held);
   return memory;
 }
-inline void give_back(void* memory) noexcept {
+[[gnu::noinline]] inline void give_back(void* memory) noexcept {
   if (memory) bytes_held -= malloc_usable_size(memory);
   std::free(memory);
 }

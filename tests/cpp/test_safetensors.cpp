@@ -73,8 +73,9 @@ void test_every_dtype() {
                                                {"F16", 2},  {"U32", 4}, {"I32", 4}, {"F32", 4}, {"U64", 8},
                                                {"I64", 8},  {"F64", 8}, {"C64", 8}};
   for (const auto& [name, size] : sizes) {
-    const std::string end = std::to_string(3 * size);
-    const Exact exact(file("{" + entry("x", name, "[3]", "[0," + end + "]") + "}", bytes(3 * size)));
+    std::string header = "{";
+    header.append(entry("x", name, "[3]", "[0,"s.append(std::to_string(3 * size)).append("]"))).append("}");
+    const Exact exact(file(header, bytes(3 * size)));
     const auto x = Safetensors::parse(exact.span()).find("x");
     check(x && x->dtype == name && x->data.size() == size_t(3 * size), name);
   }
@@ -220,8 +221,8 @@ void test_every_byte_changed() {
 void test_memory() {
   const auto filled = [](const std::function<std::string(int)>& member) {
     std::string header = "{";
-    for (int i = 0; i < 20'000; ++i) header += (i ? "," : "") + member(i);
-    return file(header + "}", "");
+    for (int i = 0; i < 20'000; ++i) header.append(i ? "," : "").append(member(i));
+    return file(header + "}");
   };
   const auto bounded = [](const std::string& bytes, bool valid, const char* what) {
     const Exact exact(bytes);
@@ -234,7 +235,8 @@ void test_memory() {
   bounded(filled([](int i) { return entry(std::to_string(i), "U8", "[0]", "[0,0]"); }), true,
           "small tensors");
   bounded(filled([](int) { return R"("":0)"s; }), false, "small members");
-  bounded(filled([](int i) { return "\"" + std::to_string(i) + "\":{}"; }), false, "empty entries");
+  bounded(filled([](int i) { return "\""s.append(std::to_string(i)).append("\":{}"); }), false,
+          "empty entries");
   bounded(file(R"({"__metadata__":)" + filled([](int) { return R"("":"")"s; }).substr(8) + "}"), true,
           "metadata");
   bounded(file("{" + entry("a", "U8", "[0" + std::string(100'000, ' ') + "]", "[0,0]") + "}"), true,
