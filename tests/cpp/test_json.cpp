@@ -6,6 +6,7 @@
 #include "allocations.hpp"
 #include "check.hpp"
 #include "src/json.hpp"
+#include "visit_json.hpp"
 
 using namespace weft::test;
 using weft::Json;
@@ -13,38 +14,6 @@ using weft::Json;
 namespace {
 
 using namespace std::string_literals;
-
-/// Walks everything and reads every value in every way that its kind allows.
-size_t visit(const Json& value) {
-  size_t total = 1 + value.excerpt().size();
-  switch (value.kind()) {
-    case Json::Kind::null:
-      break;
-    case Json::Kind::boolean:
-      total += value.boolean("it");
-      break;
-    case Json::Kind::number:
-      try {
-        total += value.number("it") > 0;
-        total += value.integer("it") > 0;
-      } catch (const std::runtime_error&) {  // a fraction, or out of range
-      }
-      break;
-    case Json::Kind::string:
-      total += value.string("it").size();
-      check(value.is_string(value.string("it")) && value.compare(value) == 0, "a string is itself");
-      break;
-    case Json::Kind::array:
-      value.each_item("it", [&](Json item) { total += visit(item); });
-      break;
-    case Json::Kind::object:
-      value.each_member("it", [&](Json key, Json member) {
-        total += visit(key) + visit(member);
-        check(value.find(key.string("it")).has_value(), "a member is found by its name");
-      });
-  }
-  return total;
-}
 
 /// The text at the very end of its own memory, so that a sanitizer sees a byte too far.
 bool valid(const std::string& text) {
