@@ -98,10 +98,14 @@ void stream(const weft::BasicModel<T>& model, const X* x, int64_t width, int64_t
   weft::BasicStream<T> stream(model, model.context() > 0 && model.context() < 3 ? model.context() : 3);
   std::vector<T> y(static_cast<size_t>(model.outputs()));
   weft::BasicStream<T> second(stream);
+  const auto step = [&](int64_t i) {
+    if constexpr (std::is_same_v<X, T>)
+      return stream.step(x + i * width, y.data());
+    else
+      return stream.step(x[i], y.data());
+  };
   for (int64_t i = 0; i < steps; ++i) {
-    const weft::Status status = std::is_same_v<X, T>
-                                    ? stream.step(reinterpret_cast<const T*>(x + i * width), y.data())
-                                    : stream.step(int64_t(x[i]), y.data());
+    const weft::Status status = step(i);
     require(
         status == (stream.capacity() == 0 || i < stream.capacity() ? weft::Status::ok : weft::Status::full),
         "a step is done, or the capacity is used up");
