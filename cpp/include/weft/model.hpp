@@ -70,6 +70,9 @@ class WEFT_API BasicModel {
  private:
   template <class>
   friend class BasicStream;
+  friend struct AnyModelReader;
+  explicit BasicModel(std::shared_ptr<const Graph<T>> graph);
+
   std::shared_ptr<const Graph<T>> graph_;
 };
 
@@ -113,7 +116,8 @@ class WEFT_API BasicStream {
  private:
   std::shared_ptr<const Program<T>> program_;
   std::unique_ptr<std::byte[], void (*)(std::byte*)> memory_;
-  int64_t position_ = 0, capacity_ = 0;
+  int64_t position_ = 0, end_ = 0;  // steps done, and the most that there may be
+  int64_t room_ = 0, bytes_ = 0;    // steps that attention has memory for; the memory's size
 };
 
 using Model = BasicModel<float>;
