@@ -15,8 +15,9 @@ struct ModelCase {
   bool steps = true;
 };
 
+inline std::string quoted(const std::string& text) { return std::string("\"") + text + "\""; }
 inline std::string entry(const std::string& key, const std::string& value) {
-  return ",\"" + key + "\":" + value;
+  return std::string(",\"") + key + "\":" + value;
 }
 inline std::string op(const std::string& name, const std::string& entries = "") {
   return "{\"op\":\"" + name + "\"" + entries + "}";
@@ -47,7 +48,7 @@ std::string recurrent(ModelFile<T>& file, const std::string& name, const std::st
                         : cell.starts_with("gru") || cell.find("coupled") + 1 ? 3
                                                                               : 4;
   const int64_t rows = gates * hidden, state = options.projection ? options.projection : hidden;
-  std::string entries = entry("cell", "\"" + cell + "\"") +
+  std::string entries = entry("cell", quoted(cell)) +
                         entry("w_ih", file.weight(name + ".w_ih", {rows, inputs})) +
                         entry("w_hh", file.weight(name + ".w_hh", {rows, state}));
   if (options.bias)
@@ -117,7 +118,7 @@ std::vector<ModelCase<T>> model_cases() {
   for (const char* kind : {"relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"})
     cases.push_back({kind, [=](File& f) {
                        const std::string bent =
-                           op("activation", entry("kind", "\"" + std::string(kind) + "\""));
+                           op("activation", entry("kind", quoted(kind)));
                        return sequential({bent, linear(f, "a", 6, 21), bent});
                      }});
   cases.push_back(

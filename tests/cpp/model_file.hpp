@@ -27,10 +27,10 @@ class ModelFile {
     for (const int64_t axis : shape) sizes += (sizes.empty() ? "" : ",") + std::to_string(axis);
     const size_t begin = data_.size();
     data_.append(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(T));
-    header_ += ",\"" + name + "\":{\"dtype\":\"" + (sizeof(T) == 4 ? "F32" : "F64") + "\",\"shape\":[" +
+    header_ += std::string(",\"") + name + "\":{\"dtype\":\"" + (sizeof(T) == 4 ? "F32" : "F64") + "\",\"shape\":[" +
                sizes + "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(data_.size()) +
                "]}";
-    return "\"" + name + "\"";
+    return std::string("\"") + name + "\"";
   }
 
   /// The file, with this JSON as the entry "weft" of its metadata.

@@ -19,9 +19,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <variant>
 
 #include "weft/export.h"
 #include "weft/view.hpp"
@@ -71,7 +72,7 @@ class WEFT_API BasicModel {
   template <class>
   friend class BasicStream;
   friend struct AnyModelReader;
-  explicit BasicModel(std::shared_ptr<const Graph<T>> graph);
+  explicit BasicModel(std::shared_ptr<const Graph<T>> graph) : graph_(std::move(graph)) {}
 
   std::shared_ptr<const Graph<T>> graph_;
 };
@@ -124,5 +125,10 @@ using Model = BasicModel<float>;
 using Model64 = BasicModel<double>;
 using Stream = BasicStream<float>;
 using Stream64 = BasicStream<double>;
+
+/// A model in the precision of its file's weights, for who does not know it beforehand.
+using AnyModel = std::variant<Model, Model64>;
+WEFT_API AnyModel load_any_model(const std::string& path);
+WEFT_API AnyModel parse_any_model(std::span<const std::byte> file);
 
 }  // namespace weft

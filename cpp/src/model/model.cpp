@@ -3,13 +3,9 @@
 #include "weft/model.hpp"
 
 #include "../safetensors.hpp"
-#include "any_model.hpp"
 #include "graph.hpp"
 
 namespace weft {
-
-template <class T>
-BasicModel<T>::BasicModel(std::shared_ptr<const Graph<T>> graph) : graph_(std::move(graph)) {}
 
 template <class T>
 BasicModel<T> BasicModel<T>::load(const std::string& path) {
@@ -42,7 +38,6 @@ const std::string& BasicModel<T>::obstacle() const noexcept {
 }
 
 #define WEFT_INSTANTIATE(T)                                                \
-  template BasicModel<T>::BasicModel(std::shared_ptr<const Graph<T>>);     \
   template BasicModel<T> BasicModel<T>::load(const std::string&);          \
   template BasicModel<T> BasicModel<T>::parse(std::span<const std::byte>); \
   template bool BasicModel<T>::takes_tokens() const noexcept;              \
