@@ -1,11 +1,14 @@
 // Runs a fuzzer's seeds, and changes of them, without libFuzzer: a test for any compiler.
 //
 //   replay <folder> <changes of each seed>
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size);
