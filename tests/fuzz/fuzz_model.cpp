@@ -11,8 +11,8 @@
 #include <variant>
 #include <vector>
 
-#include "src/model/any_model.hpp"
 #include "visit_json.hpp"
+#include "weft/model.hpp"
 
 using weft::test::require;
 
