@@ -13,11 +13,8 @@ static model_file recurrent_file(int is_double) {
   const tensor tensors[] = {
       {"w", H, I, w}, {"u", H, H, u}, {"b", H, 0, b}, {"out", O, H, out}, {"c", O, 0, bias}};
   return make_file(
-      "{'op':'sequential','layers':["
-      "{'op':'recurrent','cell':'rnn_tanh','w_ih':'w','w_hh':"
-      "'u',"
-      "'b_ih':'b'},{'op':'linear','weight':'out','bias':'c'}]"
-      "}",
+      "{'op':'sequential','layers':[{'op':'recurrent','cell':'rnn_tanh','w_ih':'w','w_hh':'u','b_ih':'b'},"
+      "{'op':'linear','weight':'out','bias':'c'}]}",
       is_double, tensors, 5);
 }
 static void recurrent_plainly(double* y) {
