@@ -17,17 +17,20 @@ class Json {
  public:
   enum class Kind { null, boolean, number, string, array, object };
 
-  /// Checks the whole text, once. Throws std::runtime_error that names the byte and what is wrong there; for
-  /// more than 64 levels too.
-  static Json parse(std::string_view text);
+  /// Checks the whole text, once: the grammar, UTF-8, that every \u escape is a character, at most 64 levels.
+  /// Throws std::runtime_error, with `what` as the text's name: "header is not JSON: byte 7: expected ':'".
+  static Json parse(std::string_view text, std::string_view what = "text");
 
   Kind kind() const;
   /// Each throws std::runtime_error, with `what` as the value's name, where the value is of another kind.
   bool boolean(std::string_view what) const;
   double number(std::string_view what) const;
-  int64_t integer(std::string_view what) const;     ///< a whole number that fits
+  int64_t integer(std::string_view what) const;     ///< digits alone, no fraction or exponent; it must fit
   std::string string(std::string_view what) const;  ///< escapes resolved, UTF-8
   bool is_string(std::string_view expected) const;
+  /// Of a string: its order against another by their bytes, escapes resolved: < 0, 0 or > 0.
+  int compare(std::string_view other) const;
+  int compare(const Json& other) const;
   /// Calls body(item) or body(key, value) for each, in order.
   void each_item(std::string_view what, const std::function<void(Json)>& body) const;
   void each_member(std::string_view what, const std::function<void(Json key, Json value)>& body) const;
@@ -35,8 +38,11 @@ class Json {
   std::optional<Json> find(std::string_view key) const;
 
   std::string_view text() const { return text_; }
+  std::string excerpt() const;  ///< the text, or its beginning: short enough for a message
 
  private:
+  void expect(Kind kind, std::string_view what) const;
+
   explicit Json(std::string_view text) : text_(text) {}
   std::string_view text_;
 };

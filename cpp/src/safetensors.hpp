@@ -4,43 +4,58 @@
 //   8 bytes: the header's length, little endian; the header: JSON, name -> dtype, shape, data_offsets, and
 //   "__metadata__": str -> str; then the tensors' bytes, in some order, nothing between or behind them.
 //
-// Memory: the file's bytes and an index into the header, never more than twice the file's size.
+// Refused are also a name that comes twice, more than 8 axes, and types that NumPy lacks, as Python's reader
+// does. Memory: the file's bytes and an index into the header, never more than twice the file's size.
 // https://github.com/huggingface/safetensors
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "json.hpp"
+
 namespace weft {
 
 struct Tensor {
-  std::string_view dtype;           ///< as the file spells it: F32, F64, I64, ...
+  std::string_view dtype;           ///< as the format spells it: F32, F64, I64, ...; valid for ever
   std::vector<int64_t> shape;       ///< at most 8 axes
-  std::span<const std::byte> data;  ///< of any alignment
+  std::span<const std::byte> data;  ///< of any alignment; valid as long as the file's bytes
 };
 
 class Safetensors {
  public:
-  /// Throws std::runtime_error that names the path and what is wrong.
+  /// Reads the whole file, which must be a regular one. Throws std::runtime_error that names the path and
+  /// what is wrong: "load: model.safetensors: ...".
   static Safetensors load(const std::string& path);
-  /// A copy of nothing: `file` must outlive it.
+  /// A copy of nothing: `file` must outlive it. Throws likewise: "parse: ...".
   static Safetensors parse(std::span<const std::byte> file);
 
   std::optional<Tensor> find(std::string_view name) const;
   std::optional<std::string> metadata(std::string_view key) const;
-  size_t size() const;  ///< tensors
+  size_t size() const { return entries_.size(); }  ///< tensors
 
  private:
-  struct Entry;
-  std::vector<std::byte> owned_;
+  struct Entry {
+    Json name, info;
+    size_t begin, end;  // of its bytes, in data_
+  };
+
+  Safetensors() = default;
+  void read(std::span<const std::byte> file);
+  void read_header(std::string_view text);
+  Entry read_entry(Json name, Json info) const;
+  void check_layout();
+
+  std::unique_ptr<std::byte[]> owned_;  // what load has read; the rest points into it
   std::span<const std::byte> data_;
-  std::vector<Entry> entries_;  ///< sorted by name
-  std::string_view header_;
+  std::optional<Json> metadata_;
+  std::vector<Entry> entries_;  // sorted by name
 };
 
 }  // namespace weft

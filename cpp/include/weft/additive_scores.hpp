@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "weft/export.h"
 #include "weft/view.hpp"
 
 namespace weft {
@@ -21,12 +22,12 @@ namespace weft {
 ///   weight  [A]        in
 ///   scores  [B, T, S]  out
 template <class T>
-void additive_scores_forward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
-                             View<T, 3> scores);
+WEFT_API void additive_scores_forward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
+                                      View<T, 3> scores);
 
 /// Elements of T that additive_scores_backward needs as workspace, for B, S and A.
 template <class T>
-int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size);
+WEFT_API int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size);
 
 /// The hyperbolic tangents are computed again: nothing of size T S A is ever held. Where dscores is zero, as
 /// in masked places, q and k are not looked at.
@@ -38,8 +39,8 @@ int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t 
 ///   dweight    [A]        accumulated
 ///   workspace  [additive_scores_backward_workspace(B, S, A)] scratch
 template <class T>
-void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
-                              View<const T, 3> dscores, View<T, 3> dq, View<T, 3> dk, View<T, 1> dweight,
-                              View<T, 1> workspace);
+WEFT_API void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
+                                       View<const T, 3> dscores, View<T, 3> dq, View<T, 3> dk,
+                                       View<T, 1> dweight, View<T, 1> workspace);
 
 }  // namespace weft

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "weft/export.h"
 #include "weft/view.hpp"
 
 namespace weft {
@@ -46,41 +47,41 @@ struct AttentionArguments {
 
 /// Bytes to bring; each also checks every argument.
 template <class T>
-size_t attention_forward_workspace(const AttentionArguments<T>& arguments);
+WEFT_API size_t attention_forward_workspace(const AttentionArguments<T>& arguments);
 template <class T>
-size_t attention_backward_workspace(const AttentionArguments<T>& arguments);
+WEFT_API size_t attention_backward_workspace(const AttentionArguments<T>& arguments);
 template <class T>
-size_t attention_weights_workspace(const AttentionArguments<T>& arguments);
+WEFT_API size_t attention_weights_workspace(const AttentionArguments<T>& arguments);
 
 ///   out        [B, N, T, E]  out
 ///   logsumexp  [B, N, T]     out, contiguous
 template <class T>
-void attention_forward(const AttentionArguments<T>& arguments, View<T, 4> out, View<T, 3> logsumexp,
-                       void* workspace);
+WEFT_API void attention_forward(const AttentionArguments<T>& arguments, View<T, 4> out, View<T, 3> logsumexp,
+                                void* workspace);
 
 ///   out, logsumexp            in, as forward wrote them
 ///   dout       [B, N, T, E]   in
 ///   dq, dk, dv as q, k, v     out
 template <class T>
-void attention_backward(const AttentionArguments<T>& arguments, View<const T, 4> out,
-                        View<const T, 3> logsumexp, View<const T, 4> dout, View<T, 4> dq, View<T, 4> dk,
-                        View<T, 4> dv, void* workspace);
+WEFT_API void attention_backward(const AttentionArguments<T>& arguments, View<const T, 4> out,
+                                 View<const T, 3> logsumexp, View<const T, 4> dout, View<T, 4> dq,
+                                 View<T, 4> dk, View<T, 4> dv, void* workspace);
 
 /// dbias += the gradient of the scores, summed over the axes along which the bias was broadcast.
 ///
 ///   dbias      contiguous, each axis 1 or that of [B, N, T, S]; accumulated
 ///   workspace  as attention_backward
 template <class T>
-void attention_bias_gradient(const AttentionArguments<T>& arguments, View<const T, 4> out,
-                             View<const T, 3> logsumexp, View<const T, 4> dout, View<T, 4> dbias,
-                             void* workspace);
+WEFT_API void attention_bias_gradient(const AttentionArguments<T>& arguments, View<const T, 4> out,
+                                      View<const T, 3> logsumexp, View<const T, 4> dout, View<T, 4> dbias,
+                                      void* workspace);
 
 /// The weights themselves, after dropout: [B, N, T, S], or [B, 1, T, S] their mean over the heads.
 ///
 ///   logsumexp  in, as forward wrote it
 ///   weights    out, contiguous
 template <class T>
-void attention_weights(const AttentionArguments<T>& arguments, View<const T, 3> logsumexp, View<T, 4> weights,
-                       void* workspace);
+WEFT_API void attention_weights(const AttentionArguments<T>& arguments, View<const T, 3> logsumexp,
+                                View<T, 4> weights, void* workspace);
 
 }  // namespace weft

@@ -4,26 +4,28 @@
 #include <string>
 #include <vector>
 
+#include "weft/export.h"
+
 namespace weft {
 
-const char* version();
+WEFT_API const char* version();
 
 /// Instruction sets compiled in that this processor and operating system can run, slowest first.
-std::vector<std::string> available_isas();
+WEFT_API std::vector<std::string> available_isas();
 
 /// The one in use: the fastest available, or the one that the environment variable WEFT_ISA names.
 /// Throws std::invalid_argument where WEFT_ISA names one that is not available.
-std::string isa();
+WEFT_API std::string isa();
 
 /// Use that instruction set from now on, in every thread; not while calls are under way. Throws
 /// std::invalid_argument if it is not available.
-void set_isa(const std::string& name);
+WEFT_API void set_isa(const std::string& name);
 
 /// Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors this process may
 /// run on. In a child after fork() it is 1: an OpenMP runtime does not survive a fork.
-int num_threads();
+WEFT_API int num_threads();
 
 /// Throws std::invalid_argument unless threads >= 1.
-void set_num_threads(int threads);
+WEFT_API void set_num_threads(int threads);
 
 }  // namespace weft

@@ -8,15 +8,16 @@
 
 #include <cstdint>
 
+#include "weft/export.h"
 #include "weft/view.hpp"
 
 namespace weft {
 
 /// Elements of T that linear_forward and linear_backward need as workspace, with the threads there are now.
 template <class T>
-int64_t linear_forward_workspace(int64_t inputs, int64_t outputs);
+WEFT_API int64_t linear_forward_workspace(int64_t inputs, int64_t outputs);
 template <class T>
-int64_t linear_backward_workspace(int64_t inputs, int64_t outputs);
+WEFT_API int64_t linear_backward_workspace(int64_t inputs, int64_t outputs);
 
 /// y = x W^T + b
 ///
@@ -26,8 +27,8 @@ int64_t linear_backward_workspace(int64_t inputs, int64_t outputs);
 ///   y          [R, O]  out
 ///   workspace  [linear_forward_workspace(I, O)] scratch
 template <class T>
-void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1> bias, View<T, 2> y,
-                    View<T, 1> workspace);
+WEFT_API void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1> bias, View<T, 2> y,
+                             View<T, 1> workspace);
 
 /// dx = dy W,   dweight += dy^T x,   dbias += sum over rows of dy
 ///
@@ -39,11 +40,11 @@ void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1
 ///   dbias      [O]     accumulated, optional
 ///   workspace  [linear_backward_workspace(I, O)] scratch
 template <class T>
-void linear_backward(View<const T, 2> x, View<const T, 2> weight, View<const T, 2> dy, View<T, 2> dx,
-                     View<T, 2> dweight, View<T, 1> dbias, View<T, 1> workspace);
+WEFT_API void linear_backward(View<const T, 2> x, View<const T, 2> weight, View<const T, 2> dy, View<T, 2> dx,
+                              View<T, 2> dweight, View<T, 1> dbias, View<T, 1> workspace);
 
 /// The position of the first index that is neither `ignored` nor in [0, size), or -1.
-int64_t find_index_outside(View<const int64_t, 1> indices, int64_t size, int64_t ignored = 0);
+WEFT_API int64_t find_index_outside(View<const int64_t, 1> indices, int64_t size, int64_t ignored = 0);
 
 /// y[r] = weight[indices[r]]
 ///
@@ -51,7 +52,7 @@ int64_t find_index_outside(View<const int64_t, 1> indices, int64_t size, int64_t
 ///   weight     [V, D]  in
 ///   y          [R, D]  out
 template <class T>
-void embedding_forward(View<const int64_t, 1> indices, View<const T, 2> weight, View<T, 2> y);
+WEFT_API void embedding_forward(View<const int64_t, 1> indices, View<const T, 2> weight, View<T, 2> y);
 
 /// dweight[indices[r]] += dy[r] for every r in order, except where indices[r] == padding_index
 ///
@@ -59,7 +60,7 @@ void embedding_forward(View<const int64_t, 1> indices, View<const T, 2> weight, 
 ///   dy         [R, D]  in
 ///   dweight    [V, D]  accumulated
 template <class T>
-void embedding_backward(View<const int64_t, 1> indices, View<const T, 2> dy, View<T, 2> dweight,
-                        int64_t padding_index = -1);
+WEFT_API void embedding_backward(View<const int64_t, 1> indices, View<const T, 2> dy, View<T, 2> dweight,
+                                 int64_t padding_index = -1);
 
 }  // namespace weft

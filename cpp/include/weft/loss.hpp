@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "weft/export.h"
 #include "weft/view.hpp"
 
 namespace weft {
@@ -34,9 +35,11 @@ struct CrossEntropyTotals {
 ///
 /// Rows that are ignored or have weight zero are not read: NaN there reaches nothing.
 template <class T>
-CrossEntropyTotals softmax_cross_entropy_forward(View<const T, 2> logits, View<const int64_t, 1> targets,
-                                                 View<const T, 1> weight, const CrossEntropyOptions& options,
-                                                 View<T, 1> losses, View<T, 2> normalizer);
+WEFT_API CrossEntropyTotals softmax_cross_entropy_forward(View<const T, 2> logits,
+                                                          View<const int64_t, 1> targets,
+                                                          View<const T, 1> weight,
+                                                          const CrossEntropyOptions& options,
+                                                          View<T, 1> losses, View<T, 2> normalizer);
 
 /// dlogits_rv = scale dlosses_r weight_r (softmax(logits_r)_v - q_rv)
 ///
@@ -45,9 +48,9 @@ CrossEntropyTotals softmax_cross_entropy_forward(View<const T, 2> logits, View<c
 ///   dlosses     [R]     in, optional: all ones
 ///   dlogits     [R, V]  out
 template <class T>
-void softmax_cross_entropy_backward(View<const T, 2> logits, View<const int64_t, 1> targets,
-                                    View<const T, 1> weight, const CrossEntropyOptions& options,
-                                    View<const T, 2> normalizer, double scale, View<const T, 1> dlosses,
-                                    View<T, 2> dlogits);
+WEFT_API void softmax_cross_entropy_backward(View<const T, 2> logits, View<const int64_t, 1> targets,
+                                             View<const T, 1> weight, const CrossEntropyOptions& options,
+                                             View<const T, 2> normalizer, double scale,
+                                             View<const T, 1> dlosses, View<T, 2> dlogits);
 
 }  // namespace weft

@@ -23,6 +23,7 @@
 #include <span>
 #include <string>
 
+#include "weft/export.h"
 #include "weft/view.hpp"
 
 namespace weft {
@@ -34,7 +35,7 @@ enum class Status : int {
   wrong_input,  ///< tokens where the model takes features, or the other way round
   bad_token,    ///< a token outside of the vocabulary
 };
-const char* status_text(Status status) noexcept;
+WEFT_API const char* status_text(Status status) noexcept;
 
 template <class T>
 struct Graph;
@@ -42,7 +43,7 @@ template <class T>
 class Program;
 
 template <class T>
-class BasicModel {
+class WEFT_API BasicModel {
  public:
   /// Reads a .safetensors that weft's Python layers wrote.
   static BasicModel load(const std::string& path);
@@ -74,7 +75,7 @@ class BasicModel {
 
 /// A model in the middle of one sequence.
 template <class T>
-class BasicStream {
+class WEFT_API BasicStream {
  public:
   /// capacity: steps that attention remembers, counted from the last reset; 0: the model's context, or 1024.
   /// Models without attention and learned positions step for ever, whatever it is.

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "weft/export.h"
 #include "weft/view.hpp"
 
 namespace weft {
@@ -22,12 +23,12 @@ namespace weft {
 ///   mean               [R]     out, kept for backward
 ///   inverse_deviation  [R]     out, kept for backward: 1 / sqrt(variance + eps)
 template <class T>
-void layer_norm_forward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> bias, double eps,
-                        View<T, 2> y, View<T, 1> mean, View<T, 1> inverse_deviation);
+WEFT_API void layer_norm_forward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> bias,
+                                 double eps, View<T, 2> y, View<T, 1> mean, View<T, 1> inverse_deviation);
 
 /// Elements of T that layer_norm_backward needs as workspace.
 template <class T>
-int64_t layer_norm_backward_workspace(int64_t rows, int64_t size);
+WEFT_API int64_t layer_norm_backward_workspace(int64_t rows, int64_t size);
 
 ///   x, weight, mean, inverse_deviation  in, as given to and by forward
 ///   dy         [R, D]  in
@@ -36,9 +37,9 @@ int64_t layer_norm_backward_workspace(int64_t rows, int64_t size);
 ///   dbias      [D]     accumulated, optional
 ///   workspace  [layer_norm_backward_workspace(R, D)] scratch
 template <class T>
-void layer_norm_backward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> mean,
-                         View<const T, 1> inverse_deviation, View<const T, 2> dy, View<T, 2> dx,
-                         View<T, 1> dweight, View<T, 1> dbias, View<T, 1> workspace);
+WEFT_API void layer_norm_backward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> mean,
+                                  View<const T, 1> inverse_deviation, View<const T, 2> dy, View<T, 2> dx,
+                                  View<T, 1> dweight, View<T, 1> dbias, View<T, 1> workspace);
 
 /// relu max(x, 0);  gelu x Phi(x);  gelu_tanh x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2;  silu x
 /// sigmoid(x)
@@ -55,7 +56,7 @@ constexpr bool keeps_input(Activation activation) {
 ///   x  [N]  in
 ///   y  [N]  out
 template <class T>
-void activation_forward(Activation activation, View<const T, 1> x, View<T, 1> y);
+WEFT_API void activation_forward(Activation activation, View<const T, 1> x, View<T, 1> y);
 
 /// dx = dy activation'(x)
 ///
@@ -63,14 +64,15 @@ void activation_forward(Activation activation, View<const T, 1> x, View<T, 1> y)
 ///   dy    [N]  in
 ///   dx    [N]  out
 template <class T>
-void activation_backward(Activation activation, View<const T, 1> kept, View<const T, 1> dy, View<T, 1> dx);
+WEFT_API void activation_backward(Activation activation, View<const T, 1> kept, View<const T, 1> dy,
+                                  View<T, 1> dx);
 
 /// y = a sigmoid(a) b, with x = [a; b]: one half of the features is a gate for the other
 ///
 ///   x  [R, 2 F]  in
 ///   y  [R, F]    out
 template <class T>
-void swiglu_forward(View<const T, 2> x, View<T, 2> y);
+WEFT_API void swiglu_forward(View<const T, 2> x, View<T, 2> y);
 
 /// da = dy b s (1 + a (1 - s)),  db = dy a s,  with s = sigmoid(a)
 ///
@@ -78,7 +80,7 @@ void swiglu_forward(View<const T, 2> x, View<T, 2> y);
 ///   dy  [R, F]    in
 ///   dx  [R, 2 F]  out, [da; db]
 template <class T>
-void swiglu_backward(View<const T, 2> x, View<const T, 2> dy, View<T, 2> dx);
+WEFT_API void swiglu_backward(View<const T, 2> x, View<const T, 2> dy, View<T, 2> dx);
 
 /// Turns pairs of features: y_a = x_a cos - x_b sin,  y_b = x_b cos + x_a sin
 ///
@@ -89,8 +91,8 @@ void swiglu_backward(View<const T, 2> x, View<const T, 2> dy, View<T, 2> dx);
 ///   cos, sin  [B, T, P] or [1, T, P]  in, of the angle of each pair at each step; 2 P <= D
 ///   y         [B, N, T, D]            out, likewise; it may be x itself
 template <class T>
-void rotary_forward(View<const T, 4> x, View<const T, 3> cos, View<const T, 3> sin, bool interleaved,
-                    View<T, 4> y);
+WEFT_API void rotary_forward(View<const T, 4> x, View<const T, 3> cos, View<const T, 3> sin, bool interleaved,
+                             View<T, 4> y);
 
 /// dx_a = dy_a cos + dy_b sin,  dx_b = dy_b cos - dy_a sin
 ///
@@ -98,8 +100,8 @@ void rotary_forward(View<const T, 4> x, View<const T, 3> cos, View<const T, 3> s
 ///   cos, sin, interleaved  as given to forward
 ///   dx                     [B, N, T, D]  out; it may be dy itself
 template <class T>
-void rotary_backward(View<const T, 4> dy, View<const T, 3> cos, View<const T, 3> sin, bool interleaved,
-                     View<T, 4> dx);
+WEFT_API void rotary_backward(View<const T, 4> dy, View<const T, 3> cos, View<const T, 3> sin,
+                              bool interleaved, View<T, 4> dx);
 
 /// y_e = x_e / (1 - p) where element e is kept, else 0
 ///
@@ -110,7 +112,7 @@ void rotary_backward(View<const T, 4> dy, View<const T, 3> cos, View<const T, 3>
 ///   p  in [0, 1]; 1 drops everything
 ///   y  [N]  out
 template <class T>
-void dropout_forward(View<const T, 1> x, double p, uint64_t seed, uint64_t offset, View<T, 1> y);
+WEFT_API void dropout_forward(View<const T, 1> x, double p, uint64_t seed, uint64_t offset, View<T, 1> y);
 
 /// dx_e = dy_e / (1 - p) where element e was kept, else 0
 ///
@@ -118,6 +120,6 @@ void dropout_forward(View<const T, 1> x, double p, uint64_t seed, uint64_t offse
 ///   dy  [N]  in
 ///   dx  [N]  out
 template <class T>
-void dropout_backward(View<const T, 1> dy, double p, uint64_t seed, uint64_t offset, View<T, 1> dx);
+WEFT_API void dropout_backward(View<const T, 1> dy, double p, uint64_t seed, uint64_t offset, View<T, 1> dx);
 
 }  // namespace weft

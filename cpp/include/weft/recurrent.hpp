@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/export.h"
 #include "weft/view.hpp"
 
 namespace weft {
@@ -78,28 +79,29 @@ struct RecurrentCellInfo {
   int gates, extras;
   bool has_c, takes_projection;
 };
-std::vector<RecurrentCellInfo> recurrent_cells();
+WEFT_API std::vector<RecurrentCellInfo> recurrent_cells();
 
 /// Checks every argument. Throws std::invalid_argument: operation, argument, expected and actual shape or
 /// value.
 template <class T>
-RecurrentSizes recurrent_sizes(const std::string& cell, const RecurrentArguments<T>& arguments,
-                               bool training);
+WEFT_API RecurrentSizes recurrent_sizes(const std::string& cell, const RecurrentArguments<T>& arguments,
+                                        bool training);
 
 /// `saved` is null in inference. Throws as recurrent_sizes does, before anything is written.
 template <class T>
-void recurrent_forward(const std::string& cell, const RecurrentArguments<T>& arguments,
-                       const RecurrentResults<T>& results, void* saved, void* workspace);
+WEFT_API void recurrent_forward(const std::string& cell, const RecurrentArguments<T>& arguments,
+                                const RecurrentResults<T>& results, void* saved, void* workspace);
 
 /// Bytes of workspace for the backward of what forward left in `saved`, whatever has been set since.
 template <class T>
-size_t recurrent_backward_workspace(const std::string& cell, const RecurrentArguments<T>& arguments,
-                                    const void* saved);
+WEFT_API size_t recurrent_backward_workspace(const std::string& cell, const RecurrentArguments<T>& arguments,
+                                             const void* saved);
 
 /// `saved` is what a forward call with the same cell and arguments left; lengths are read from it.
 template <class T>
-void recurrent_backward(const std::string& cell, const RecurrentArguments<T>& arguments,
-                        const RecurrentGradientViews<T>& gradients, const void* saved, void* workspace);
+WEFT_API void recurrent_backward(const std::string& cell, const RecurrentArguments<T>& arguments,
+                                 const RecurrentGradientViews<T>& gradients, const void* saved,
+                                 void* workspace);
 
 /// Calls of one cell that have nothing to do with each other, such as both directions of a layer. They run
 /// side by side where each is worth a thread, so give each its share in arguments.threads. What one call
@@ -111,7 +113,7 @@ struct RecurrentForwardCall {
   void *saved, *workspace;
 };
 template <class T>
-void recurrent_forward(const std::string& cell, std::span<const RecurrentForwardCall<T>> calls);
+WEFT_API void recurrent_forward(const std::string& cell, std::span<const RecurrentForwardCall<T>> calls);
 
 template <class T>
 struct RecurrentBackwardCall {
@@ -121,6 +123,6 @@ struct RecurrentBackwardCall {
   void* workspace;
 };
 template <class T>
-void recurrent_backward(const std::string& cell, std::span<const RecurrentBackwardCall<T>> calls);
+WEFT_API void recurrent_backward(const std::string& cell, std::span<const RecurrentBackwardCall<T>> calls);
 
 }  // namespace weft

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "weft/export.h"
 #include "weft/view.hpp"
 
 namespace weft {
@@ -24,7 +25,8 @@ struct SgdOptions {
 ///   grad      [N]  in
 ///   velocity  [N]  in and out, optional without momentum
 template <class T>
-void sgd_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> velocity, const SgdOptions& options);
+WEFT_API void sgd_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> velocity,
+                         const SgdOptions& options);
 
 struct AdamOptions {
   double lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
@@ -41,8 +43,8 @@ struct AdamOptions {
 ///   m, v   [N]  in and out
 ///   max_v  [N]  in and out, optional
 template <class T>
-void adam_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> m, View<T, 1> v, View<T, 1> max_v,
-                 const AdamOptions& options);
+WEFT_API void adam_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> m, View<T, 1> v,
+                          View<T, 1> max_v, const AdamOptions& options);
 
 struct RmspropOptions {
   double lr, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
@@ -58,8 +60,8 @@ struct RmspropOptions {
 ///   momentum_buffer  [N]  in and out, optional without momentum: b
 ///   grad_avg         [N]  in and out, optional: a
 template <class T>
-void rmsprop_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> square_avg,
-                    View<T, 1> momentum_buffer, View<T, 1> grad_avg, const RmspropOptions& options);
+WEFT_API void rmsprop_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> square_avg,
+                             View<T, 1> momentum_buffer, View<T, 1> grad_avg, const RmspropOptions& options);
 
 struct AdagradOptions {
   double lr, eps = 1e-10, weight_decay = 0, lr_decay = 0;
@@ -72,24 +74,24 @@ struct AdagradOptions {
 ///   grad       [N]  in
 ///   state_sum  [N]  in and out: s
 template <class T>
-void adagrad_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> state_sum,
-                    const AdagradOptions& options);
+WEFT_API void adagrad_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> state_sum,
+                             const AdagradOptions& options);
 
 /// Doubles that sum_of_squares needs as workspace.
 template <class T>
-int64_t sum_of_squares_workspace(int64_t size);
+WEFT_API int64_t sum_of_squares_workspace(int64_t size);
 
 /// The sum of x_e^2, in double precision.
 ///
 ///   x          [N]  in
 ///   workspace  [sum_of_squares_workspace(N)] scratch
 template <class T>
-double sum_of_squares(View<const T, 1> x, View<double, 1> workspace);
+WEFT_API double sum_of_squares(View<const T, 1> x, View<double, 1> workspace);
 
 /// x_e = factor x_e
 ///
 ///   x  [N]  in and out
 template <class T>
-void scale(View<T, 1> x, double factor);
+WEFT_API void scale(View<T, 1> x, double factor);
 
 }  // namespace weft

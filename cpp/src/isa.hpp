@@ -1,0 +1,11 @@
+// Which instruction set is in use. It refers to no kernels, so that a program links only the families it
+// calls.
+#pragma once
+
+namespace weft {
+
+/// Its place among those compiled in: baseline, avx2, avx512. A list of tables goes in this order.
+/// Throws std::invalid_argument where WEFT_ISA names one that is not available.
+int current_isa();
+
+}  // namespace weft
