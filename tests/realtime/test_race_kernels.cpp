@@ -3,6 +3,7 @@
 // threads must agree.
 #include "attention_call.hpp"
 #include "recurrent_call.hpp"
+#include "weft/config.hpp"
 
 using namespace weft::test;
 
@@ -42,10 +43,11 @@ void test_attention(const AttentionSize& size) {
 }  // namespace
 
 int main() {
+  weft::set_num_threads(3);
   // Rows are split where there are many of them, hidden units where there are few.
   for (const auto& cell : weft::recurrent_cells()) {
-    test_recurrent(cell, {.name = "rows", .lengths = true, .resets = true}, {5, 64, 24, 40});
-    test_recurrent(cell, {.name = "units", .reverse = true, .checkpoint_every = 3}, {7, 2, 64, 160});
+    test_recurrent(cell, {.name = "rows", .lengths = true, .resets = true}, {9, 128, 24, 40});
+    test_recurrent(cell, {.name = "units", .reverse = true, .checkpoint_every = 3}, {15, 2, 64, 256});
   }
   test_attention({2, 4, 2, 70, 300, 16, 16});
   test_attention({1, 2, 2, 300, 300, 16, 16, -1, 0});
