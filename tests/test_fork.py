@@ -1,5 +1,4 @@
-"""A forked child may call every kernel, run models and go on with streams: its parent's OpenMP threads are not there to
-be waited for."""
+"""A forked child may call every kernel, run models and step: its parent's threads are not waited for."""
 
 from __future__ import annotations
 
@@ -13,9 +12,9 @@ import numpy as np
 import pytest
 
 import weft
-from weft import nn
 from cases import recurrent_case
 from kinds import Size
+from weft import nn
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fork is for POSIX")
 
