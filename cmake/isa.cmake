@@ -37,7 +37,7 @@ foreach(isa IN LISTS WEFT_ISAS)
                                                          NDEBUG)
   target_compile_options(weft_kernels_${isa} PRIVATE ${WEFT_FLAGS_${isa}} ${WEFT_OPTIMIZE} -fno-math-errno -fno-trapping-math
                                                      -ffp-contract=fast -fno-exceptions -fno-rtti -Wall -Wextra
-                                                     -Wno-ignored-attributes -Wno-maybe-uninitialized)
+                                                     -Wno-ignored-attributes -Wno-uninitialized -Wno-maybe-uninitialized)
   target_link_libraries(weft_kernels_${isa} PRIVATE Eigen3::Eigen OpenMP::OpenMP_CXX)
   string(TOUPPER ${isa} upper)
   list(APPEND WEFT_ISA_DEFINITIONS WEFT_HAVE_${upper})

@@ -98,7 +98,18 @@ def test_a_file_alone_rebuilds_the_model(settings: dict[str, Any], tmp_path: Pat
         assert len(loaded.parameters()) == len(model.parameters())
         np.testing.assert_array_equal(loaded.predict(TEXT[None])[0], model.predict(TEXT[None])[0])
     _, metadata = read_safetensors(tmp_path / "model.safetensors")
-    assert json.loads(metadata["weft"]) == {"format": 1, "model": "LanguageModel", "config": model.config}
+    description = json.loads(metadata["weft"])
+    assert description | {"model": "LanguageModel", "config": model.config} == description
+
+
+def test_a_file_without_a_graph_is_still_a_model(tmp_path: Path) -> None:
+    """As versions before graphs wrote it."""
+    model = make()
+    old = {"format": 1, "model": "LanguageModel", "config": model.config}
+    nn.save(model, tmp_path / "m", {"weft": json.dumps(old)})
+    np.testing.assert_array_equal(
+        LanguageModel.load(tmp_path / "m").predict(TEXT[None])[0], model.predict(TEXT[None])[0]
+    )
 
 
 @pytest.mark.parametrize(

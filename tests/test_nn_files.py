@@ -20,11 +20,17 @@ def test_save_and_load(tmp_path):
     for parameter in source.parameters():
         parameter.data[...] += 1
     nn.save(source, tmp_path / "m.safetensors", {"note": "ä"})
-    assert nn.load(target, tmp_path / "m.safetensors") == {"note": "ä"}
+    assert nn.load(target, tmp_path / "m.safetensors") == {"note": "ä", **source.metadata()}
     np.testing.assert_array_equal(target.predict(x)[0], source.predict(x)[0])
     theirs = safetensors.numpy.load_file(tmp_path / "m.safetensors")
     assert theirs.keys() == source.state_dict().keys()
     assert "1.weight_hh_l0_reverse" in theirs
+
+
+def test_the_callers_metadata_comes_first(tmp_path):
+    layer = model()
+    nn.save(layer, tmp_path / "m", {"weft": "{}"})
+    assert nn.load(layer, tmp_path / "m") == {"weft": "{}"}
 
 
 def test_tied_weights_survive(tmp_path):

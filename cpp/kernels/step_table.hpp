@@ -21,7 +21,7 @@ struct StepWeights {
   const T *w_ih, *w_hh;  // [G H, I], [G H, P]
   const T *b_ih, *b_hh;  // [G H]
   const T* extra;        // [E, H]
-  const T* w_proj;       // [P, H]
+  const T* w_proj;       // [P, H] where P < H, else null
   T zoneout;             // h = zoneout h_prev + (1 - zoneout) h
 };
 

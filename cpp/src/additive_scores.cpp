@@ -42,31 +42,31 @@ double cost(const AdditiveScores<T>& p) {
 
 template <class T>
 void additive_scores_forward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
-                             View<T, 3> scores) {
+                             View<T, 3> scores, int threads) {
   const char* operation = "additive_scores_forward";
   const AdditiveScores<T> arguments = checked(operation, q, k, weight);
   check_view(operation, "scores", scores, "(B, T, S)", {arguments.batch, arguments.queries, arguments.keys});
   additive_scores<T>().forward(
       {.arguments = arguments, .scores = scores.data, .scores_stride = {scores.stride[0], scores.stride[1]}},
-      threads_for(cost(arguments)));
+      threads_for(cost(arguments), threads));
 }
 
 template <class T>
-int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size) {
+int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size, int threads) {
   const char* operation = "additive_scores_backward";
   const auto product = [&](int64_t a, int64_t b) {
     return checked_product(operation, "the workspace", a, b);
   };
   constexpr int64_t padding = 64;  // a vector's elements, at most
   checked_sum(operation, "the workspace", product(batch, checked_sum(operation, "A", size, padding)),
-              product(product(keys, padding), 2 * num_threads()));
-  return additive_scores<T>().backward_workspace(batch, keys, size, num_threads());
+              product(product(keys, padding), 2 * most_threads(threads)));
+  return additive_scores<T>().backward_workspace(batch, keys, size, most_threads(threads));
 }
 
 template <class T>
 void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
                               View<const T, 3> dscores, View<T, 3> dq, View<T, 3> dk, View<T, 1> dweight,
-                              View<T, 1> workspace) {
+                              View<T, 1> workspace, int threads) {
   const char* operation = "additive_scores_backward";
   const AdditiveScores<T> arguments = checked(operation, q, k, weight);
   const int64_t batch = arguments.batch, queries = arguments.queries, keys = arguments.keys,
@@ -75,8 +75,8 @@ void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const
   check_view(operation, "dq", dq, "(B, T, A)", {batch, queries, size});
   check_view(operation, "dk", dk, "(B, S, A)", {batch, keys, size});
   check_view(operation, "dweight", dweight, "(A,)", {size});
-  const auto needed = [&](int threads) {
-    return additive_scores<T>().backward_workspace(arguments.batch, arguments.keys, arguments.size, threads);
+  const auto needed = [&](int count) {
+    return additive_scores<T>().backward_workspace(arguments.batch, arguments.keys, arguments.size, count);
   };
   check_workspace(operation, workspace, needed(1));
   additive_scores<T>().backward({.arguments = arguments,
@@ -88,20 +88,20 @@ void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const
                                  .dk_stride = {dk.stride[0], dk.stride[1]},
                                  .dweight = dweight.data,
                                  .workspace = workspace.data},
-                                fitting_threads(2 * cost(arguments), workspace.shape[0], needed));
+                                fitting_threads(2 * cost(arguments), threads, workspace.shape[0], needed));
 }
 
 template void additive_scores_forward(View<const float, 3>, View<const float, 3>, View<const float, 1>,
-                                      View<float, 3>);
+                                      View<float, 3>, int);
 template void additive_scores_forward(View<const double, 3>, View<const double, 3>, View<const double, 1>,
-                                      View<double, 3>);
-template int64_t additive_scores_backward_workspace<float>(int64_t, int64_t, int64_t);
-template int64_t additive_scores_backward_workspace<double>(int64_t, int64_t, int64_t);
+                                      View<double, 3>, int);
+template int64_t additive_scores_backward_workspace<float>(int64_t, int64_t, int64_t, int);
+template int64_t additive_scores_backward_workspace<double>(int64_t, int64_t, int64_t, int);
 template void additive_scores_backward(View<const float, 3>, View<const float, 3>, View<const float, 1>,
                                        View<const float, 3>, View<float, 3>, View<float, 3>, View<float, 1>,
-                                       View<float, 1>);
+                                       View<float, 1>, int);
 template void additive_scores_backward(View<const double, 3>, View<const double, 3>, View<const double, 1>,
                                        View<const double, 3>, View<double, 3>, View<double, 3>,
-                                       View<double, 1>, View<double, 1>);
+                                       View<double, 1>, View<double, 1>, int);
 
 }  // namespace weft

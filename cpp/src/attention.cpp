@@ -101,7 +101,7 @@ Checked<T> check(const AttentionArguments<T>& a) {
   p.kept_scale = T(1 / (1 - a.dropout));
   p.seed = a.seed, p.offset = a.offset;
   const double work = double(heads) * double(S) * double(D + E + 32) / 50;
-  c.threads = a.threads > 0 ? std::min(a.threads, threads_for(work)) : threads_for(work);
+  c.threads = threads_for(work, a.threads);
   return c;
 }
 

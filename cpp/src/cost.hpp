@@ -3,22 +3,24 @@
 
 #include <cstdint>
 
-#include "weft/config.hpp"
-
 namespace weft {
 
+/// The most threads that a call may use whose caller has asked for so many: 0 is num_threads(). One in a
+/// child after fork(), whatever was asked.
+int most_threads(int asked);
+
 /// Waking and joining a thread costs some microseconds: each gets at least that much work. `nanoseconds` is
-/// about what one thread would take.
-inline int threads_for(double nanoseconds) {
+/// about what one thread would take, `asked` what the caller gave.
+inline int threads_for(double nanoseconds, int asked) {
   constexpr double least = 20'000;
-  const int threads = num_threads();
+  const int threads = most_threads(asked);
   return nanoseconds >= least * threads ? threads : nanoseconds < 2 * least ? 1 : int(nanoseconds / least);
 }
 
 /// Threads for that much work whose workspace is there: their number may have been raised since it was sized.
 template <class Needed>
-int fitting_threads(double nanoseconds, int64_t elements, const Needed& needed) {
-  int threads = threads_for(nanoseconds);
+int fitting_threads(double nanoseconds, int asked, int64_t elements, const Needed& needed) {
+  int threads = threads_for(nanoseconds, asked);
   while (threads > 1 && needed(threads) > elements) --threads;
   return threads;
 }

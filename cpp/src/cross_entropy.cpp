@@ -26,8 +26,8 @@ void check(const char* operation, View<const T, 2> logits, View<const int64_t, 1
 }
 
 template <class T>
-int threads(View<const T, 2> logits) {
-  return threads_for(double(logits.shape[0]) * (20 + 0.4 * double(logits.shape[1])));
+int threads_for_rows(View<const T, 2> logits, int threads) {
+  return threads_for(double(logits.shape[0]) * (20 + 0.4 * double(logits.shape[1])), threads);
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ int threads(View<const T, 2> logits) {
 template <class T>
 CrossEntropyTotals softmax_cross_entropy_forward(View<const T, 2> logits, View<const int64_t, 1> targets,
                                                  View<const T, 1> weight, const CrossEntropyOptions& options,
-                                                 View<T, 1> losses, View<T, 2> normalizer) {
+                                                 View<T, 1> losses, View<T, 2> normalizer, int threads) {
   const char* operation = "softmax_cross_entropy_forward";
   const int64_t rows = logits.shape[0], classes = logits.shape[1];
   check(operation, logits, targets, weight, options);
@@ -54,7 +54,7 @@ CrossEntropyTotals softmax_cross_entropy_forward(View<const T, 2> logits, View<c
                                              .label_smoothing = options.label_smoothing,
                                              .losses = losses.data,
                                              .normalizer = normalizer.data},
-                                            threads(logits));
+                                            threads_for_rows(logits, threads));
   return {sums.loss, sums.weight};
 }
 
@@ -62,7 +62,7 @@ template <class T>
 void softmax_cross_entropy_backward(View<const T, 2> logits, View<const int64_t, 1> targets,
                                     View<const T, 1> weight, const CrossEntropyOptions& options,
                                     View<const T, 2> normalizer, double scale, View<const T, 1> dlosses,
-                                    View<T, 2> dlogits) {
+                                    View<T, 2> dlogits, int threads) {
   const char* operation = "softmax_cross_entropy_backward";
   const int64_t rows = logits.shape[0], classes = logits.shape[1];
   check(operation, logits, targets, weight, options);
@@ -84,22 +84,22 @@ void softmax_cross_entropy_backward(View<const T, 2> logits, View<const int64_t,
                                           .dlosses = dlosses.data,
                                           .dlogits = dlogits.data,
                                           .dlogits_row = dlogits.stride[0]},
-                                         threads(logits));
+                                         threads_for_rows(logits, threads));
 }
 
 template CrossEntropyTotals softmax_cross_entropy_forward(View<const float, 2>, View<const int64_t, 1>,
                                                           View<const float, 1>, const CrossEntropyOptions&,
-                                                          View<float, 1>, View<float, 2>);
+                                                          View<float, 1>, View<float, 2>, int);
 template CrossEntropyTotals softmax_cross_entropy_forward(View<const double, 2>, View<const int64_t, 1>,
                                                           View<const double, 1>, const CrossEntropyOptions&,
-                                                          View<double, 1>, View<double, 2>);
+                                                          View<double, 1>, View<double, 2>, int);
 template void softmax_cross_entropy_backward(View<const float, 2>, View<const int64_t, 1>,
                                              View<const float, 1>, const CrossEntropyOptions&,
                                              View<const float, 2>, double, View<const float, 1>,
-                                             View<float, 2>);
+                                             View<float, 2>, int);
 template void softmax_cross_entropy_backward(View<const double, 2>, View<const int64_t, 1>,
                                              View<const double, 1>, const CrossEntropyOptions&,
                                              View<const double, 2>, double, View<const double, 1>,
-                                             View<double, 2>);
+                                             View<double, 2>, int);
 
 }  // namespace weft

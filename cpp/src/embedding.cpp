@@ -26,7 +26,7 @@ int64_t find_index_outside(View<const int64_t, 1> indices, int64_t size, int64_t
 }
 
 template <class T>
-void embedding_forward(View<const int64_t, 1> indices, View<const T, 2> weight, View<T, 2> y) {
+void embedding_forward(View<const int64_t, 1> indices, View<const T, 2> weight, View<T, 2> y, int threads) {
   const char* operation = "embedding_forward";
   const int64_t rows = indices.shape[0], size = weight.shape[1];
   check_view(operation, "weight", weight, "(V, D)", {weight.shape[0], size});
@@ -40,12 +40,12 @@ void embedding_forward(View<const int64_t, 1> indices, View<const T, 2> weight, 
                                  .weight_row = weight.stride[0],
                                  .y = y.data,
                                  .y_row = y.stride[0]},
-                                threads_for(double(rows) * double(size) * sizeof(T) / 30));
+                                threads_for(double(rows) * double(size) * sizeof(T) / 30, threads));
 }
 
 template <class T>
 void embedding_backward(View<const int64_t, 1> indices, View<const T, 2> dy, View<T, 2> dweight,
-                        int64_t padding_index) {
+                        int64_t padding_index, int threads) {
   const char* operation = "embedding_backward";
   const int64_t rows = indices.shape[0], size = dweight.shape[1];
   check_view(operation, "dweight", dweight, "(V, D)", {dweight.shape[0], size});
@@ -60,12 +60,13 @@ void embedding_backward(View<const int64_t, 1> indices, View<const T, 2> dy, Vie
                                   .dy_row = dy.stride[0],
                                   .dweight = dweight.data,
                                   .dweight_row = dweight.stride[0]},
-                                 threads_for(double(rows) * double(size) * sizeof(T) / 60));
+                                 threads_for(double(rows) * double(size) * sizeof(T) / 60, threads));
 }
 
-template void embedding_forward(View<const int64_t, 1>, View<const float, 2>, View<float, 2>);
-template void embedding_forward(View<const int64_t, 1>, View<const double, 2>, View<double, 2>);
-template void embedding_backward(View<const int64_t, 1>, View<const float, 2>, View<float, 2>, int64_t);
-template void embedding_backward(View<const int64_t, 1>, View<const double, 2>, View<double, 2>, int64_t);
+template void embedding_forward(View<const int64_t, 1>, View<const float, 2>, View<float, 2>, int);
+template void embedding_forward(View<const int64_t, 1>, View<const double, 2>, View<double, 2>, int);
+template void embedding_backward(View<const int64_t, 1>, View<const float, 2>, View<float, 2>, int64_t, int);
+template void embedding_backward(View<const int64_t, 1>, View<const double, 2>, View<double, 2>, int64_t,
+                                 int);
 
 }  // namespace weft

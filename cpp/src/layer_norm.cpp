@@ -18,7 +18,7 @@ double cost(int64_t rows, int64_t size) { return double(rows) * (20 + 0.5 * doub
 
 template <class T>
 void layer_norm_forward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> bias, double eps,
-                        View<T, 2> y, View<T, 1> mean, View<T, 1> inverse_deviation) {
+                        View<T, 2> y, View<T, 1> mean, View<T, 1> inverse_deviation, int threads) {
   const char* operation = "layer_norm_forward";
   const int64_t rows = x.shape[0], size = x.shape[1];
   check_view(operation, "x", x, "(R, D)", {rows, size});
@@ -40,7 +40,7 @@ void layer_norm_forward(View<const T, 2> x, View<const T, 1> weight, View<const 
                                      .y_row = y.stride[0],
                                      .mean = mean.data,
                                      .inverse_deviation = inverse_deviation.data},
-                                    threads_for(cost(rows, size)));
+                                    threads_for(cost(rows, size), threads));
 }
 
 template <class T>
@@ -54,7 +54,7 @@ int64_t layer_norm_backward_workspace(int64_t rows, int64_t size) {
 template <class T>
 void layer_norm_backward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> mean,
                          View<const T, 1> inverse_deviation, View<const T, 2> dy, View<T, 2> dx,
-                         View<T, 1> dweight, View<T, 1> dbias, View<T, 1> workspace) {
+                         View<T, 1> dweight, View<T, 1> dbias, View<T, 1> workspace, int threads) {
   const char* operation = "layer_norm_backward";
   const int64_t rows = x.shape[0], size = x.shape[1];
   check_view(operation, "x", x, "(R, D)", {rows, size});
@@ -81,20 +81,20 @@ void layer_norm_backward(View<const T, 2> x, View<const T, 1> weight, View<const
                                       .dweight = dweight.data,
                                       .dbias = dbias.data,
                                       .workspace = workspace.data},
-                                     threads_for(2 * cost(rows, size)));
+                                     threads_for(2 * cost(rows, size), threads));
 }
 
 template void layer_norm_forward(View<const float, 2>, View<const float, 1>, View<const float, 1>, double,
-                                 View<float, 2>, View<float, 1>, View<float, 1>);
+                                 View<float, 2>, View<float, 1>, View<float, 1>, int);
 template void layer_norm_forward(View<const double, 2>, View<const double, 1>, View<const double, 1>, double,
-                                 View<double, 2>, View<double, 1>, View<double, 1>);
+                                 View<double, 2>, View<double, 1>, View<double, 1>, int);
 template int64_t layer_norm_backward_workspace<float>(int64_t, int64_t);
 template int64_t layer_norm_backward_workspace<double>(int64_t, int64_t);
 template void layer_norm_backward(View<const float, 2>, View<const float, 1>, View<const float, 1>,
                                   View<const float, 1>, View<const float, 2>, View<float, 2>, View<float, 1>,
-                                  View<float, 1>, View<float, 1>);
+                                  View<float, 1>, View<float, 1>, int);
 template void layer_norm_backward(View<const double, 2>, View<const double, 1>, View<const double, 1>,
                                   View<const double, 1>, View<const double, 2>, View<double, 2>,
-                                  View<double, 1>, View<double, 1>, View<double, 1>);
+                                  View<double, 1>, View<double, 1>, View<double, 1>, int);
 
 }  // namespace weft

@@ -27,14 +27,14 @@ void check_sizes(const char* operation, int64_t inputs, int64_t outputs) {
 }  // namespace
 
 template <class T>
-int64_t linear_forward_workspace(int64_t inputs, int64_t outputs) {
+int64_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads) {
   check_sizes("linear_forward", inputs, outputs);
-  return dense<T>().linear_forward_workspace(inputs, outputs, num_threads());
+  return dense<T>().linear_forward_workspace(inputs, outputs, most_threads(threads));
 }
 
 template <class T>
 void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1> bias, View<T, 2> y,
-                    View<T, 1> workspace) {
+                    View<T, 1> workspace, int threads) {
   const char* operation = "linear_forward";
   const int64_t rows = x.shape[0], inputs = x.shape[1], outputs = weight.shape[0];
   check_view(operation, "x", x, "(R, I)", {rows, inputs});
@@ -44,29 +44,30 @@ void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1
   check_sizes(operation, inputs, outputs);
   const auto needed = [&](int count) { return dense<T>().linear_forward_workspace(inputs, outputs, count); };
   check_workspace(operation, workspace, needed(1));
-  dense<T>().linear_forward({.rows = rows,
-                             .inputs = inputs,
-                             .outputs = outputs,
-                             .x = x.data,
-                             .x_row = x.stride[0],
-                             .weight = weight.data,
-                             .weight_row = weight.stride[0],
-                             .bias = bias.data,
-                             .y = y.data,
-                             .y_row = y.stride[0],
-                             .workspace = workspace.data},
-                            fitting_threads(product_cost(rows, outputs, inputs), workspace.shape[0], needed));
+  dense<T>().linear_forward(
+      {.rows = rows,
+       .inputs = inputs,
+       .outputs = outputs,
+       .x = x.data,
+       .x_row = x.stride[0],
+       .weight = weight.data,
+       .weight_row = weight.stride[0],
+       .bias = bias.data,
+       .y = y.data,
+       .y_row = y.stride[0],
+       .workspace = workspace.data},
+      fitting_threads(product_cost(rows, outputs, inputs), threads, workspace.shape[0], needed));
 }
 
 template <class T>
-int64_t linear_backward_workspace(int64_t inputs, int64_t outputs) {
+int64_t linear_backward_workspace(int64_t inputs, int64_t outputs, int threads) {
   check_sizes("linear_backward", inputs, outputs);
-  return dense<T>().linear_backward_workspace(inputs, outputs, num_threads());
+  return dense<T>().linear_backward_workspace(inputs, outputs, most_threads(threads));
 }
 
 template <class T>
 void linear_backward(View<const T, 2> x, View<const T, 2> weight, View<const T, 2> dy, View<T, 2> dx,
-                     View<T, 2> dweight, View<T, 1> dbias, View<T, 1> workspace) {
+                     View<T, 2> dweight, View<T, 1> dbias, View<T, 1> workspace, int threads) {
   const char* operation = "linear_backward";
   const int64_t rows = x.shape[0], inputs = x.shape[1], outputs = weight.shape[0];
   check_view(operation, "x", x, "(R, I)", {rows, inputs});
@@ -94,20 +95,20 @@ void linear_backward(View<const T, 2> x, View<const T, 2> weight, View<const T, 
        .dweight_row = dweight.stride[0],
        .dbias = dbias.data,
        .workspace = workspace.data},
-      fitting_threads(2 * product_cost(rows, outputs, inputs), workspace.shape[0], needed));
+      fitting_threads(2 * product_cost(rows, outputs, inputs), threads, workspace.shape[0], needed));
 }
 
-template int64_t linear_forward_workspace<float>(int64_t, int64_t);
-template int64_t linear_forward_workspace<double>(int64_t, int64_t);
-template int64_t linear_backward_workspace<float>(int64_t, int64_t);
-template int64_t linear_backward_workspace<double>(int64_t, int64_t);
+template int64_t linear_forward_workspace<float>(int64_t, int64_t, int);
+template int64_t linear_forward_workspace<double>(int64_t, int64_t, int);
+template int64_t linear_backward_workspace<float>(int64_t, int64_t, int);
+template int64_t linear_backward_workspace<double>(int64_t, int64_t, int);
 template void linear_forward(View<const float, 2>, View<const float, 2>, View<const float, 1>, View<float, 2>,
-                             View<float, 1>);
+                             View<float, 1>, int);
 template void linear_forward(View<const double, 2>, View<const double, 2>, View<const double, 1>,
-                             View<double, 2>, View<double, 1>);
+                             View<double, 2>, View<double, 1>, int);
 template void linear_backward(View<const float, 2>, View<const float, 2>, View<const float, 2>,
-                              View<float, 2>, View<float, 2>, View<float, 1>, View<float, 1>);
+                              View<float, 2>, View<float, 2>, View<float, 1>, View<float, 1>, int);
 template void linear_backward(View<const double, 2>, View<const double, 2>, View<const double, 2>,
-                              View<double, 2>, View<double, 2>, View<double, 1>, View<double, 1>);
+                              View<double, 2>, View<double, 2>, View<double, 1>, View<double, 1>, int);
 
 }  // namespace weft

@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "checks.hpp"
+#include "cost.hpp"
 #include "dispatch.hpp"
-#include "errors.hpp"
 #include "sequence_plan.hpp"
 #include "weft/config.hpp"
 
@@ -32,8 +33,9 @@ const RecurrentCell<T>& find_cell(const KernelTable& table, const std::string& n
 
 template <class T>
 void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& a) {
-  const std::string op = a.operation;
+  const char* op = a.operation;
   const int64_t batch = a.x.shape[0], time = a.x.shape[1], input = a.x.shape[2];
+  check_view(op, "x", a.x, "(B, T, I)", {batch, time, input});
   if (a.w_hh.shape[0] % cell.gates != 0)
     fail(op, "w_hh must have " + std::to_string(cell.gates) + "H rows, a multiple of " +
                  std::to_string(cell.gates) + ", got shape " + shape_text(a.w_hh.shape.data(), 2));
@@ -42,28 +44,28 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
   const int64_t state = a.w_proj ? a.w_proj.shape[0] : hidden;
   if (a.w_proj) {
     if (!cell.takes_projection) fail(op, std::string("cell ") + cell.name + " takes no w_proj");
-    check_shape(op, "w_proj", a.w_proj, "(P, H)", {state, hidden});
+    check_view(op, "w_proj", a.w_proj, "(P, H)", {state, hidden});
   }
-  check_shape(op, "w_hh", a.w_hh, ("(" + g + (a.w_proj ? "H, P)" : "H, H)")).c_str(), {rows, state});
-  check_shape(op, "w_ih", a.w_ih, ("(" + g + "H, I)").c_str(), {rows, input});
+  check_view(op, "w_hh", a.w_hh, ("(" + g + (a.w_proj ? "H, P)" : "H, H)")).c_str(), {rows, state});
+  check_view(op, "w_ih", a.w_ih, ("(" + g + "H, I)").c_str(), {rows, input});
   if (hidden == 0)
     fail(op, "w_hh must have at least one hidden unit, got shape " + shape_text(a.w_hh.shape.data(), 2));
   const std::string bias = "(" + g + "H,)";
-  if (a.b_ih) check_shape(op, "b_ih", a.b_ih, bias.c_str(), {rows});
-  if (a.b_hh) check_shape(op, "b_hh", a.b_hh, bias.c_str(), {rows});
+  if (a.b_ih) check_view(op, "b_ih", a.b_ih, bias.c_str(), {rows});
+  if (a.b_hh) check_view(op, "b_hh", a.b_hh, bias.c_str(), {rows});
   if (cell.extras == 0 && a.extra) fail(op, std::string("cell ") + cell.name + " takes no w_peephole");
   if (cell.extras > 0) {
     const std::string extra = "(" + std::to_string(cell.extras) + ", H)";
     if (!a.extra) fail(op, std::string("cell ") + cell.name + " needs w_peephole " + extra);
-    check_shape(op, "w_peephole", a.extra, extra.c_str(), {int64_t(cell.extras), hidden});
+    check_view(op, "w_peephole", a.extra, extra.c_str(), {int64_t(cell.extras), hidden});
   }
-  if (a.h0) check_shape(op, "h0", a.h0, a.w_proj ? "(B, P)" : "(B, H)", {batch, state});
+  if (a.h0) check_view(op, "h0", a.h0, a.w_proj ? "(B, P)" : "(B, H)", {batch, state});
   if (a.c0) {
     if (!cell.has_c) fail(op, std::string("cell ") + cell.name + " has no c0");
-    check_shape(op, "c0", a.c0, "(B, H)", {batch, hidden});
+    check_view(op, "c0", a.c0, "(B, H)", {batch, hidden});
   }
   if (a.lengths) {
-    check_shape(op, "lengths", a.lengths, "(B,)", {batch});
+    check_view(op, "lengths", a.lengths, "(B,)", {batch});
     for (int64_t b = 0; b < batch; ++b) {
       const int64_t length = a.lengths.data[b * a.lengths.stride[0]];
       if (length < 0 || length > time)
@@ -71,11 +73,11 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
                      std::to_string(b) + "] = " + std::to_string(length));
     }
   }
-  if (a.resets) check_shape(op, "resets", a.resets, "(B, T)", {batch, time});
+  if (a.resets) check_view(op, "resets", a.resets, "(B, T)", {batch, time});
   const char* per_step = a.w_proj ? "(B, T, P)" : "(B, T, H)";
   if (a.recurrent_dropout_mask)
-    check_shape(op, "recurrent_dropout_mask", a.recurrent_dropout_mask, per_step, {batch, time, state});
-  if (a.zoneout_mask) check_shape(op, "zoneout_mask", a.zoneout_mask, per_step, {batch, time, state});
+    check_view(op, "recurrent_dropout_mask", a.recurrent_dropout_mask, per_step, {batch, time, state});
+  if (a.zoneout_mask) check_view(op, "zoneout_mask", a.zoneout_mask, per_step, {batch, time, state});
   if (a.threads < 0) fail(op, "threads must be at least 0, got " + std::to_string(a.threads));
   if (a.checkpoint_every < 0)
     fail(op, "checkpoint_every must be at least 1, got " + std::to_string(a.checkpoint_every));
@@ -128,7 +130,7 @@ RecurrentProblem<T> problem_of(const RecurrentCell<T>& cell, const RecurrentArgu
   p.reverse = a.reverse;
   p.checkpoint_every = a.checkpoint_every;
   p.plan = plan;
-  p.threads = a.threads > 0 ? a.threads : num_threads();
+  p.threads = most_threads(a.threads);
   return p;
 }
 
@@ -158,11 +160,11 @@ void check_call(const RecurrentCell<T>& cell, const RecurrentForwardCall<T>& cal
   const RecurrentArguments<T>& a = call.arguments;
   const RecurrentResults<T>& r = call.results;
   check_arguments(cell, a);
-  const std::string op = a.operation;
+  const char* op = a.operation;
   const int64_t batch = a.x.shape[0], state = a.w_hh.shape[1], hidden = a.w_hh.shape[0] / cell.gates;
-  check_shape(op, "y", r.y, "(B, T, P)", {batch, a.x.shape[1], state});
-  check_shape(op, "h_n", r.h_n, "(B, P)", {batch, state});
-  if (cell.has_c) check_shape(op, "c_n", r.c_n, "(B, H)", {batch, hidden});
+  check_view(op, "y", r.y, "(B, T, P)", {batch, a.x.shape[1], state});
+  check_view(op, "h_n", r.h_n, "(B, P)", {batch, state});
+  if (cell.has_c) check_view(op, "c_n", r.c_n, "(B, H)", {batch, hidden});
 }
 
 template <class T>
@@ -187,23 +189,23 @@ template <class T>
 void check_call(const RecurrentCell<T>& cell, const RecurrentBackwardCall<T>& call) {
   const RecurrentArguments<T>& a = call.arguments;
   const RecurrentGradientViews<T>& v = call.gradients;
-  const std::string op = a.operation;
+  const char* op = a.operation;
   const int64_t batch = a.x.shape[0], time = a.x.shape[1], input = a.x.shape[2], rows = a.w_hh.shape[0];
   const int64_t state = a.w_hh.shape[1], hidden = rows / cell.gates;
   const char* per_step = a.w_proj ? "(B, T, P)" : "(B, T, H)";
   const char* per_row = a.w_proj ? "(B, P)" : "(B, H)";
-  if (v.dy) check_shape(op, "dy", v.dy, per_step, {batch, time, state});
-  if (v.dh_n) check_shape(op, "dh_n", v.dh_n, per_row, {batch, state});
-  if (v.dc_n) check_shape(op, "dc_n", v.dc_n, "(B, H)", {batch, hidden});
-  if (v.dx) check_shape(op, "dx", v.dx, "(B, T, I)", {batch, time, input});
-  check_shape(op, "dw_ih", v.dw_ih, "(G H, I)", {rows, input});
-  check_shape(op, "dw_hh", v.dw_hh, "(G H, P)", {rows, state});
-  if (a.b_ih) check_shape(op, "db_ih", v.db_ih, "(G H,)", {rows});
-  if (a.b_hh) check_shape(op, "db_hh", v.db_hh, "(G H,)", {rows});
-  check_shape(op, "dh0", v.dh0, per_row, {batch, state});
-  if (cell.has_c) check_shape(op, "dc0", v.dc0, "(B, H)", {batch, hidden});
-  if (a.extra) check_shape(op, "dw_peephole", v.dextra, "(3, H)", {int64_t(cell.extras), hidden});
-  if (a.w_proj) check_shape(op, "dw_proj", v.dw_proj, "(P, H)", {state, hidden});
+  if (v.dy) check_view(op, "dy", v.dy, per_step, {batch, time, state});
+  if (v.dh_n) check_view(op, "dh_n", v.dh_n, per_row, {batch, state});
+  if (v.dc_n) check_view(op, "dc_n", v.dc_n, "(B, H)", {batch, hidden});
+  if (v.dx) check_view(op, "dx", v.dx, "(B, T, I)", {batch, time, input});
+  check_view(op, "dw_ih", v.dw_ih, "(G H, I)", {rows, input});
+  check_view(op, "dw_hh", v.dw_hh, "(G H, P)", {rows, state});
+  if (a.b_ih) check_view(op, "db_ih", v.db_ih, "(G H,)", {rows});
+  if (a.b_hh) check_view(op, "db_hh", v.db_hh, "(G H,)", {rows});
+  check_view(op, "dh0", v.dh0, per_row, {batch, state});
+  if (cell.has_c) check_view(op, "dc0", v.dc0, "(B, H)", {batch, hidden});
+  if (a.extra) check_view(op, "dw_peephole", v.dextra, "(3, H)", {int64_t(cell.extras), hidden});
+  if (a.w_proj) check_view(op, "dw_proj", v.dw_proj, "(P, H)", {state, hidden});
 }
 
 template <class T>

@@ -9,7 +9,7 @@ namespace {
 
 template <class T>
 void run(const char* operation, const char* from, const char* to, View<const T, 4> x, View<const T, 3> cos,
-         View<const T, 3> sin, bool interleaved, bool inverse, View<T, 4> y) {
+         View<const T, 3> sin, bool interleaved, bool inverse, View<T, 4> y, int threads) {
   const auto [B, N, time, D] = x.shape;
   const int64_t pairs = cos.shape[2], tables = cos.shape[0] == 1 ? 1 : B;
   check_view(operation, from, x, "(B, N, T, D)", x.shape);
@@ -36,30 +36,30 @@ void run(const char* operation, const char* from, const char* to, View<const T, 
                           .inverse = inverse,
                           .y = y.data,
                           .y_stride = {y.stride[0], y.stride[1], y.stride[2]}},
-                         threads_for(double(B) * double(N) * double(time) * double(D) * 0.3));
+                         threads_for(double(B) * double(N) * double(time) * double(D) * 0.3, threads));
 }
 
 }  // namespace
 
 template <class T>
 void rotary_forward(View<const T, 4> x, View<const T, 3> cos, View<const T, 3> sin, bool interleaved,
-                    View<T, 4> y) {
-  run("rotary_forward", "x", "y", x, cos, sin, interleaved, false, y);
+                    View<T, 4> y, int threads) {
+  run("rotary_forward", "x", "y", x, cos, sin, interleaved, false, y, threads);
 }
 
 template <class T>
 void rotary_backward(View<const T, 4> dy, View<const T, 3> cos, View<const T, 3> sin, bool interleaved,
-                     View<T, 4> dx) {
-  run("rotary_backward", "dy", "dx", dy, cos, sin, interleaved, true, dx);
+                     View<T, 4> dx, int threads) {
+  run("rotary_backward", "dy", "dx", dy, cos, sin, interleaved, true, dx, threads);
 }
 
 template void rotary_forward(View<const float, 4>, View<const float, 3>, View<const float, 3>, bool,
-                             View<float, 4>);
+                             View<float, 4>, int);
 template void rotary_forward(View<const double, 4>, View<const double, 3>, View<const double, 3>, bool,
-                             View<double, 4>);
+                             View<double, 4>, int);
 template void rotary_backward(View<const float, 4>, View<const float, 3>, View<const float, 3>, bool,
-                              View<float, 4>);
+                              View<float, 4>, int);
 template void rotary_backward(View<const double, 4>, View<const double, 3>, View<const double, 3>, bool,
-                              View<double, 4>);
+                              View<double, 4>, int);
 
 }  // namespace weft

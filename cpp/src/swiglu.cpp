@@ -15,7 +15,7 @@ void check_even(const char* operation, int64_t columns) {
 }  // namespace
 
 template <class T>
-void swiglu_forward(View<const T, 2> x, View<T, 2> y) {
+void swiglu_forward(View<const T, 2> x, View<T, 2> y, int threads) {
   const char* operation = "swiglu_forward";
   const auto [R, columns] = x.shape;
   check_even(operation, columns);
@@ -28,11 +28,11 @@ void swiglu_forward(View<const T, 2> x, View<T, 2> y) {
                                   .x_row = x.stride[0],
                                   .y = y.data,
                                   .y_row = y.stride[0]},
-                                 threads_for(double(R) * double(columns) * 0.5));
+                                 threads_for(double(R) * double(columns) * 0.5, threads));
 }
 
 template <class T>
-void swiglu_backward(View<const T, 2> x, View<const T, 2> dy, View<T, 2> dx) {
+void swiglu_backward(View<const T, 2> x, View<const T, 2> dy, View<T, 2> dx, int threads) {
   const char* operation = "swiglu_backward";
   const auto [R, columns] = x.shape;
   check_even(operation, columns);
@@ -48,12 +48,12 @@ void swiglu_backward(View<const T, 2> x, View<const T, 2> dy, View<T, 2> dx) {
                                    .dy_row = dy.stride[0],
                                    .dx = dx.data,
                                    .dx_row = dx.stride[0]},
-                                  threads_for(double(R) * double(columns) * 0.6));
+                                  threads_for(double(R) * double(columns) * 0.6, threads));
 }
 
-template void swiglu_forward(View<const float, 2>, View<float, 2>);
-template void swiglu_forward(View<const double, 2>, View<double, 2>);
-template void swiglu_backward(View<const float, 2>, View<const float, 2>, View<float, 2>);
-template void swiglu_backward(View<const double, 2>, View<const double, 2>, View<double, 2>);
+template void swiglu_forward(View<const float, 2>, View<float, 2>, int);
+template void swiglu_forward(View<const double, 2>, View<double, 2>, int);
+template void swiglu_backward(View<const float, 2>, View<const float, 2>, View<float, 2>, int);
+template void swiglu_backward(View<const double, 2>, View<const double, 2>, View<double, 2>, int);
 
 }  // namespace weft

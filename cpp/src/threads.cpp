@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "cost.hpp"
 #include "weft/config.hpp"
 
 namespace weft {
@@ -42,6 +43,12 @@ int num_threads() {
     chosen.store(threads, std::memory_order_relaxed);
   }
   return threads;
+}
+
+int most_threads(int asked) {
+  constexpr int most = 1024;  // what is counted by them stays in bounds
+  if (asked <= 0 || fork_handler != 0 || forked.load(std::memory_order_relaxed)) return num_threads();
+  return std::min(asked, most);
 }
 
 void set_num_threads(int threads) {

@@ -16,8 +16,8 @@ const PointwiseKernels<T>& pointwise() {
 }
 
 template <class T>
-int threads(int64_t size, int arrays) {
-  return threads_for(double(size) * double(arrays) * sizeof(T) / 12);
+int threads_for_arrays(int64_t size, int arrays, int threads) {
+  return threads_for(double(size) * double(arrays) * sizeof(T) / 12, threads);
 }
 
 template <class T>
@@ -29,7 +29,8 @@ void check_param_and_grad(const char* operation, View<T, 1> param, View<const T,
 }  // namespace
 
 template <class T>
-void sgd_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> velocity, const SgdOptions& options) {
+void sgd_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> velocity, const SgdOptions& options,
+                int threads) {
   const char* operation = "sgd_update";
   const int64_t size = param.shape[0];
   check_param_and_grad(operation, param, grad);
@@ -53,12 +54,12 @@ void sgd_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> velocity, co
                              .weight_decay = options.weight_decay,
                              .nesterov = options.nesterov,
                              .maximize = options.maximize},
-                            threads<T>(size, 5));
+                            threads_for_arrays<T>(size, 5, threads));
 }
 
 template <class T>
 void adam_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> m, View<T, 1> v, View<T, 1> max_v,
-                 const AdamOptions& options) {
+                 const AdamOptions& options, int threads) {
   const char* operation = "adam_update";
   const int64_t size = param.shape[0];
   check_param_and_grad(operation, param, grad);
@@ -86,12 +87,13 @@ void adam_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> m, View<T, 
                               .decoupled = options.decoupled,
                               .correction1 = 1 - std::pow(options.beta1, step),
                               .correction2 = 1 - std::pow(options.beta2, step)},
-                             threads<T>(size, 7));
+                             threads_for_arrays<T>(size, 7, threads));
 }
 
 template <class T>
 void rmsprop_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> square_avg,
-                    View<T, 1> momentum_buffer, View<T, 1> grad_avg, const RmspropOptions& options) {
+                    View<T, 1> momentum_buffer, View<T, 1> grad_avg, const RmspropOptions& options,
+                    int threads) {
   const char* operation = "rmsprop_update";
   const int64_t size = param.shape[0];
   check_param_and_grad(operation, param, grad);
@@ -116,12 +118,12 @@ void rmsprop_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> square_a
                                  .eps = options.eps,
                                  .weight_decay = options.weight_decay,
                                  .momentum = options.momentum},
-                                threads<T>(size, 7));
+                                threads_for_arrays<T>(size, 7, threads));
 }
 
 template <class T>
 void adagrad_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> state_sum,
-                    const AdagradOptions& options) {
+                    const AdagradOptions& options, int threads) {
   const char* operation = "adagrad_update";
   const int64_t size = param.shape[0];
   check_param_and_grad(operation, param, grad);
@@ -138,7 +140,7 @@ void adagrad_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> state_su
                                  .lr = options.lr / (1 + double(options.step - 1) * options.lr_decay),
                                  .eps = options.eps,
                                  .weight_decay = options.weight_decay},
-                                threads<T>(size, 5));
+                                threads_for_arrays<T>(size, 5, threads));
 }
 
 template <class T>
@@ -147,37 +149,39 @@ int64_t sum_of_squares_workspace(int64_t size) {
 }
 
 template <class T>
-double sum_of_squares(View<const T, 1> x, View<double, 1> workspace) {
+double sum_of_squares(View<const T, 1> x, View<double, 1> workspace, int threads) {
   const char* operation = "sum_of_squares";
   const int64_t size = x.shape[0];
   check_view(operation, "x", x, "(N,)", {size});
   check_workspace(operation, workspace, sum_of_squares_workspace<T>(size));
-  return pointwise<T>().sum_of_squares(size, x.data, workspace.data, threads<T>(size, 2));
+  return pointwise<T>().sum_of_squares(size, x.data, workspace.data, threads_for_arrays<T>(size, 2, threads));
 }
 
 template <class T>
-void scale(View<T, 1> x, double factor) {
+void scale(View<T, 1> x, double factor, int threads) {
   check_view("scale", "x", x, "(N,)", {x.shape[0]});
-  pointwise<T>().scale(x.shape[0], x.data, factor, threads<T>(x.shape[0], 2));
+  pointwise<T>().scale(x.shape[0], x.data, factor, threads_for_arrays<T>(x.shape[0], 2, threads));
 }
 
-template void sgd_update(View<float, 1>, View<const float, 1>, View<float, 1>, const SgdOptions&);
-template void sgd_update(View<double, 1>, View<const double, 1>, View<double, 1>, const SgdOptions&);
+template void sgd_update(View<float, 1>, View<const float, 1>, View<float, 1>, const SgdOptions&, int);
+template void sgd_update(View<double, 1>, View<const double, 1>, View<double, 1>, const SgdOptions&, int);
 template void adam_update(View<float, 1>, View<const float, 1>, View<float, 1>, View<float, 1>,
-                          View<float, 1>, const AdamOptions&);
+                          View<float, 1>, const AdamOptions&, int);
 template void adam_update(View<double, 1>, View<const double, 1>, View<double, 1>, View<double, 1>,
-                          View<double, 1>, const AdamOptions&);
+                          View<double, 1>, const AdamOptions&, int);
 template void rmsprop_update(View<float, 1>, View<const float, 1>, View<float, 1>, View<float, 1>,
-                             View<float, 1>, const RmspropOptions&);
+                             View<float, 1>, const RmspropOptions&, int);
 template void rmsprop_update(View<double, 1>, View<const double, 1>, View<double, 1>, View<double, 1>,
-                             View<double, 1>, const RmspropOptions&);
-template void adagrad_update(View<float, 1>, View<const float, 1>, View<float, 1>, const AdagradOptions&);
-template void adagrad_update(View<double, 1>, View<const double, 1>, View<double, 1>, const AdagradOptions&);
+                             View<double, 1>, const RmspropOptions&, int);
+template void adagrad_update(View<float, 1>, View<const float, 1>, View<float, 1>, const AdagradOptions&,
+                             int);
+template void adagrad_update(View<double, 1>, View<const double, 1>, View<double, 1>, const AdagradOptions&,
+                             int);
 template int64_t sum_of_squares_workspace<float>(int64_t);
 template int64_t sum_of_squares_workspace<double>(int64_t);
-template double sum_of_squares(View<const float, 1>, View<double, 1>);
-template double sum_of_squares(View<const double, 1>, View<double, 1>);
-template void scale(View<float, 1>, double);
-template void scale(View<double, 1>, double);
+template double sum_of_squares(View<const float, 1>, View<double, 1>, int);
+template double sum_of_squares(View<const double, 1>, View<double, 1>, int);
+template void scale(View<float, 1>, double, int);
+template void scale(View<double, 1>, double, int);
 
 }  // namespace weft

@@ -5,7 +5,8 @@
 // T is float or double. B batch, T queries, S keys, A units. q, k, scores and their gradients may have any
 // strides but for the last axis, which is contiguous. Outputs and accumulated arrays may not overlap anything
 // else; inputs may alias each other. Every function throws std::invalid_argument, before it writes anything,
-// where a shape is wrong. Results do not depend on the number of threads.
+// where a shape is wrong. A call uses at most `threads` threads, 0: num_threads(); results do not depend on
+// it.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +24,12 @@ namespace weft {
 ///   scores  [B, T, S]  out
 template <class T>
 WEFT_API void additive_scores_forward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
-                                      View<T, 3> scores);
+                                      View<T, 3> scores, int threads = 0);
 
 /// Elements of T that additive_scores_backward needs as workspace, for B, S and A.
 template <class T>
-WEFT_API int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size);
+WEFT_API int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size,
+                                                    int threads = 0);
 
 /// The hyperbolic tangents are computed again: nothing of size T S A is ever held. Where dscores is zero, as
 /// in masked places, q and k are not looked at.
@@ -41,6 +43,6 @@ WEFT_API int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys,
 template <class T>
 WEFT_API void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
                                        View<const T, 3> dscores, View<T, 3> dq, View<T, 3> dk,
-                                       View<T, 1> dweight, View<T, 1> workspace);
+                                       View<T, 1> dweight, View<T, 1> workspace, int threads = 0);
 
 }  // namespace weft

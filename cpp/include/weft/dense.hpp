@@ -3,7 +3,7 @@
 // T is float or double. Views may have any row stride; their last axis is contiguous. Outputs and accumulated
 // arrays may not overlap anything else; inputs may alias each other. A view that is optional is left out as
 // {}. Every function throws std::invalid_argument, before it writes anything, where a shape or an index is
-// wrong. Results do not depend on the number of threads.
+// wrong. A call uses at most `threads` threads, 0: num_threads(); results do not depend on it.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,12 @@
 
 namespace weft {
 
-/// Elements of T that linear_forward and linear_backward need as workspace, with the threads there are now.
+/// Elements of T that linear_forward and linear_backward need as workspace for that many threads; 0: as many
+/// as there are now.
 template <class T>
-WEFT_API int64_t linear_forward_workspace(int64_t inputs, int64_t outputs);
+WEFT_API int64_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads = 0);
 template <class T>
-WEFT_API int64_t linear_backward_workspace(int64_t inputs, int64_t outputs);
+WEFT_API int64_t linear_backward_workspace(int64_t inputs, int64_t outputs, int threads = 0);
 
 /// y = x W^T + b
 ///
@@ -28,7 +29,7 @@ WEFT_API int64_t linear_backward_workspace(int64_t inputs, int64_t outputs);
 ///   workspace  [linear_forward_workspace(I, O)] scratch
 template <class T>
 WEFT_API void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1> bias, View<T, 2> y,
-                             View<T, 1> workspace);
+                             View<T, 1> workspace, int threads = 0);
 
 /// dx = dy W,   dweight += dy^T x,   dbias += sum over rows of dy
 ///
@@ -41,7 +42,7 @@ WEFT_API void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<c
 ///   workspace  [linear_backward_workspace(I, O)] scratch
 template <class T>
 WEFT_API void linear_backward(View<const T, 2> x, View<const T, 2> weight, View<const T, 2> dy, View<T, 2> dx,
-                              View<T, 2> dweight, View<T, 1> dbias, View<T, 1> workspace);
+                              View<T, 2> dweight, View<T, 1> dbias, View<T, 1> workspace, int threads = 0);
 
 /// The position of the first index that is neither `ignored` nor in [0, size), or -1.
 WEFT_API int64_t find_index_outside(View<const int64_t, 1> indices, int64_t size, int64_t ignored = 0);
@@ -52,7 +53,8 @@ WEFT_API int64_t find_index_outside(View<const int64_t, 1> indices, int64_t size
 ///   weight     [V, D]  in
 ///   y          [R, D]  out
 template <class T>
-WEFT_API void embedding_forward(View<const int64_t, 1> indices, View<const T, 2> weight, View<T, 2> y);
+WEFT_API void embedding_forward(View<const int64_t, 1> indices, View<const T, 2> weight, View<T, 2> y,
+                                int threads = 0);
 
 /// dweight[indices[r]] += dy[r] for every r in order, except where indices[r] == padding_index
 ///
@@ -61,6 +63,6 @@ WEFT_API void embedding_forward(View<const int64_t, 1> indices, View<const T, 2>
 ///   dweight    [V, D]  accumulated
 template <class T>
 WEFT_API void embedding_backward(View<const int64_t, 1> indices, View<const T, 2> dy, View<T, 2> dweight,
-                                 int64_t padding_index = -1);
+                                 int64_t padding_index = -1, int threads = 0);
 
 }  // namespace weft

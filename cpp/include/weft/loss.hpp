@@ -2,8 +2,8 @@
 //
 // T is float or double. Logits may have any row stride; every last axis is contiguous. Outputs may not
 // overlap anything else. A view that is optional is left out as {}. Both functions throw
-// std::invalid_argument, before they write anything, where a shape, a value or a target is wrong. Results do
-// not depend on the number of threads.
+// std::invalid_argument, before they write anything, where a shape, a value or a target is wrong. A call uses
+// at most `threads` threads, 0: num_threads(); results do not depend on it.
 #pragma once
 
 #include <cstdint>
@@ -35,11 +35,9 @@ struct CrossEntropyTotals {
 ///
 /// Rows that are ignored or have weight zero are not read: NaN there reaches nothing.
 template <class T>
-WEFT_API CrossEntropyTotals softmax_cross_entropy_forward(View<const T, 2> logits,
-                                                          View<const int64_t, 1> targets,
-                                                          View<const T, 1> weight,
-                                                          const CrossEntropyOptions& options,
-                                                          View<T, 1> losses, View<T, 2> normalizer);
+WEFT_API CrossEntropyTotals softmax_cross_entropy_forward(
+    View<const T, 2> logits, View<const int64_t, 1> targets, View<const T, 1> weight,
+    const CrossEntropyOptions& options, View<T, 1> losses, View<T, 2> normalizer, int threads = 0);
 
 /// dlogits_rv = scale dlosses_r weight_r (softmax(logits_r)_v - q_rv)
 ///
@@ -51,6 +49,6 @@ template <class T>
 WEFT_API void softmax_cross_entropy_backward(View<const T, 2> logits, View<const int64_t, 1> targets,
                                              View<const T, 1> weight, const CrossEntropyOptions& options,
                                              View<const T, 2> normalizer, double scale,
-                                             View<const T, 1> dlosses, View<T, 2> dlogits);
+                                             View<const T, 1> dlosses, View<T, 2> dlogits, int threads = 0);
 
 }  // namespace weft

@@ -3,7 +3,7 @@
 // T is float or double. Matrices may have any row stride; every last axis is contiguous. Outputs and
 // accumulated arrays may not overlap anything else; inputs may alias each other. A view that is optional is
 // left out as {}. Every function throws std::invalid_argument, before it writes anything, where a shape or a
-// value is wrong. Results do not depend on the number of threads.
+// value is wrong. A call uses at most `threads` threads, 0: num_threads(); results do not depend on it.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ namespace weft {
 ///   inverse_deviation  [R]     out, kept for backward: 1 / sqrt(variance + eps)
 template <class T>
 WEFT_API void layer_norm_forward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> bias,
-                                 double eps, View<T, 2> y, View<T, 1> mean, View<T, 1> inverse_deviation);
+                                 double eps, View<T, 2> y, View<T, 1> mean, View<T, 1> inverse_deviation,
+                                 int threads = 0);
 
 /// Elements of T that layer_norm_backward needs as workspace.
 template <class T>
@@ -39,7 +40,8 @@ WEFT_API int64_t layer_norm_backward_workspace(int64_t rows, int64_t size);
 template <class T>
 WEFT_API void layer_norm_backward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> mean,
                                   View<const T, 1> inverse_deviation, View<const T, 2> dy, View<T, 2> dx,
-                                  View<T, 1> dweight, View<T, 1> dbias, View<T, 1> workspace);
+                                  View<T, 1> dweight, View<T, 1> dbias, View<T, 1> workspace,
+                                  int threads = 0);
 
 /// relu max(x, 0);  gelu x Phi(x);  gelu_tanh x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2;  silu x
 /// sigmoid(x)
@@ -56,7 +58,7 @@ constexpr bool keeps_input(Activation activation) {
 ///   x  [N]  in
 ///   y  [N]  out
 template <class T>
-WEFT_API void activation_forward(Activation activation, View<const T, 1> x, View<T, 1> y);
+WEFT_API void activation_forward(Activation activation, View<const T, 1> x, View<T, 1> y, int threads = 0);
 
 /// dx = dy activation'(x)
 ///
@@ -65,14 +67,14 @@ WEFT_API void activation_forward(Activation activation, View<const T, 1> x, View
 ///   dx    [N]  out
 template <class T>
 WEFT_API void activation_backward(Activation activation, View<const T, 1> kept, View<const T, 1> dy,
-                                  View<T, 1> dx);
+                                  View<T, 1> dx, int threads = 0);
 
 /// y = a sigmoid(a) b, with x = [a; b]: one half of the features is a gate for the other
 ///
 ///   x  [R, 2 F]  in
 ///   y  [R, F]    out
 template <class T>
-WEFT_API void swiglu_forward(View<const T, 2> x, View<T, 2> y);
+WEFT_API void swiglu_forward(View<const T, 2> x, View<T, 2> y, int threads = 0);
 
 /// da = dy b s (1 + a (1 - s)),  db = dy a s,  with s = sigmoid(a)
 ///
@@ -80,7 +82,7 @@ WEFT_API void swiglu_forward(View<const T, 2> x, View<T, 2> y);
 ///   dy  [R, F]    in
 ///   dx  [R, 2 F]  out, [da; db]
 template <class T>
-WEFT_API void swiglu_backward(View<const T, 2> x, View<const T, 2> dy, View<T, 2> dx);
+WEFT_API void swiglu_backward(View<const T, 2> x, View<const T, 2> dy, View<T, 2> dx, int threads = 0);
 
 /// Turns pairs of features: y_a = x_a cos - x_b sin,  y_b = x_b cos + x_a sin
 ///
@@ -92,7 +94,7 @@ WEFT_API void swiglu_backward(View<const T, 2> x, View<const T, 2> dy, View<T, 2
 ///   y         [B, N, T, D]            out, likewise; it may be x itself
 template <class T>
 WEFT_API void rotary_forward(View<const T, 4> x, View<const T, 3> cos, View<const T, 3> sin, bool interleaved,
-                             View<T, 4> y);
+                             View<T, 4> y, int threads = 0);
 
 /// dx_a = dy_a cos + dy_b sin,  dx_b = dy_b cos - dy_a sin
 ///
@@ -101,7 +103,7 @@ WEFT_API void rotary_forward(View<const T, 4> x, View<const T, 3> cos, View<cons
 ///   dx                     [B, N, T, D]  out; it may be dy itself
 template <class T>
 WEFT_API void rotary_backward(View<const T, 4> dy, View<const T, 3> cos, View<const T, 3> sin,
-                              bool interleaved, View<T, 4> dx);
+                              bool interleaved, View<T, 4> dx, int threads = 0);
 
 /// y_e = x_e / (1 - p) where element e is kept, else 0
 ///
@@ -112,7 +114,8 @@ WEFT_API void rotary_backward(View<const T, 4> dy, View<const T, 3> cos, View<co
 ///   p  in [0, 1]; 1 drops everything
 ///   y  [N]  out
 template <class T>
-WEFT_API void dropout_forward(View<const T, 1> x, double p, uint64_t seed, uint64_t offset, View<T, 1> y);
+WEFT_API void dropout_forward(View<const T, 1> x, double p, uint64_t seed, uint64_t offset, View<T, 1> y,
+                              int threads = 0);
 
 /// dx_e = dy_e / (1 - p) where element e was kept, else 0
 ///
@@ -120,6 +123,7 @@ WEFT_API void dropout_forward(View<const T, 1> x, double p, uint64_t seed, uint6
 ///   dy  [N]  in
 ///   dx  [N]  out
 template <class T>
-WEFT_API void dropout_backward(View<const T, 1> dy, double p, uint64_t seed, uint64_t offset, View<T, 1> dx);
+WEFT_API void dropout_backward(View<const T, 1> dy, double p, uint64_t seed, uint64_t offset, View<T, 1> dx,
+                               int threads = 0);
 
 }  // namespace weft

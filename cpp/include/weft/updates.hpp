@@ -2,8 +2,8 @@
 //
 // T is float or double; all arrays of a call are contiguous and of one size [N]. Arrays that are written may
 // not overlap any other. A view that is optional is left out as {}. Every function throws
-// std::invalid_argument, before it writes anything, where a size or a number is wrong. Results do not depend
-// on the number of threads.
+// std::invalid_argument, before it writes anything, where a size or a number is wrong. A call uses at most
+// `threads` threads, 0: num_threads(); results do not depend on it.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct SgdOptions {
 ///   velocity  [N]  in and out, optional without momentum
 template <class T>
 WEFT_API void sgd_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> velocity,
-                         const SgdOptions& options);
+                         const SgdOptions& options, int threads = 0);
 
 struct AdamOptions {
   double lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
@@ -44,7 +44,7 @@ struct AdamOptions {
 ///   max_v  [N]  in and out, optional
 template <class T>
 WEFT_API void adam_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> m, View<T, 1> v,
-                          View<T, 1> max_v, const AdamOptions& options);
+                          View<T, 1> max_v, const AdamOptions& options, int threads = 0);
 
 struct RmspropOptions {
   double lr, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
@@ -61,7 +61,8 @@ struct RmspropOptions {
 ///   grad_avg         [N]  in and out, optional: a
 template <class T>
 WEFT_API void rmsprop_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> square_avg,
-                             View<T, 1> momentum_buffer, View<T, 1> grad_avg, const RmspropOptions& options);
+                             View<T, 1> momentum_buffer, View<T, 1> grad_avg, const RmspropOptions& options,
+                             int threads = 0);
 
 struct AdagradOptions {
   double lr, eps = 1e-10, weight_decay = 0, lr_decay = 0;
@@ -75,7 +76,7 @@ struct AdagradOptions {
 ///   state_sum  [N]  in and out: s
 template <class T>
 WEFT_API void adagrad_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> state_sum,
-                             const AdagradOptions& options);
+                             const AdagradOptions& options, int threads = 0);
 
 /// Doubles that sum_of_squares needs as workspace.
 template <class T>
@@ -86,12 +87,12 @@ WEFT_API int64_t sum_of_squares_workspace(int64_t size);
 ///   x          [N]  in
 ///   workspace  [sum_of_squares_workspace(N)] scratch
 template <class T>
-WEFT_API double sum_of_squares(View<const T, 1> x, View<double, 1> workspace);
+WEFT_API double sum_of_squares(View<const T, 1> x, View<double, 1> workspace, int threads = 0);
 
 /// x_e = factor x_e
 ///
 ///   x  [N]  in and out
 template <class T>
-WEFT_API void scale(View<T, 1> x, double factor);
+WEFT_API void scale(View<T, 1> x, double factor, int threads = 0);
 
 }  // namespace weft

@@ -18,12 +18,12 @@ import numpy as np
 from weft import nn
 from weft.files import read_safetensors
 from weft.models.sampling import sample
+from weft.nn.graph import FORMAT, describe
 from weft.nn.parameter import Array, Seed
 
 __all__ = ["VOCABULARY", "ByteModel", "Reader", "check_shape", "find_model"]
 
 VOCABULARY = 256
-_FORMAT = 1
 
 Model = TypeVar("Model", bound="ByteModel")
 Reader: TypeAlias = Callable[[Array], Array]
@@ -43,6 +43,7 @@ class ByteModel(nn.Layer):
     """
 
     config: dict[str, Any]
+    context: int = 0  # the most bytes that it can see at once; 0: there is no limit
 
     def reader(self) -> Reader:
         """A function that is given a text piece by piece, ids[B,T] of any T >= 1, and gives logits[B,256] of
@@ -84,8 +85,10 @@ class ByteModel(nn.Layer):
             logits = read(token[:, None])
 
     def metadata(self) -> dict[str, str]:
-        """What a model file says of itself: enough to build the model again."""
-        description = {"format": _FORMAT, "model": type(self).__name__, "config": self.config}
+        """What a model file says of itself: its graph, and enough to build the model again."""
+        description = describe(self) | {"model": type(self).__name__, "config": self.config}
+        if self.context:
+            description["context"] = self.context
         return {"weft": json.dumps(description, sort_keys=True)}
 
     def save(self, path: str | Path) -> None:
@@ -125,9 +128,9 @@ class ByteModel(nn.Layer):
         kinds = {kind.__name__: kind for kind in (cls, *cls.__subclasses__())}
         if name not in kinds:
             raise ValueError(f"a {name}, not a {cls.__name__}: ByteModel.load takes both")
-        if description.get("format") != _FORMAT:
+        if description.get("format") != FORMAT:
             raise ValueError(
-                f"format must be {_FORMAT}, got {description.get('format')!r}: written by a newer weft?"
+                f"format must be {FORMAT}, got {description.get('format')!r}: written by a newer weft?"
             )
         kind, config = kinds[name], description.get("config")
         wanted = inspect.signature(kind).parameters.keys() - {"rng"}

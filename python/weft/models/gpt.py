@@ -25,6 +25,7 @@ from weft.models.byte_model import VOCABULARY, ByteModel, Reader, check_shape
 from weft.models.context_window import ContextReader
 from weft.nn import init
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.parameter import Array, Seed
 
@@ -132,6 +133,10 @@ class GPT(ByteModel):
             h = self.positions.predict(h, offset)
         logits: Array = self.head.predict(self.encoder.predict(h, cache=cache))
         return logits
+
+    def graph(self, writer: GraphWriter) -> Node:
+        positions = [] if self.positions is None else [self.positions]
+        return writer.sequence(self.embedding, *positions, self.encoder, self.head)
 
     def make_cache(self) -> list[KeyValueCache]:
         """Empty caches for predict, one a layer."""

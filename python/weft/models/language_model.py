@@ -21,6 +21,7 @@ from weft import nn
 from weft.arguments import check_choice, check_count, check_number
 from weft.models.byte_model import VOCABULARY, ByteModel, Reader, check_shape
 from weft.nn.backprop import State, StatefulBackprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.parameter import Array, Seed
 
 __all__ = ["LanguageModel"]
@@ -114,6 +115,9 @@ class LanguageModel(ByteModel):
     ) -> tuple[Array, State]:
         hidden, state = self.rnn.predict(self.embedding.predict(x), state, lengths=lengths, resets=resets)
         return self.head.predict(hidden), state
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.sequence(self.embedding, self.rnn, self.head)
 
     def reader(self) -> Reader:
         state: State = None

@@ -22,6 +22,7 @@ from weft.nn.dropout import Dropout
 from weft.nn.embedding import Embedding
 from weft.nn.feed_forward import FeedForward
 from weft.nn.files import load, save
+from weft.nn.graph import GraphWriter, NoNativeForm
 from weft.nn.gru import GRU, GRUCell
 from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.layer import Layer
@@ -63,6 +64,7 @@ __all__ = [
     "Embedding",
     "FeedForward",
     "GRUCell",
+    "GraphWriter",
     "HuberLoss",
     "KLDivLoss",
     "KeyValueCache",
@@ -75,6 +77,7 @@ __all__ = [
     "Loss",
     "MSELoss",
     "MultiheadAttention",
+    "NoNativeForm",
     "Parameter",
     "RNNCell",
     "ReLU",

@@ -18,6 +18,7 @@ from typing import Any
 from weft import ops
 from weft.arguments import check_choice
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array
 
@@ -25,6 +26,7 @@ from weft.nn.parameter import Array
 class Activation(Layer):
     """Base of the activations: an op and its backward. x, y of any shape, float32 or float64."""
 
+    kind: str  # what a model file calls it
     forward: Any
     backward: Any
 
@@ -36,6 +38,9 @@ class Activation(Layer):
         y: Array = self.forward(x)[0]
         return y
 
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.node("activation", kind=self.kind)
+
 
 class ReLU(Activation):
     """max(x, 0)
@@ -45,6 +50,7 @@ class ReLU(Activation):
     array([0., 2.])
     """
 
+    kind = "relu"
     forward = staticmethod(ops.relu_forward)
     backward = staticmethod(ops.relu_backward)
 
@@ -61,6 +67,7 @@ class GELU(Activation):
 
     def __init__(self, approximate: str = "none") -> None:
         self.approximate = check_choice("GELU", "approximate", approximate, ("none", "tanh"))
+        self.kind = "gelu" if approximate == "none" else "gelu_tanh"
 
     def forward(self, x: Array) -> tuple[Array, Any]:
         return ops.gelu_forward(x, self.approximate)
@@ -77,6 +84,7 @@ class SiLU(Activation):
     array([-0.2689,  1.7616])
     """
 
+    kind = "silu"
     forward = staticmethod(ops.silu_forward)
     backward = staticmethod(ops.silu_backward)
 
@@ -89,6 +97,7 @@ class Tanh(Activation):
     array([-0.7616,  0.964 ])
     """
 
+    kind = "tanh"
     forward = staticmethod(ops.tanh_forward)
     backward = staticmethod(ops.tanh_backward)
 
@@ -101,6 +110,7 @@ class Sigmoid(Activation):
     array([0.2689, 0.8808])
     """
 
+    kind = "sigmoid"
     forward = staticmethod(ops.sigmoid_forward)
     backward = staticmethod(ops.sigmoid_backward)
 
@@ -117,3 +127,6 @@ class SwiGLU(Activation):
 
     forward = staticmethod(ops.swiglu_forward)
     backward = staticmethod(ops.swiglu_backward)
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.node("swiglu")

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from weft.arguments import check_count
 from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.parameter import Array
 from weft.nn.steps import steps_from
 
@@ -82,6 +83,9 @@ class ALiBi(AttentionPositions):
         if causal:
             return self.causal_bias(keys, dtype), None
         return self.bias(time, keys, offset=offset, dtype=dtype), None
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.entries(kind="alibi")
 
     def __repr__(self) -> str:
         return f"ALiBi({self.num_heads})"

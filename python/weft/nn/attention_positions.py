@@ -30,6 +30,8 @@ class AttentionPositions(Layer):
         """Overwrites x[B,N,T,D], queries or keys; the way back overwrites its gradient."""
         return None
 
+    # Its `graph` gives the entry `positions` of attention's node.
+
     def score_bias(
         self, time: int, keys: int, offset: int | Array, causal: bool, dtype: Any
     ) -> tuple[Array | None, BiasBackprop | None]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.nn.backprop import State, StatefulBackprop
+from weft.nn.graph import GraphWriter, Node, takes_tokens
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array
 from weft.nn.rows import resets_backwards, reverse_rows
@@ -79,6 +80,12 @@ class Bidirectional(Layer):
             reverse_rows(x, lengths), initial_back, lengths=lengths, resets=_reversed_resets(resets, lengths)
         )
         return np.concatenate([y, reverse_rows(y_back, lengths)], axis=-1), (last, last_back)
+
+    def graph(self, writer: GraphWriter) -> Node:
+        node = writer.node("bidirectional", forwards=self.forwards, backwards=self.backwards)
+        if takes_tokens(node["forwards"]) or takes_tokens(node["backwards"]):
+            raise writer.obstacle(self, "an embedding must come before it, not within it")
+        return node
 
     def __repr__(self) -> str:
         return f"Bidirectional({self.forwards!r}, {self.backwards!r})"

@@ -15,6 +15,7 @@ from weft import ops
 from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.backprop import Backprop, Outline, State, check_like, is_like
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter, data_of, gradient_of
 
@@ -134,6 +135,11 @@ class RecurrentCell(Layer):
 
     def predict(self, x: Array, state: State = None) -> State:
         return self._step(x, state, training=False)[0]
+
+    def graph(self, writer: GraphWriter) -> Node:
+        weights = {"w_ih": self.weight_ih, "w_hh": self.weight_hh, "w_proj": self.weight_hr}
+        biases = {"b_ih": self.bias_ih, "b_hh": self.bias_hh, "extra": self.weight_peephole}
+        return writer.node("recurrent", cell=self.cell, **weights, **biases)
 
     def _step(self, x: Array, state: State, training: bool) -> tuple[State, Any]:
         check_input(self, x, "BI", self.input_size)

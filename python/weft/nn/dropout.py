@@ -8,6 +8,7 @@ from __future__ import annotations
 from weft import ops
 from weft.arguments import check_number
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Seed
 
@@ -36,6 +37,9 @@ class Dropout(Layer):
 
     def predict(self, x: Array) -> Array:
         return x
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.sequence()
 
     def __repr__(self) -> str:
         return f"Dropout({self.p:g})"

@@ -12,6 +12,7 @@ from weft import ops
 from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter, Seed
 
@@ -59,6 +60,9 @@ class Embedding(Layer):
 
     def predict(self, x: Array) -> Array:
         return ops.embedding_forward(x, self.weight.data, padding_idx=self.padding_idx)[0]
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.node("embedding", weight=self.weight)
 
     def __repr__(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"

@@ -13,6 +13,7 @@ from weft.arguments import check_choice, check_count
 from weft.nn.activations import GELU, ReLU, SiLU, SwiGLU
 from weft.nn.backprop import Backprop
 from weft.nn.dropout import Dropout
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.linear import Linear
 from weft.nn.parameter import Array, Seed
@@ -66,6 +67,9 @@ class FeedForward(Layer):
 
     def predict(self, x: Array) -> Array:
         return self.linear2.predict(self.activation.predict(self.linear1.predict(x)))
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.sequence(self.linear1, self.activation, self.linear2)
 
     def __repr__(self) -> str:
         return f"FeedForward({self.linear1.in_features}, {self.linear2.in_features}, {self.activation!r})"

@@ -11,6 +11,9 @@ from weft.nn.layer import Layer
 def save(layer: Layer, path: PathLike, metadata: Mapping[str, str] | None = None) -> None:
     """Write a layer's state_dict, and strings beside it, to a `.safetensors` file in place of an old one.
 
+    Beside the strings stands the layer's own, "weft": what `Model::load` of the C++ library and `weft.Stream`
+    compute from (docs/model_format.md), or why they cannot.
+
     A crash or a full disk leaves the old file as it was. Every reader of safetensors takes it, PyTorch's too.
     Raises OSError if it cannot be written.
 
@@ -19,10 +22,11 @@ def save(layer: Layer, path: PathLike, metadata: Mapping[str, str] | None = None
     >>> from weft.nn import Linear
     >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
     >>> save(Linear(3, 2), path, {"task": "demo"})
-    >>> load(Linear(3, 2), path)
-    {'task': 'demo'}
+    >>> load(Linear(3, 2), path)["task"]
+    'demo'
     """
-    write_safetensors(path, {name: parameter.data for name, parameter in layer.all_parameters()}, metadata)
+    arrays = {name: parameter.data for name, parameter in layer.all_parameters()}
+    write_safetensors(path, arrays, {**layer.metadata(), **(metadata or {})})
 
 
 def load(layer: Layer, path: PathLike) -> dict[str, str]:

@@ -12,7 +12,7 @@ backprop adds dL/dw to the `.grad` of the layer's parameters, and writes to no a
 result may share memory with an argument (Dropout's predict gives x itself): so do not write into either.
 
 A layer of one's own keeps Parameters and Layers as attributes (or in lists of them), has __call__ and
-predict, and wraps its backward in weft.nn.Backprop:
+predict, and wraps its backward in weft.nn.Backprop (and `graph`, if native code shall run it):
 
 >>> from weft.nn import Backprop, Parameter
 >>> class Scale(Layer):
@@ -32,11 +32,13 @@ predict, and wraps its backward in weft.nn.Backprop:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from weft.nn.graph import GraphWriter, Node, describe
 from weft.nn.parameter import Array, Parameter, Seed
 from weft.nn.summary import summarise
 
@@ -144,6 +146,19 @@ class Layer:
         for path, array in arrays.items():
             own[path].data[...] = array
         return Unmatched(missing, unexpected)
+
+    def graph(self, writer: GraphWriter) -> Node:
+        """How predict computes y from x, in the operations of a model file (docs/model_format.md).
+
+        `writer.node(op, weight=self.weight, ...)` is one operation, `writer.sequence(self.a, self.b)` one
+        layer after the other. Raises NoNativeForm where these cannot say it, as here: its file is then for
+        Python alone.
+        """
+        raise writer.obstacle(self, f"{type(self).__name__} defines no graph")
+
+    def metadata(self) -> dict[str, str]:
+        """What a model file says of itself: its graph, from which native code computes."""
+        return {"weft": json.dumps(describe(self), sort_keys=True)}
 
     # ---- randomness ----
 

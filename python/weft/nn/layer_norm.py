@@ -15,6 +15,7 @@ import numpy.typing as npt
 from weft import ops
 from weft.arguments import check_count, check_number
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer, check_last_axis
 from weft.nn.parameter import Array, Parameter, data_of, gradient_of
 
@@ -58,6 +59,10 @@ class LayerNorm(Layer):
     def _forward(self, x: Array) -> tuple[Array, Any]:
         check_last_axis(self, x, self.normalized_shape)
         return ops.layer_norm_forward(x, data_of(self.weight), data_of(self.bias), eps=self.eps)
+
+    def graph(self, writer: GraphWriter) -> Node:
+        sizes = {"size": self.normalized_shape, "eps": self.eps}
+        return writer.node("layer_norm", **sizes, weight=self.weight, bias=self.bias)
 
     def __repr__(self) -> str:
         return f"LayerNorm({self.normalized_shape})"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer, check_last_axis
 from weft.nn.parameter import Array, Parameter, Seed
 from weft.nn.steps import steps_from
@@ -49,6 +50,9 @@ class LearnedPositions(Layer):
     def predict(self, x: Array, offset: int | Array = 0) -> Array:
         y: Array = x + self.weight.data[self._places(x, offset)]
         return y
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.node("learned_positions", weight=self.weight)
 
     def _places(self, x: Array, offset: int | Array) -> Array:
         if np.ndim(x) != 3:

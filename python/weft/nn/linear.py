@@ -12,6 +12,7 @@ from weft import ops
 from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer, check_last_axis
 from weft.nn.parameter import Array, Parameter, Seed, data_of, gradient_of
 
@@ -57,6 +58,9 @@ class Linear(Layer):
     def predict(self, x: Array) -> Array:
         check_last_axis(self, x, self.in_features)
         return ops.linear_forward(x, self.weight.data, data_of(self.bias))[0]
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.node("linear", weight=self.weight, bias=self.bias)
 
     def __repr__(self) -> str:
         return f"Linear({self.in_features}, {self.out_features}{'' if self.bias else ', bias=False'})"

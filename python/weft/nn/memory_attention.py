@@ -19,6 +19,7 @@ import numpy.typing as npt
 from weft import ops
 from weft.arguments import check_number
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Seed
 from weft.nn.rows import without_padding
@@ -101,6 +102,9 @@ class MemoryAttention(Layer):
         read, _, *weights = ops.sdpa_forward(v=given[-1][:, None], training=False, **scores, **options)
         y = without_padding(read[:, 0], lengths)
         return (y, weights[0][:, 0]) if weights else y
+
+    def graph(self, writer: GraphWriter) -> Node:
+        raise writer.obstacle(self, "it is made to read a memory")
 
     def _given(
         self,

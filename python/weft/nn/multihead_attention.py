@@ -20,6 +20,7 @@ from weft import ops
 from weft.arguments import check_number
 from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.heads import join_heads, split_heads
 from weft.nn.in_projection import InProjection
 from weft.nn.key_value_cache import KeyValueCache
@@ -170,6 +171,22 @@ class MultiheadAttention(InProjection):
         read, _, *weights = ops.sdpa_forward(q, k, v, causal=causal, training=False, **options)
         y = without_padding(self.out_proj.predict(join_heads(read)), lengths)
         return (y, *weights) if weights else y
+
+    def graph(self, writer: GraphWriter) -> Node:
+        if self.in_proj_weight is None:
+            raise writer.obstacle(self, "with kdim or vdim it reads a memory beside its steps")
+        return writer.node(
+            "attention",
+            heads=self.num_heads,
+            kv_heads=self.num_kv_heads,
+            in_weight=self.in_proj_weight,
+            in_bias=self.in_proj_bias,
+            out_weight=self.out_proj.weight,
+            out_bias=self.out_proj.bias,
+            causal=self.causal,
+            window=None if self.window is None else [int(side) for side in self.window],
+            positions=None if self.positions is None else writer.part(self.positions),
+        )
 
     def _given(
         self,

@@ -22,6 +22,7 @@ from weft import ops
 from weft.arguments import check_count, check_number
 from weft.nn.backprop import State, StatefulBackprop
 from weft.nn.cell import GivenStates, RecurrentCell, States, apart, check_input, given_state, together
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter, Seed
 from weft.nn.rows import resets_backwards
@@ -139,6 +140,15 @@ class RecurrentLayer(Layer):
     ) -> tuple[Array, State]:
         y, last, _ = self._forward(x, state, lengths, resets, training=False)
         return y, last
+
+    def graph(self, writer: GraphWriter) -> Node:
+        zoneout = {"zoneout": self.zoneout} if self.zoneout else {}
+        depths = []
+        for pair in self._cells:
+            forwards, *backwards = [writer.layer(cell) | zoneout for cell in pair]
+            both = {"forwards": forwards, "backwards": backwards[0]} if backwards else {}
+            depths.append(writer.node("bidirectional", **both) if both else forwards)
+        return writer.sequence(*depths)
 
     def _forward(
         self,

@@ -19,6 +19,7 @@ from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.attention_positions import AttentionPositions, BiasBackprop
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.parameter import Array, Parameter, Seed
 from weft.nn.steps import steps_from
 
@@ -93,6 +94,10 @@ class RelativePositions(AttentionPositions):
         logarithm = exact + (share * (self._side - exact)).astype(np.int64)
         bucket: Array = np.where(far < exact, far, np.minimum(logarithm, self._side - 1))
         return bucket + self._side * (distance > 0) if self.bidirectional else bucket
+
+    def graph(self, writer: GraphWriter) -> Node:
+        options = {"max_distance": self.max_distance, "bidirectional": self.bidirectional}
+        return writer.entries(kind="relative", weight=self.weight, **options)
 
     def _sizes(self, scores: Array) -> tuple[int, int]:
         if np.ndim(scores) != 4 or scores.shape[1] != self.num_heads:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from weft.nn.backprop import Backprop, State, StatefulBackprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array
 from weft.nn.rows import without_padding
@@ -70,6 +71,9 @@ class Residual(Layer):
             return self._sum(x, self.layer.predict(x), None)
         inner, last = self.layer.predict(x, state, lengths=lengths, resets=resets)
         return self._sum(x, inner, lengths), last
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.node("residual", layer=self.layer)
 
     def _sum(self, x: Array, inner: Array, lengths: npt.ArrayLike | None) -> Array:
         if inner.shape != x.shape:

@@ -19,6 +19,7 @@ from weft import ops
 from weft.arguments import check_count, check_number
 from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.parameter import Array
 from weft.nn.steps import steps_from
 
@@ -62,6 +63,9 @@ class RotaryPositions(AttentionPositions):
     def turn_in_place(self, x: Array, offset: int | Array) -> Callable[[Array], Any]:
         saved = self._turn(x, offset, out=x)[1]
         return lambda dx: ops.rotary_backward(saved, dx, out=dx)
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.entries(kind="rotary", dim=self.dim, base=self.base, interleaved=self.interleaved)
 
     def _turn(self, x: Array, offset: int | Array, out: Array | None = None) -> tuple[Array, Any]:
         if np.ndim(x) != 4 or x.shape[-1] < self.dim:

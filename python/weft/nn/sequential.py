@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from weft.nn.backprop import Backprop, State, StatefulBackprop
 from weft.nn.cell import RecurrentCell
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array
 
@@ -97,6 +98,9 @@ class Sequential(Layer):
         if state is not None and (not isinstance(state, tuple | list) or len(state) != count):
             raise ValueError(f"Sequential: state must be None or a tuple of {count}, one a stateful layer")
         return iter(state or (None,) * count)
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.sequence(*self.layers)
 
     def named_children(self) -> Iterator[tuple[str, Layer]]:
         return ((str(index), layer) for index, layer in enumerate(self.layers))

@@ -11,6 +11,7 @@ import numpy as np
 
 from weft.arguments import check_count, check_number
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer, check_last_axis
 from weft.nn.parameter import Array
 from weft.nn.steps import steps_from
@@ -48,6 +49,9 @@ class SinusoidalPositions(Layer):
             self._table = self.table(np.arange(2 * last + 1)).astype(x.dtype)
         y: Array = x + self._table[places]
         return y
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.node("sinusoidal_positions", size=self.d_model, base=self.base)
 
     def table(self, places: Array) -> Array:
         """p[..., d_model] of places[...], in float64."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.parameter import Array, Seed
@@ -103,6 +104,9 @@ class Transformer(Layer):
     ) -> Array:
         memory = self.encoder.predict(source, lengths=lengths)
         return self.decoder.predict(x, memory, lengths=x_lengths, memory_lengths=lengths)
+
+    def graph(self, writer: GraphWriter) -> Node:
+        raise writer.obstacle(self, "it reads two sequences")
 
     def __repr__(self) -> str:
         return f"Transformer({self.encoder!r}, {self.decoder!r})"

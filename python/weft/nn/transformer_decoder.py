@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.parameter import Array
 from weft.nn.rows import without_padding
 from weft.nn.transformer_decoder_layer import DecoderCache, TransformerDecoderLayer
@@ -92,3 +93,6 @@ class TransformerDecoder(TransformerStack):
                 cache=layer_cache,
             )
         return without_padding(x if self.norm is None else self.norm.predict(x), lengths)
+
+    def graph(self, writer: GraphWriter) -> Node:
+        raise writer.obstacle(self, "it reads a memory beside its steps")

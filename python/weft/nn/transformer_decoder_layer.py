@@ -19,6 +19,7 @@ from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
 from weft.nn.dropout import Dropout
 from weft.nn.feed_forward import FeedForward
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
@@ -148,6 +149,9 @@ class TransformerDecoderLayer(TransformerLayer):
         h = self.predict_sublayer(g, recall, self.norm2)
         y = self.predict_sublayer(h, self.feed_forward.predict, self.norm3)
         return without_padding(y, lengths)
+
+    def graph(self, writer: GraphWriter) -> Node:
+        raise writer.obstacle(self, "it reads a memory beside its steps")
 
     def make_cache(self, capacity: int = 64, *, fixed: bool = False) -> DecoderCache:
         """An empty cache for predict; the capacity is that for steps."""

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.nn.backprop import Backprop
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.parameter import Array
 from weft.nn.rows import without_padding
@@ -80,3 +81,6 @@ class TransformerEncoder(TransformerStack):
         for layer, layer_cache in self.with_caches(cache):
             x = layer.predict(x, mask=mask, bias=bias, lengths=lengths, cache=layer_cache)
         return without_padding(x if self.norm is None else self.norm.predict(x), lengths)
+
+    def graph(self, writer: GraphWriter) -> Node:
+        return writer.sequence(*self.layers, *([] if self.norm is None else [self.norm]))

@@ -18,6 +18,7 @@ from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
 from weft.nn.dropout import Dropout
 from weft.nn.feed_forward import FeedForward
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
@@ -126,6 +127,10 @@ class TransformerEncoderLayer(TransformerLayer):
         h = self.predict_sublayer(x, attend, self.norm1)
         y = self.predict_sublayer(h, self.feed_forward.predict, self.norm2)
         return without_padding(y, lengths)
+
+    def graph(self, writer: GraphWriter) -> Node:
+        attend = self.sublayer_graph(writer, self.self_attn, self.norm1)
+        return writer.sequence(attend, self.sublayer_graph(writer, self.feed_forward, self.norm2))
 
     def make_cache(self, capacity: int = 64, *, fixed: bool = False) -> KeyValueCache:
         """An empty cache for predict."""

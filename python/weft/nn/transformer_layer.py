@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from weft.nn.dropout import Dropout
 from weft.nn.feed_forward import FeedForward
+from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.parameter import Array
@@ -66,6 +67,12 @@ class TransformerLayer(Layer):
         y = function(norm.predict(x) if self.norm_first else x)
         y += x
         return y if self.norm_first else norm.predict(y)
+
+    def sublayer_graph(self, writer: GraphWriter, layer: Layer, norm: LayerNorm) -> Node:
+        """The same as nodes of a model file."""
+        inner = writer.sequence(norm, layer) if self.norm_first else writer.layer(layer)
+        residual = writer.node("residual", layer=inner)
+        return residual if self.norm_first else writer.sequence(residual, norm)
 
     def named_children(self) -> Iterator[tuple[str, Layer]]:
         """linear1 and linear2 have PyTorch's names, without a "feed_forward" before them."""

@@ -40,10 +40,9 @@ def save(trainer: Trainer, folder: Path) -> None:
         "accumulate": trainer.learner.accumulate,
         "history": trainer.history.records,
     }
-    describe = getattr(trainer.model, "metadata", dict)
     training = {f"optimizer.{name}": array for name, array in optimizer_arrays.items()}
     training |= {f"stream.{name}": array for name, array in stream_arrays.items()}
-    write_checkpoint(folder, Checkpoint(_weights(trainer), training, config, describe()))
+    write_checkpoint(folder, Checkpoint(_weights(trainer), training, config, trainer.model.metadata()))
 
 
 def resume(trainer: Trainer, folder: Path) -> None:

@@ -1,0 +1,82 @@
+// One row of a linear layer, from weights that were packed once.
+//
+//   y = W x + b          W [O, I]   b [O]   x [I]   y [O]
+//
+// Many outputs: a panel for each block of eight vectors of outputs, in the order in which it is read. Few:
+// a dot product for each.
+#pragma once
+
+#include "step_sums.hpp"
+
+namespace weft::WEFT_ISA {
+
+template <class T>
+struct StepLinear {
+  static constexpr int64_t width = lanes<T>;
+  static constexpr int block = 8;
+
+  int64_t inputs, outputs;
+
+  /// Whether a vector of products for each output, added up, takes fewer instructions than a vector of
+  /// outputs for each input.
+  bool by_rows() const {
+    constexpr int64_t adding_up = 12;
+    return outputs == 1 || outputs * (inputs / width + adding_up) < inputs * ((outputs + width - 1) / width);
+  }
+  int64_t row() const { return round_up(inputs, width); }
+  int64_t vectors() const { return (outputs + width - 1) / width; }
+  int64_t packed_size() const {
+    return by_rows() ? outputs * row() + round_up(outputs, width) : vectors() * width * (1 + inputs);
+  }
+
+  void pack(const T* weight, const T* bias, T* packed) const {
+    const auto bias_of = [&](int64_t o) { return bias != nullptr && o < outputs ? bias[o] : T(0); };
+    if (by_rows()) {
+      for (int64_t o = 0; o < outputs; ++o)
+        for (int64_t k = 0; k < row(); ++k) *packed++ = k < inputs ? weight[o * inputs + k] : T(0);
+      for (int64_t o = 0; o < round_up(outputs, width); ++o) *packed++ = bias_of(o);
+      return;
+    }
+    for_each_step_block<block>(vectors(), false, [&]<int B>(int64_t v) {
+      const int64_t first = v * width;
+      for (int64_t i = 0; i < B * width; ++i) *packed++ = bias_of(first + i);
+      for (int64_t k = 0; k < inputs; ++k)
+        for (int64_t i = 0; i < B * width; ++i)
+          *packed++ = first + i < outputs ? weight[(first + i) * inputs + k] : T(0);
+    });
+  }
+
+  /// y is overwritten up to whole vectors.
+  [[gnu::always_inline]] void run(const T* packed, const T* x, T* y) const {
+    if (by_rows()) {
+      const T* bias = packed + outputs * row();
+      for (int64_t o = 0; o < outputs; ++o) y[o] = dot(packed + o * row(), x) + bias[o];
+      return;
+    }
+    for_each_step_block<block>(vectors(), false, [&]<int B>(int64_t v) [[gnu::always_inline]] {
+      StepSums<T, B> sums;
+      sums.start(packed);
+      packed = sums.add(packed + B * width, x, inputs);
+      sums.finish(y + v * width);
+    });
+  }
+
+ private:
+  T dot(const T* w, const T* x) const {
+    using Eigen::internal::padd;
+    using Eigen::internal::pmul;
+    constexpr int chains = 4;
+    Vec<T> sum[chains];
+#pragma GCC unroll 4
+    for (int s = 0; s < chains; ++s) sum[s] = broadcast(T(0));
+    int64_t k = 0;
+    for (; k + chains * width <= inputs; k += chains * width)
+#pragma GCC unroll 4
+      for (int s = 0; s < chains; ++s) sum[s] = fma(load(w + k + s * width), load(x + k + s * width), sum[s]);
+    for (; k + width <= inputs; k += width) sum[0] = fma(load(w + k), load(x + k), sum[0]);
+    if (k < inputs) sum[1] = fma(load(w + k), load_partial(x + k, inputs - k), sum[1]);
+    return Eigen::internal::predux(padd(padd(sum[0], sum[1]), padd(sum[2], sum[3])));
+  }
+};
+
+}  // namespace weft::WEFT_ISA
