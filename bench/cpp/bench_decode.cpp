@@ -9,12 +9,11 @@
 #include <chrono>
 
 #include "attention_call.hpp"
-#include "model_file.hpp"
+#include "model_cases.hpp"
 #include "rates.hpp"
 #include "weft/model.hpp"
 
 using weft::test::AttentionSize;
-using weft::test::ModelFile;
 
 namespace {
 
@@ -25,12 +24,16 @@ struct GPTSize {
 constexpr int64_t vocabulary = 256, ahead = 32;  // tokens that are timed together, so that the clock is cheap
 
 weft::Model make_gpt(const GPTSize& size) {
+  using namespace weft::test;
   ModelFile<float> file;
-  std::vector<std::string> nodes{file.embedding(vocabulary, size.E)};
+  const std::string rotary = "{\"kind\":\"rotary\",\"dim\":" + std::to_string(size.E / size.heads) +
+                             ",\"base\":10000.0,\"interleaved\":false}";
+  std::vector<std::string> nodes{op("embedding", entry("weight", file.weight("e", {vocabulary, size.E}, 1)))};
   for (int64_t layer = 0; layer < size.layers; ++layer)
-    nodes.push_back(file.transformer(size.E, size.heads, size.kv_heads, file.rotary(size.E / size.heads)));
-  nodes.insert(nodes.end(), {file.layer_norm(size.E), file.linear(size.E, vocabulary)});
-  return weft::Model::parse(file.bytes(file.sequential(nodes)));
+    nodes.push_back(transformer_layer(file, std::to_string(layer), size.E, size.heads,
+                                      {.kv_heads = size.kv_heads, .positions = rotary}));
+  nodes.insert(nodes.end(), {layer_norm(file, "norm", size.E), linear(file, "head", size.E, vocabulary)});
+  return weft::Model::parse(file.with_graph(sequential(nodes)));
 }
 
 /// Weights that a token's products read, without the embedding's other rows.

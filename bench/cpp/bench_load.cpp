@@ -12,27 +12,31 @@
 #include <fstream>
 #include <memory>
 
-#include "model_file.hpp"
+#include "model_cases.hpp"
 #include "weft/model.hpp"
-
-using weft::test::ModelFile;
 
 namespace {
 
 /// Layers of GRU.
 std::vector<std::byte> recurrent_file(int64_t layers, int64_t H) {
+  using namespace weft::test;
   ModelFile<float> file;
   std::vector<std::string> nodes;
-  for (int64_t layer = 0; layer < layers; ++layer) nodes.push_back(file.recurrent("gru", H, H));
-  return file.bytes(file.sequential(nodes));
+  for (int64_t layer = 0; layer < layers; ++layer)
+    nodes.push_back(recurrent(file, std::to_string(layer), "gru", H, H));
+  return file.with_graph(sequential(nodes));
 }
 
 std::vector<std::byte> gpt_file(int64_t layers, int64_t E, int64_t context) {
+  using namespace weft::test;
   ModelFile<float> file;
-  std::vector<std::string> nodes{file.embedding(256, E), file.learned_positions(context, E)};
-  for (int64_t layer = 0; layer < layers; ++layer) nodes.push_back(file.transformer(E, E / 64, E / 64));
-  nodes.push_back(file.linear(E, 256));
-  return file.bytes(file.sequential(nodes), context);
+  std::vector<std::string> nodes{
+      op("embedding", entry("weight", file.weight("embedding", {256, E}))),
+      op("learned_positions", entry("weight", file.weight("positions", {context, E})))};
+  for (int64_t layer = 0; layer < layers; ++layer)
+    nodes.push_back(transformer_layer(file, std::to_string(layer), E, E / 64, {}));
+  nodes.push_back(linear(file, "head", E, 256));
+  return file.with_graph(sequential(nodes), context);
 }
 
 /// A model in a file that is there as long as this is.

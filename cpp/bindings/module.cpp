@@ -14,6 +14,11 @@ void register_dense(py::module_& module);
 void register_pointwise(py::module_& module);
 
 PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
+  // The loader takes any libweft.so.0 that the process already holds, and the C++ interface is not that of
+  // every version.
+  if (weft::version() != std::string(WEFT_VERSION))
+    throw py::import_error("weft " WEFT_VERSION " found the library of weft " + std::string(weft::version()) +
+                           " in this process");
   module.doc() = "weft's kernels on NumPy arrays; use weft.ops";
   module.def("version", &weft::version);
   module.def("available_isas", &weft::available_isas);

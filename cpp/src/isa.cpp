@@ -64,16 +64,23 @@ int current_isa() {
   return isa;
 }
 
+const char* isa_name(int isa) { return instruction_sets[isa].name; }
+
+const char* available_isa(int index) {
+  for (const InstructionSet& candidate : instruction_sets)
+    if (candidate.supported() && index-- == 0) return candidate.name;
+  return nullptr;
+}
+
 const char* version() { return WEFT_VERSION; }
 
 std::vector<std::string> available_isas() {
   std::vector<std::string> names;
-  for (const auto& candidate : instruction_sets)
-    if (candidate.supported()) names.emplace_back(candidate.name);
+  while (const char* name = available_isa(int(names.size()))) names.emplace_back(name);
   return names;
 }
 
-std::string isa() { return instruction_sets[current_isa()].name; }
+std::string isa() { return isa_name(current_isa()); }
 
 void set_isa(const std::string& name) {
   chosen.store(find(name, "set_isa: name"), std::memory_order_relaxed);

@@ -8,4 +8,10 @@ namespace weft {
 /// Throws std::invalid_argument where WEFT_ISA names one that is not available.
 int current_isa();
 
+/// The name of that place.
+const char* isa_name(int isa);
+
+/// Of those that this machine can run, slowest first, the name of number `index`; null if there is none.
+const char* available_isa(int index);
+
 }  // namespace weft

@@ -4,9 +4,9 @@
 //   8 bytes: the header's length, little endian; the header: JSON, name -> dtype, shape, data_offsets, and
 //   "__metadata__": str -> str; then the tensors' bytes, in some order, nothing between or behind them.
 //
-// Refused are also a name that comes twice, more than 8 axes, and types that NumPy lacks, as Python's reader
-// does. Memory: the file's bytes and an index into the header, never more than twice the file's size.
-// https://github.com/huggingface/safetensors
+// Refused too, as by Python's reader: types that NumPy lacks. And what none of our files has: a name that
+// comes twice, more than 8 axes. Memory: the file's bytes and an index into the header, at most twice the
+// file's size. https://github.com/huggingface/safetensors
 #pragma once
 
 #include <cstddef>

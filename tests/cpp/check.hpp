@@ -65,19 +65,24 @@ void check_same_bits(const std::vector<T>& actual, const std::vector<T>& expecte
   check(same, what + ": not the same bits", file, line);
 }
 
-/// `action()` throws std::invalid_argument whose message contains every one of `parts`.
-template <class Action>
-void check_invalid(const Action& action, const std::vector<std::string>& parts,
-                   const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+/// `action()` throws an Error whose message contains every one of `parts`.
+template <class Error, class Action>
+void check_throws(const Action& action, const std::vector<std::string>& parts,
+                  const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   try {
     action();
-  } catch (const std::invalid_argument& error) {
+  } catch (const Error& error) {
     for (const auto& part : parts)
       check(std::string(error.what()).find(part) != std::string::npos,
             "the message \"" + std::string(error.what()) + "\" lacks \"" + part + "\"", file, line);
     return;
   }
   check(false, "nothing was thrown", file, line);
+}
+template <class Action>
+void check_invalid(const Action& action, const std::vector<std::string>& parts,
+                   const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  check_throws<std::invalid_argument>(action, parts, file, line);
 }
 
 /// Numbers in [-bound, bound), the same on every machine (splitmix64).

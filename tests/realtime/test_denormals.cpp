@@ -48,7 +48,8 @@ std::vector<T> outputs(const weft::BasicModel<T>& model, int64_t n, T rest) {
 template <class T>
 void test_decay(const std::string& cell) {
   ModelFile<T> file;  // without biases the state decays to nothing
-  const auto model = weft::BasicModel<T>::parse(file.bytes(file.recurrent(cell, 3, 8, 0, 0, false)));
+  const auto model =
+      weft::BasicModel<T>::parse(file.with_graph(recurrent(file, "a", cell, 3, 8, {.bias = false})));
   const T tiny = std::numeric_limits<T>::denorm_min() * 1000;
   const auto y = outputs(model, 5000, tiny);
   int64_t subnormal = 0;

@@ -59,7 +59,7 @@ void test_planted() {
 int main() {
   test_planted();
   for (const auto& kind : model_kinds<float>()) test_faults<float>(kind);
-  test_faults<float>({"a gpt with much memory", gpt_bytes<float>(2, 64, 2, 2048)});
-  test_faults<double>({"a gpt with much memory in float64", gpt_bytes<double>(1, 64, 2, 1024)});
+  test_faults<float>(gpt<float>(2, 64, 2, 2048));
+  test_faults<double>(gpt<double>(1, 64, 2, 1024));
   return failures();
 }

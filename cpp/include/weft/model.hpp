@@ -19,9 +19,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <variant>
 
 #include "weft/export.h"
 #include "weft/view.hpp"
@@ -70,6 +71,9 @@ class WEFT_API BasicModel {
  private:
   template <class>
   friend class BasicStream;
+  friend struct AnyModelReader;
+  explicit BasicModel(std::shared_ptr<const Graph<T>> graph) : graph_(std::move(graph)) {}
+
   std::shared_ptr<const Graph<T>> graph_;
 };
 
@@ -113,12 +117,18 @@ class WEFT_API BasicStream {
  private:
   std::shared_ptr<const Program<T>> program_;
   std::unique_ptr<std::byte[], void (*)(std::byte*)> memory_;
-  int64_t position_ = 0, capacity_ = 0;
+  int64_t position_ = 0, end_ = 0;  // steps done, and the most that there may be
+  int64_t room_ = 0, bytes_ = 0;    // steps that attention has memory for; the memory's size
 };
 
 using Model = BasicModel<float>;
 using Model64 = BasicModel<double>;
 using Stream = BasicStream<float>;
 using Stream64 = BasicStream<double>;
+
+/// A model in the precision of its file's weights, for who does not know it beforehand.
+using AnyModel = std::variant<Model, Model64>;
+WEFT_API AnyModel load_any_model(const std::string& path);
+WEFT_API AnyModel parse_any_model(std::span<const std::byte> file);
 
 }  // namespace weft

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import weft
 from weft.cli import evaluate, sample, train, train_arguments
 from weft.cli.arguments import CommandError, Parser
+from weft.cli.native_folders import add_native_folders
 
 __all__ = ["main"]
 
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="weft", description=_DESCRIPTION, epilog=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"weft {weft.__version__}")
+    add_native_folders(parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
 
     lm = commands.add_parser(

@@ -1,0 +1,30 @@
+// All of weft, from C++. One header a family; each can be included alone.
+//
+//   config.hpp           version, instruction set, threads
+//   view.hpp             View<T, N>: pointer, shape, strides
+//
+//   model.hpp            models that Python saved: run over sequences, or stepped in real time
+//
+//   recurrent.hpp        rnn, lstm, gru and their variants, forward and backward
+//   attention.hpp        scaled dot-product attention, likewise
+//   additive_scores.hpp  the scores of additive attention
+//   dense.hpp            linear, embedding
+//   pointwise.hpp        layer normalisation, activations, swiglu, rotary positions, dropout
+//   loss.hpp             softmax cross-entropy
+//   updates.hpp          the optimizers' updates
+//
+// The kernels allocate nothing: a function that needs a workspace has a neighbour that says how large. What
+// is wrong with a call is thrown, std::invalid_argument, before anything is written; only model.hpp's
+// real-time calls return a Status. weft.h is the same for C, with a stable ABI.
+#pragma once
+
+#include "weft/additive_scores.hpp"
+#include "weft/attention.hpp"
+#include "weft/config.hpp"
+#include "weft/dense.hpp"
+#include "weft/loss.hpp"
+#include "weft/model.hpp"
+#include "weft/pointwise.hpp"
+#include "weft/recurrent.hpp"
+#include "weft/updates.hpp"
+#include "weft/view.hpp"

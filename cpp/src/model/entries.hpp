@@ -1,0 +1,116 @@
+// Entries of a JSON object in a model's graph, each checked as it is read, and the tensors that they name.
+#pragma once
+
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <span>
+#include <utility>
+
+#include "../json.hpp"
+#include "../safetensors.hpp"
+#include "place.hpp"
+
+namespace weft {
+
+/// For a message, whatever the file says.
+inline std::string shortened(const std::string& text) {
+  return text.size() > 80 ? text.substr(0, 80) + "..." : text;
+}
+
+template <class T>
+constexpr std::string_view dtype = sizeof(T) == 4 ? "F32" : "F64";
+
+/// Copies of the tensors that nodes name, each once.
+template <class T>
+class Weights {
+ public:
+  explicit Weights(const Safetensors& file) : file_(file) {}
+
+  Weight<T> take(const Place& place, const char* key, const std::string& name) {
+    if (const auto found = taken_.find(name); found != taken_.end()) return found->second;
+    const std::optional<Tensor> tensor = file_.find(name);
+    if (!tensor) place.refuse(std::string(key) + ": the file has no tensor \"" + shortened(name) + "\"");
+    if (tensor->dtype != dtype<T>)
+      place.refuse(std::string(key) + " must have dtype " + std::string(dtype<T>) + ", got " +
+                   std::string(tensor->dtype));
+    auto array = std::make_shared<Array<T>>();
+    array->shape = tensor->shape;
+    array->data = aligned_array<T>(int64_t(tensor->data.size() / sizeof(T)));
+    std::memcpy(array->data.get(), tensor->data.data(), tensor->data.size());
+    bytes_ += int64_t(tensor->data.size());
+    taken_.emplace(name, array);
+    return array;
+  }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  const Safetensors& file_;
+  std::map<std::string, Weight<T>> taken_;
+  int64_t bytes_ = 0;
+};
+
+/// An object's entries. Each that is there must have been asked for by the time it is done with, so that what
+/// a newer version wrote is refused and not computed wrongly.
+template <class T>
+class Entries {
+ public:
+  Entries(Json object, const Place& place, Weights<T>& weights)
+      : place(place), weights(weights), object_(object) {}
+
+  const Place& place;
+  Weights<T>& weights;
+
+  std::optional<Json> find(const char* key) {
+    asked_.push_back(key);
+    return object_.find(key);
+  }
+  Json get(const char* key) {
+    const std::optional<Json> value = find(key);
+    if (!value) place.refuse(std::string("there must be an entry \"") + key + "\"");
+    return *value;
+  }
+  int64_t integer(const char* key, int64_t low, int64_t high = INT64_MAX) {
+    const int64_t value = get(key).integer(place.what(key));
+    if (value >= low && value <= high) return value;
+    place.refuse(std::string(key) + " must be at " + (value < low ? "least " : "most ") +
+                 std::to_string(value < low ? low : high) + ", got " + std::to_string(value));
+  }
+  /// A finite number for which `holds`.
+  double number(const char* key, const char* expected, bool (*holds)(double)) {
+    const Json given = get(key);
+    const double value = given.number(place.what(key));
+    if (std::isfinite(value) && holds(value)) return value;
+    place.refuse(std::string(key) + " must be " + expected + ", got " + given.excerpt());
+  }
+  bool boolean(const char* key) { return get(key).boolean(place.what(key)); }
+  std::string string(const char* key) { return get(key).string(place.what(key)); }
+  Weight<T> weight(const char* key) { return weights.take(place, key, string(key)); }
+  Weight<T> optional_weight(const char* key) {
+    return object_.find(key) ? weight(key) : (find(key), nullptr);
+  }
+  /// The index of one of these words.
+  int choice(const char* key, std::span<const char* const> words) {
+    const std::string value = string(key);
+    std::string known;
+    for (size_t i = 0; i < words.size(); ++i) {
+      if (value == words[i]) return int(i);
+      known += (i ? ", " : "") + std::string(words[i]);
+    }
+    place.refuse(std::string(key) + " must be one of " + known + ", got \"" + shortened(value) + "\"");
+  }
+
+  void refuse_others() {
+    object_.each_member(place.what("it"), [&](Json key, Json) {
+      for (const char* asked : asked_)
+        if (key.is_string(asked)) return;
+      place.refuse("this version knows no entry " + key.excerpt());
+    });
+  }
+
+ private:
+  Json object_;
+  std::vector<const char*> asked_;
+};
+
+}  // namespace weft

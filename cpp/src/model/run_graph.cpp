@@ -1,0 +1,354 @@
+#include "run_graph.hpp"
+
+#include <span>
+
+#include "../errors.hpp"
+#include "positions.hpp"
+#include "weft/attention.hpp"
+#include "weft/config.hpp"
+#include "weft/dense.hpp"
+#include "weft/recurrent.hpp"
+
+namespace weft {
+namespace {
+
+/// Rows of features, one for each step of each sequence: [B T, size].
+template <class T>
+struct Features {
+  AlignedArray<T> data;
+  int64_t size = 0, capacity = 0;
+};
+
+template <class T>
+class Runner {
+ public:
+  Runner(const Batch& batch, std::vector<int64_t> tokens)
+      : batch_(batch), tokens_(std::move(tokens)), rows_(batch.size * batch.time) {}
+
+  Features<T> run(const Node<T>& node, const Features<T>& x) {
+    return std::visit([&](const auto& op) { return run(op, x, node); }, node.op);
+  }
+  /// For `size` features of every row. Contents undefined.
+  Features<T> take(int64_t size) {
+    const int64_t needed = checked_product("run", "the size of a layer's result", rows_, size);
+    for (size_t i = 0; i < unused_.size(); ++i)
+      if (unused_[i].capacity >= needed && unused_[i].capacity <= 4 * needed) {
+        std::swap(unused_[i], unused_.back());
+        Features<T> found = std::move(unused_.back());
+        unused_.pop_back();
+        found.size = size;
+        return found;
+      }
+    return {aligned_array<T>(needed), size, needed};
+  }
+
+ private:
+  using Matrix = View<T, 2>;
+
+  void give_back(Features<T> features) {
+    if (features.data) unused_.push_back(std::move(features));
+  }
+  Matrix matrix(const Features<T>& features) const { return {features.data.get(), {rows_, features.size}}; }
+  View<T, 3> sequences(const Features<T>& features) const {
+    return {features.data.get(), {batch_.size, batch_.time, features.size}};
+  }
+  int64_t length(int64_t b) const { return batch_.lengths ? batch_.lengths.data[b] : batch_.time; }
+  int threads() const { return batch_.threads > 0 ? batch_.threads : num_threads(); }
+
+  // ---- layers of layers ----
+
+  Features<T> run(const SequentialNode<T>& op, const Features<T>& x, const Node<T>&) {
+    Features<T> y;
+    for (const Node<T>& layer : op.layers) {
+      Features<T> next = run(layer, y.data ? y : x);
+      give_back(std::move(y));
+      y = std::move(next);
+    }
+    return y.data ? std::move(y) : copied(x);
+  }
+
+  Features<T> run(const ResidualNode<T>& op, const Features<T>& x, const Node<T>&) {
+    Features<T> y = run(*op.layer, x);
+    T* sum = y.data.get();
+    const T* past = x.data.get();
+    for (int64_t i = 0; i < rows_ * x.size; ++i) sum[i] += past[i];
+    return y;
+  }
+
+  Features<T> run(const BidirectionalNode<T>& op, const Features<T>& x, const Node<T>& node) {
+    Features<T> y = take(node.outputs);
+    const int64_t first = op.forwards->outputs;
+    const auto* forwards = std::get_if<RecurrentNode<T>>(&op.forwards->op);
+    const auto* backwards = std::get_if<RecurrentNode<T>>(&op.backwards->op);
+    if (forwards && backwards && forwards->cell == backwards->cell) {
+      const Direction directions[] = {{forwards, part(y, 0, first), false},
+                                      {backwards, part(y, first, node.outputs - first), true}};
+      run_cells(directions, x);
+      return y;
+    }
+    Features<T> ahead = run(*op.forwards, x);
+    copy_rows(ahead, part(y, 0, first), false);
+    give_back(std::move(ahead));
+    Features<T> reversed = take(x.size);
+    copy_rows(x, sequences(reversed), true);
+    Features<T> behind = run(*op.backwards, reversed);
+    give_back(std::move(reversed));
+    copy_rows(behind, part(y, first, behind.size), true);
+    give_back(std::move(behind));
+    return y;
+  }
+
+  // ---- layers ----
+
+  Features<T> run(const EmbeddingNode<T>& op, const Features<T>&, const Node<T>& node) {
+    Features<T> y = take(node.outputs);
+    embedding_forward<T>({tokens_.data(), {rows_}}, view_of<2>(op.weight), matrix(y), batch_.threads);
+    return y;
+  }
+
+  Features<T> run(const LinearNode<T>& op, const Features<T>& x, const Node<T>&) {
+    return linear(x, op.weight, op.bias);
+  }
+  Features<T> linear(const Features<T>& x, const Weight<T>& weight, const Weight<T>& bias) {
+    Features<T> y = take(weight->shape[0]);
+    const int64_t size = linear_forward_workspace<T>(x.size, y.size, batch_.threads);
+    const AlignedArray<T> workspace = aligned_array<T>(size);
+    linear_forward<T>(matrix(x), view_of<2>(weight), view_of<1>(bias), matrix(y), {workspace.get(), {size}},
+                      batch_.threads);
+    return y;
+  }
+
+  Features<T> run(const LayerNormNode<T>& op, const Features<T>& x, const Node<T>&) {
+    Features<T> y = take(x.size), mean = take(1), inverse_deviation = take(1);
+    layer_norm_forward<T>(matrix(x), view_of<1>(op.weight), view_of<1>(op.bias), op.eps, matrix(y),
+                          {mean.data.get(), {rows_}}, {inverse_deviation.data.get(), {rows_}},
+                          batch_.threads);
+    give_back(std::move(mean));
+    give_back(std::move(inverse_deviation));
+    return y;
+  }
+
+  Features<T> run(const ActivationNode& op, const Features<T>& x, const Node<T>&) {
+    Features<T> y = take(x.size);
+    const int64_t count = rows_ * x.size;
+    activation_forward<T>(op.kind, {x.data.get(), {count}}, {y.data.get(), {count}}, batch_.threads);
+    return y;
+  }
+
+  Features<T> run(const SwigluNode&, const Features<T>& x, const Node<T>& node) {
+    Features<T> y = take(node.outputs);
+    swiglu_forward<T>(matrix(x), matrix(y), batch_.threads);
+    return y;
+  }
+
+  Features<T> run(const RecurrentNode<T>& op, const Features<T>& x, const Node<T>& node) {
+    Features<T> y = take(node.outputs);
+    const Direction direction[] = {{&op, sequences(y), false}};
+    run_cells(direction, x);
+    return y;
+  }
+
+  struct Direction {
+    const RecurrentNode<T>* op;
+    View<T, 3> y;
+    bool reverse;
+  };
+  /// Of one cell, side by side.
+  void run_cells(std::span<const Direction> directions, const Features<T>& x) {
+    std::vector<RecurrentForwardCall<T>> calls;
+    std::vector<AlignedArray<T>> memory;
+    std::vector<AlignedArray<std::byte>> workspaces;
+    const auto own = [&](int64_t size) {
+      memory.push_back(aligned_array<T>(size));
+      return memory.back().get();
+    };
+    for (const auto& [op, y, reverse] : directions) {
+      const int64_t state = y.shape[2], B = batch_.size;
+      RecurrentArguments<T> a;
+      a.x = sequences(x);
+      a.w_ih = view_of<2>(op->w_ih), a.w_hh = view_of<2>(op->w_hh);
+      a.b_ih = view_of<1>(op->b_ih), a.b_hh = view_of<1>(op->b_hh);
+      a.extra = view_of<2>(op->extra), a.w_proj = view_of<2>(op->w_proj);
+      a.lengths = batch_.lengths;
+      if (op->zoneout > 0) {
+        T* kept = own(state);
+        std::fill_n(kept, state, T(op->zoneout));
+        a.zoneout_mask = {kept, {B, batch_.time, state}, {0, 0, 1}};
+      }
+      a.reverse = reverse;
+      a.threads = std::max(1, threads() / int(directions.size()));
+      const size_t bytes = recurrent_sizes<T>(op->cell, a, false).forward_workspace;
+      workspaces.push_back(aligned_array<std::byte>(int64_t(bytes)));
+      const View<T, 2> h_n(own(B * state), {B, state}), c_n(own(B * op->hidden), {B, op->hidden});
+      calls.push_back({a, {y, h_n, c_n}, nullptr, workspaces.back().get()});
+    }
+    recurrent_forward<T>(directions[0].op->cell, std::span<const RecurrentForwardCall<T>>(calls));
+  }
+
+  Features<T> run(const LearnedPositionsNode<T>& op, const Features<T>& x, const Node<T>&) {
+    return plus_places(x, op.weight->data.get());
+  }
+  Features<T> run(const SinusoidalPositionsNode& op, const Features<T>& x, const Node<T>&) {
+    const AlignedArray<T> table = aligned_array<T>(batch_.time * op.size);
+    for (int64_t i = 0; i < op.size; ++i) {
+      const double step = frequency(op.base, i / 2, op.size);
+      for (int64_t t = 0; t < batch_.time; ++t) {
+        const double angle = double(t) * step;
+        table[t * op.size + i] = T(i % 2 == 0 ? std::sin(angle) : std::cos(angle));
+      }
+    }
+    return plus_places(x, table.get());
+  }
+  /// x + table[T, size]
+  Features<T> plus_places(const Features<T>& x, const T* table) {
+    Features<T> y = take(x.size);
+    const int64_t sequence = batch_.time * x.size;
+    for (int64_t b = 0; b < batch_.size; ++b)
+      for (int64_t i = 0; i < sequence; ++i) y.data[b * sequence + i] = x.data[b * sequence + i] + table[i];
+    return y;
+  }
+
+  Features<T> run(const AttentionNode<T>& op, const Features<T>& x, const Node<T>&) {
+    const int64_t B = batch_.size, N = op.heads, K = op.kv_heads, D = op.size, time = batch_.time;
+    Features<T> projected = linear(x, op.in_weight, op.in_bias);
+    const int64_t wide = projected.size;
+    const auto heads = [&](int64_t first, int64_t count) {
+      return View<T, 4>{projected.data.get() + first * D, {B, count, time, D}, {time * wide, D, wide, 1}};
+    };
+    AttentionArguments<T> a;
+    a.q = heads(0, N), a.k = heads(N, K), a.v = heads(N + K, K);
+    a.kv_lengths = batch_.lengths;
+    a.scale = 1 / std::sqrt(double(D));
+    a.left = op.left, a.right = op.right;
+    a.threads = threads();
+    a.operation = "run";
+    AlignedArray<T> bias;
+    if (const auto* rotary = std::get_if<RotaryPositions>(&op.positions)) {
+      turn(*rotary, heads(0, N), heads(N, K));
+    } else if (!std::holds_alternative<std::monostate>(op.positions)) {
+      // Of a key that stands d after its query at [n, d + T - 1].
+      const int64_t distances = 2 * time - 1;
+      bias = aligned_array<T>(N * distances);
+      for (int64_t n = 0; n < N; ++n) fill_score_bias(op, n, 1 - time, distances, bias.get() + n * distances);
+      a.bias = {bias.get() + time - 1, {B, N, time, time}, {0, distances, -1, 1}};
+      // As Python: the distance to the last query instead, which to a softmax over earlier keys is the same.
+      if (op.causal && std::holds_alternative<AlibiPositions>(op.positions))
+        a.bias.data = bias.get(), a.bias.stride[2] = 0;
+    }
+    Features<T> read = take(N * D), logsumexp = take(N);
+    const View<T, 4> out(read.data.get(), {B, N, time, D}, {time * N * D, D, N * D, 1});
+    const AlignedArray<std::byte> workspace =
+        aligned_array<std::byte>(int64_t(attention_forward_workspace(a)));
+    attention_forward<T>(a, out, {logsumexp.data.get(), {B, N, time}}, workspace.get());
+    Features<T> y = linear(read, op.out_weight, op.out_bias);
+    for (Features<T>* used : {&projected, &read, &logsumexp}) give_back(std::move(*used));
+    return y;
+  }
+
+  /// Turns queries and keys where they lie.
+  void turn(const RotaryPositions& rotary, const View<T, 4>& q, const View<T, 4>& k) const {
+    const int64_t pairs = rotary.dim / 2, time = batch_.time;
+    const AlignedArray<T> cos = aligned_array<T>(time * pairs), sin = aligned_array<T>(time * pairs);
+    for (int64_t i = 0; i < pairs; ++i) {
+      const double step = frequency(rotary.base, i, rotary.dim);
+      for (int64_t t = 0; t < time; ++t) {
+        cos[t * pairs + i] = T(std::cos(double(t) * step));
+        sin[t * pairs + i] = T(std::sin(double(t) * step));
+      }
+    }
+    const View<const T, 3> cosines(cos.get(), {1, time, pairs}), sines(sin.get(), {1, time, pairs});
+    for (const View<T, 4>& heads : {q, k})
+      rotary_forward<T>(heads, cosines, sines, rotary.interleaved, heads, batch_.threads);
+  }
+
+  // ---- copies ----
+
+  Features<T> copied(const Features<T>& x) {
+    Features<T> y = take(x.size);
+    std::copy_n(x.data.get(), rows_ * x.size, y.data.get());
+    return y;
+  }
+  View<T, 3> part(const Features<T>& y, int64_t first, int64_t size) const {
+    return {y.data.get() + first, {batch_.size, batch_.time, size}, {batch_.time * y.size, y.size, 1}};
+  }
+  /// Each row's valid steps, in reverse if asked for; the padding stays in place.
+  void copy_rows(const Features<T>& from, const View<T, 3>& to, bool reverse) const {
+    for (int64_t b = 0; b < batch_.size; ++b)
+      for (int64_t t = 0; t < batch_.time; ++t) {
+        const int64_t source = reverse && t < length(b) ? length(b) - 1 - t : t;
+        std::copy_n(from.data.get() + (b * batch_.time + source) * from.size, from.size,
+                    to.data + b * to.stride[0] + t * to.stride[1]);
+      }
+  }
+
+  Batch batch_;
+  std::vector<int64_t> tokens_;
+  int64_t rows_;
+  std::vector<Features<T>> unused_;
+};
+
+/// copy(b, t) for every valid step, pad(b, t) for the others.
+template <class Copy, class Pad>
+void for_each_step(const Batch& batch, const Copy& copy, const Pad& pad) {
+  for (int64_t b = 0; b < batch.size; ++b)
+    for (int64_t t = 0; t < batch.time; ++t)
+      if (!batch.lengths || t < batch.lengths.data[b])
+        copy(b, t);
+      else
+        pad(b, t);
+}
+
+template <class T>
+void write(const Batch& batch, const Features<T>& from, View<T, 3> y) {
+  for_each_step(
+      batch,
+      [&](int64_t b, int64_t t) {
+        std::copy_n(from.data.get() + (b * batch.time + t) * from.size, from.size,
+                    y.data + b * y.stride[0] + t * y.stride[1]);
+      },
+      [&](int64_t b, int64_t t) {
+        std::fill_n(y.data + b * y.stride[0] + t * y.stride[1], from.size, T(0));
+      });
+}
+
+}  // namespace
+
+template <class T>
+void run_graph(const Graph<T>& graph, const Batch& batch, View<const T, 3> x, View<T, 3> y) {
+  Runner<T> runner(batch, {});
+  const Features<T> features = runner.take(x.shape[2]);
+  const int64_t size = features.size;
+  T* row = features.data.get();
+  for_each_step(
+      batch,
+      [&](int64_t b, int64_t t) {
+        std::copy_n(x.data + b * x.stride[0] + t * x.stride[1], size, row);
+        row += size;
+      },
+      [&](int64_t, int64_t) {
+        std::fill_n(row, size, T(0));  // no product may meet a NaN there
+        row += size;
+      });
+  write(batch, runner.run(graph.root, features), y);
+}
+
+template <class T>
+void run_graph(const Graph<T>& graph, const Batch& batch, View<const int64_t, 2> tokens, View<T, 3> y) {
+  std::vector<int64_t> rows;
+  rows.reserve(size_t(batch.size * batch.time));
+  for_each_step(
+      batch,
+      [&](int64_t b, int64_t t) { rows.push_back(tokens.data[b * tokens.stride[0] + t * tokens.stride[1]]); },
+      [&](int64_t, int64_t) { rows.push_back(0); });
+  Runner<T> runner(batch, std::move(rows));
+  write(batch, runner.run(graph.root, {}), y);
+}
+
+#define WEFT_INSTANTIATE(T)                                                             \
+  template void run_graph(const Graph<T>&, const Batch&, View<const T, 3>, View<T, 3>); \
+  template void run_graph(const Graph<T>&, const Batch&, View<const int64_t, 2>, View<T, 3>);
+WEFT_INSTANTIATE(float)
+WEFT_INSTANTIATE(double)
+#undef WEFT_INSTANTIATE
+
+}  // namespace weft
