@@ -49,16 +49,17 @@ static int play(weft_stream** streams, struct sound* sound) {
 int main(int count, char** arguments) {
   struct sound sound;
   weft_model* model = NULL;
+  weft_model_info info = WEFT_INIT(weft_model_info);
   weft_stream* streams[max_channels] = {NULL};
   if (count < 3 || count > 4) return fprintf(stderr, "usage: effect MODEL OUT.wav [IN.wav]\n"), 2;
-  if (weft_model_load(arguments[1], &model) != WEFT_OK)
+  if (weft_model_load(arguments[1], &model) != WEFT_OK || weft_model_describe(model, &info) != WEFT_OK)
     return fprintf(stderr, "effect: %s\n", weft_last_error()), 1;
   if (count == 4 ? sound_read_wav(arguments[3], &sound) : sound_test_tone(&sound)) return 1;
   int failed =
-      sound.channels > max_channels || weft_model_inputs(model) != 1 || weft_model_outputs(model) != 1;
-  if (failed) fprintf(stderr, "effect: one input and one output, and at most %d channels\n", max_channels);
+      info.dtype != WEFT_FLOAT32 || info.inputs != 1 || info.outputs != 1 || sound.channels > max_channels;
+  if (failed) fprintf(stderr, "effect: one float32 in, one out, and at most %d channels\n", max_channels);
   for (int c = 0; c < sound.channels && !failed; ++c)
-    if (weft_stream_create(model, 0, &streams[c]) != WEFT_OK)
+    if (weft_stream_new(model, 0, &streams[c]) != WEFT_OK)
       failed = fprintf(stderr, "effect: %s\n", weft_last_error());
   weft_model_free(model); /* the streams keep what they need of it */
   if (!failed) failed = play(streams, &sound) || sound_write_wav(arguments[2], &sound);

@@ -64,8 +64,9 @@ class Drive {
         y_(size_t(block * model_.outputs())),
         steps_(steps) {}
 
-  /// Single steps, blocks, the other stream's turn from the same state, and a reset now and then or where the
-  /// memory is full. True where every call said what it should and every result is finite.
+  /// Single steps, blocks, the other stream's turn from the same state, a step that is refused, and a reset
+  /// now and then or where the memory is full. True where every call said what it should and every result is
+  /// finite.
   template <class At>
   bool run(const At& at) noexcept {
     const uint64_t mode = floating_point_mode();
@@ -79,6 +80,8 @@ class Drive {
       held &= other_.assign(stream_) && other_.position() == stream_.position();
       const Status status = inputs_.step(other_, 3, y_.data());
       held &= status == Status::ok || status == Status::full;
+      held &= stream_.step(int64_t{-1}, y_.data()) ==
+              (model_.takes_tokens() ? Status::bad_token : Status::wrong_input);
       if (round % 4 == 3) stream_.reset();
     }
     return held && floating_point_mode() == mode;

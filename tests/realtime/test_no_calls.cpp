@@ -11,6 +11,7 @@
 
 #include "confined.hpp"
 #include "stepping.hpp"
+#include "weft/weft.h"
 
 using namespace weft::test;
 
@@ -68,6 +69,33 @@ void test_kinds(int64_t steps) {
   }
 }
 
+/// The C interface, which stands above the same streams.
+void test_c(int64_t steps) {
+  const ModelKind kind = model_kinds<float>().front();
+  const Verdict verdict = confined([&] {
+    weft_model* model = nullptr;
+    weft_stream *stream = nullptr, *other = nullptr;
+    weft_model_parse(kind.bytes.data(), kind.bytes.size(), &model);
+    weft_stream_new(model, 0, &stream);
+    weft_stream_copy(stream, &other);
+    return [=] {
+      const float x[8 * 6] = {0.5f, -0.25f};
+      float y[8 * 32];
+      double wrong[32] = {};
+      bool held = true;
+      for (int64_t done = 0; done < steps; done += 9) {
+        held &= weft_stream_step(stream, x, y) == WEFT_OK && weft_stream_process(stream, x, y, 8) == WEFT_OK;
+        held &= weft_stream_step_token(stream, 1, y) == WEFT_WRONG_INPUT;
+        held &= weft_stream_step_f64(stream, wrong, wrong) == WEFT_WRONG_INPUT;
+        held &= weft_stream_assign(other, stream) == WEFT_OK && weft_stream_position(other) == 9;
+        weft_stream_reset(stream);
+      }
+      return held;
+    };
+  });
+  check(verdict.clean(), "the C interface: " + verdict.text());
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -77,6 +105,7 @@ int main(int count, char** arguments) {
   }
   const int64_t steps = count > 1 ? std::atoll(arguments[1]) : 1'000'000;
   test_planted();
+  test_c(steps);
   test_kinds<float>(steps);
   test_kinds<double>(steps);
   return failures();
