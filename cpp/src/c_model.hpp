@@ -4,7 +4,7 @@
 #include <variant>
 
 #include "c_call.hpp"
-#include "model/any_model.hpp"
+#include "weft/model.hpp"
 
 struct weft_model {
   weft::AnyModel model;

@@ -117,8 +117,7 @@ std::vector<ModelCase<T>> model_cases() {
                    [](File&) { return op("layer_norm", entry("size", "6") + entry("eps", "0.001")); }});
   for (const char* kind : {"relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"})
     cases.push_back({kind, [=](File& f) {
-                       const std::string bent =
-                           op("activation", entry("kind", quoted(kind)));
+                       const std::string bent = op("activation", entry("kind", quoted(kind)));
                        return sequential({bent, linear(f, "a", 6, 21), bent});
                      }});
   cases.push_back(

@@ -24,12 +24,12 @@ class ModelFile {
   std::string tensor(const std::string& name, const std::vector<int64_t>& shape,
                      const std::vector<T>& numbers) {
     std::string sizes;
-    for (const int64_t axis : shape) sizes += (sizes.empty() ? "" : ",") + std::to_string(axis);
+    for (const int64_t axis : shape) sizes.append(sizes.empty() ? "" : ",").append(std::to_string(axis));
     const size_t begin = data_.size();
     data_.append(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(T));
-    header_ += std::string(",\"") + name + "\":{\"dtype\":\"" + (sizeof(T) == 4 ? "F32" : "F64") + "\",\"shape\":[" +
-               sizes + "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(data_.size()) +
-               "]}";
+    header_ += std::string(",\"") + name + "\":{\"dtype\":\"" + (sizeof(T) == 4 ? "F32" : "F64") +
+               "\",\"shape\":[" + sizes + "],\"data_offsets\":[" + std::to_string(begin) + "," +
+               std::to_string(data_.size()) + "]}";
     return std::string("\"") + name + "\"";
   }
 

@@ -211,6 +211,11 @@ void check_graph(Graph<T>& graph) {
   int64_t halved = 1;
   const int64_t inputs = expected_inputs(graph.root, halved);
   if (inputs == 0) Place("", graph.root.name()).refuse("no layer says how many features come in");
+  // A size in the JSON may be any number, that of a tensor may not. All other features follow from tensors.
+  constexpr int64_t few = 65536;
+  if (inputs > few && inputs / 2 > graph.weight_bytes / int64_t(sizeof(T)))
+    Place("", graph.root.name())
+        .refuse("it takes " + std::to_string(inputs) + " features, more than all weights have elements");
   graph.takes_tokens = inputs == tokens;
   graph.inputs = inputs;  // of tokens: the embedding sets it
   Checker<T>(graph).check(graph.root, inputs, "");

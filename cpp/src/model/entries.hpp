@@ -56,7 +56,9 @@ template <class T>
 class Entries {
  public:
   Entries(Json object, const Place& place, Weights<T>& weights)
-      : place(place), weights(weights), object_(object) {}
+      : place(place), weights(weights), object_(object) {
+    if (object.kind() != Json::Kind::object) place.refuse("it must be an object, got " + object.excerpt());
+  }
 
   const Place& place;
   Weights<T>& weights;

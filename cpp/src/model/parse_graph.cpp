@@ -5,6 +5,8 @@
 namespace weft {
 namespace {
 
+constexpr int64_t most_features = int64_t(1) << 40;  // so that small multiples do not overflow
+
 template <class T>
 using Op = typename Node<T>::Op;
 
@@ -54,7 +56,7 @@ Op<T> read_linear(Entries<T>& entries) {
 
 template <class T>
 Op<T> read_layer_norm(Entries<T>& entries) {
-  const int64_t size = entries.integer("size", 1);
+  const int64_t size = entries.integer("size", 1, most_features);
   const double eps = entries.number("eps", "at least 0", [](double value) { return value >= 0; });
   return LayerNormNode<T>{size, eps, entries.optional_weight("weight"), entries.optional_weight("bias")};
 }
@@ -101,7 +103,7 @@ double read_base(Entries<T>& entries) {
 
 template <class T>
 Op<T> read_sinusoidal_positions(Entries<T>& entries) {
-  const int64_t size = entries.integer("size", 1);
+  const int64_t size = entries.integer("size", 1, most_features);
   return SinusoidalPositionsNode{size, read_base(entries)};
 }
 
