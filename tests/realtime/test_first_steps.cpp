@@ -3,6 +3,7 @@
 //
 // Pages of the program itself are read by the first stream that steps in a process; a second one is looked
 // at.
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include "check.hpp"
@@ -45,7 +46,7 @@ void test_faults(const ModelKind& kind) {
 }
 
 void test_planted() {
-  const auto touch = [] {  // a megabyte that nobody has touched
+  const auto touch = [] {  // memory that nobody has touched
     std::unique_ptr<volatile char[]> fresh(new volatile char[4 << 20]);
     const long before = page_faults();
     for (int i = 0; i < 4 << 20; i += 4096) fresh[i] = 1;
@@ -57,6 +58,7 @@ void test_planted() {
 }  // namespace
 
 int main() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 16);  // large memory is the system's own, never one that was freed before
   test_planted();
   for (const auto& kind : model_kinds<float>()) test_faults<float>(kind);
   test_faults<float>(gpt<float>(2, 64, 2, 2048));
