@@ -12,6 +12,7 @@ void register_attention(py::module_& module);
 void register_additive_scores(py::module_& module);
 void register_dense(py::module_& module);
 void register_pointwise(py::module_& module);
+void register_model(py::module_& module);
 
 PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   // The loader takes any libweft.so.0 that the process already holds, and the C++ interface is not that of
@@ -32,4 +33,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_additive_scores(module);
   register_dense(module);
   register_pointwise(module);
+  register_model(module);
 }

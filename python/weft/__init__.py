@@ -5,6 +5,7 @@ weft.nn      layers and losses
 weft.optim   optimizers, schedules, clipping
 weft.data    batches from text, arrays and ragged sequences
 weft.train   Trainer, the training loop
+weft.Model   a trained model as C and C++ run it; weft.Stream: step by step
 """
 
 from weft import data, nn, ops, optim, train
@@ -17,9 +18,12 @@ from weft.config import (
     set_precision,
     show_config,
 )
+from weft.stream import Model, Stream
 from weft.train import Trainer
 
 __all__ = [
+    "Model",
+    "Stream",
     "Trainer",
     "__version__",
     "data",

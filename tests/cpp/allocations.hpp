@@ -25,8 +25,9 @@ Allocations allocations_of(const Action& action) {
 }
 
 // Not inlined: the compiler would see `new` end in free and warn.
-[[gnu::noinline]] inline void* take_memory(size_t size) noexcept {
-  void* const memory = std::malloc(size ? size : 1);
+[[gnu::noinline]] inline void* take_memory(size_t size, size_t alignment = 0) noexcept {
+  const size_t rounded = alignment ? (size + alignment - 1) / alignment * alignment : size;
+  void* const memory = alignment ? std::aligned_alloc(alignment, rounded) : std::malloc(size ? size : 1);
   if (!memory) return nullptr;
   ++allocation_count;
   bytes_held += malloc_usable_size(memory);
@@ -48,6 +49,14 @@ void* operator new(size_t size) {
   return memory;
 }
 void* operator new[](size_t size) { return operator new(size); }
+void* operator new(size_t size, std::align_val_t alignment) {
+  void* const memory = weft::test::take_memory(size, size_t(alignment));
+  if (!memory) throw std::bad_alloc();
+  return memory;
+}
+void* operator new[](size_t size, std::align_val_t alignment) { return operator new(size, alignment); }
+void operator delete(void* memory, std::align_val_t) noexcept { weft::test::give_back(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { weft::test::give_back(memory); }
 void operator delete(void* memory) noexcept { weft::test::give_back(memory); }
 void operator delete[](void* memory) noexcept { weft::test::give_back(memory); }
 void operator delete(void* memory, size_t) noexcept { weft::test::give_back(memory); }

@@ -1,4 +1,5 @@
 // Files that are no models, or broken ones: each is refused by a sentence that says where and what.
+#include "allocations.hpp"
 #include "model_cases.hpp"
 #include "weft/model.hpp"
 
@@ -167,6 +168,36 @@ void test_attention() {
       f.with_graph(attend(2, 2, entry("window", "[9223372036854775807,9223372036854775807]"))));
 }
 
+/// Many nodes of few weights, and few of many, take memory in proportion to the file.
+void test_memory() {
+  const auto check_memory = [](const std::string& what, const ModelFile<float>& f,
+                               const std::vector<std::string>& layers) {
+    const std::vector<std::byte> file = f.with_graph(sequential(layers));
+    const auto check_bytes = [&](size_t bytes, size_t times) {
+      check(bytes < times * file.size(),
+            what + ": " + std::to_string(bytes) + " bytes for a file of " + std::to_string(file.size()));
+    };
+    check_bytes(allocations_of([&] { weft::Model::parse(file); }).bytes, 8);
+    const weft::Model model = weft::Model::parse(file);
+    check_bytes(allocations_of([&] { weft::Stream{model}; }).bytes, 8);
+  };
+  ModelFile<float> f, small, biased;
+  const std::string large = linear(f, "a", 300, 300);
+  check_memory("one large layer", f, {large});
+  check_memory("one layer a thousand times", f, std::vector<std::string>(1000, large));
+  std::vector<std::string> layers(10000, op("activation", entry("kind", "\"relu\"")));
+  layers.insert(layers.begin(), linear(small, "a", 2, 2));
+  check_memory("many small ones", small, layers);
+  layers.clear();
+  const std::string weight = biased.weight("weight", {300, 300});
+  for (int i = 0; i < 1000; ++i) {
+    const std::string bias = biased.weight(std::to_string(i), {300});
+    layers.push_back(op("linear", entry("weight", weight) + entry("bias", bias)));
+  }
+  const weft::Model model = weft::Model::parse(biased.with_graph(sequential(layers)));
+  check_invalid([&] { weft::Stream{model}; }, {"Stream: model shares its weights among so many layers"});
+}
+
 /// Whatever single byte of a description is changed: a model or an error, and never a crash.
 void test_changed_bytes() {
   for (const ModelCase<float>& c : model_cases<float>()) {
@@ -195,6 +226,7 @@ int main() {
   test_weights();
   test_recurrent();
   test_attention();
+  test_memory();
   test_changed_bytes();
   return failures();
 }

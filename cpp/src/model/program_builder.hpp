@@ -52,14 +52,12 @@ class ProgramBuilder {
       : program_(program), kernels_(step_kernels<T>(table)) {}
 
   void build(const Graph<T>& graph) {
+    // Weights that many layers share are packed once; but a file could pair one with a thousand biases.
+    most_packed_ = 16 * graph.weight_bytes + (int64_t(1) << 26);
     const Value result = add(graph.root, {incoming, false});
     program_.result_ = result.place;
     program_.size_ = places_.end();
     program_.header_bytes_ = whole_lines<std::byte>(int64_t(program_.caches_.size() * sizeof(CacheLayout)));
-    // Weights that many layers share are packed once; but a file could pair one with a thousand biases.
-    if (packed_bytes_ > 16 * graph.weight_bytes + (int64_t(1) << 26))
-      fail("Stream", "model shares its weights among so many layers that packing them takes " +
-                         std::to_string(packed_bytes_) + " bytes");
   }
 
  private:
@@ -89,10 +87,14 @@ class ProgramBuilder {
   const T* packed(std::vector<const void*> key, int64_t size, const Pack& pack) {
     const T*& known = known_[std::move(key)];
     if (known != nullptr) return known;
+    most_packed_ -= size * int64_t(sizeof(T));
+    if (most_packed_ < 0)
+      fail("Stream",
+           "model shares its weights among so many layers that, packed, they would take many "
+           "times the memory");
     program_.packed_.push_back(aligned_array<T>(size));
     T* memory = program_.packed_.back().get();
     pack(memory);
-    packed_bytes_ += size * int64_t(sizeof(T));
     return known = memory;
   }
 
@@ -236,7 +238,7 @@ class ProgramBuilder {
   Places<T> places_;
   std::map<std::vector<const void*>, const T*> known_;
   std::map<std::pair<int64_t, double>, int64_t> angles_;
-  int64_t packed_bytes_ = 0;
+  int64_t most_packed_ = 0;  // bytes that are left
 };
 
 }  // namespace weft

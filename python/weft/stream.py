@@ -1,0 +1,204 @@
+"""Models as C and C++ run them: `Model` over whole sequences, `Stream` a step at a time.
+
+They are the objects of weft.hpp, from the same files: what was tried here is what ships. docs/native.md goes
+from a trained model to a linked program, docs/model_format.md says what stands in a file.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from weft import _core
+from weft.arguments import check_count
+from weft.files import Array, PathLike
+
+__all__ = ["Model", "Stream"]
+
+
+class Model:
+    """A model from a file that `nn.save`, a language model's `save` or the Trainer wrote; it never changes.
+
+    inputs: features of x, or the size of the vocabulary where it `takes_tokens`. outputs: features of y.
+    dtype: of x and y, float32 or float64. context: the most steps that it is made for; 0: there is no limit.
+    obstacle: why it cannot be stepped (a layer reads later steps), or "".
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from weft import nn
+    >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
+    >>> layer = nn.Sequential(nn.GRU(3, 4), nn.Linear(4, 2))
+    >>> nn.save(layer, path)
+    >>> x = np.ones((8, 5, 3), np.float32)
+    >>> bool((Model.load(path).run(x) == layer.predict(x)[0]).all())
+    True
+    """
+
+    def __init__(self, core: _core.Model32) -> None:
+        self._core = core
+
+    @classmethod
+    def load(cls, path: PathLike) -> Model:
+        """Reads a file. Raises OSError if it cannot be read, ValueError with the reason if it is broken or
+        its model has no native form."""
+        path = os.fspath(path)
+        with open(path, "rb"):  # what cannot be opened is said in Python's own words
+            pass
+        try:
+            return cls(_core.load_model(os.fsencode(path)))
+        except RuntimeError as error:
+            reason = str(error).removeprefix("load: ").removeprefix(f"{path}: ")
+            raise ValueError(f"Model.load: {path}: {reason}") from None
+
+    @classmethod
+    def parse(cls, file: bytes) -> Model:
+        """The same from a file's bytes."""
+        try:
+            return cls(_core.parse_model(file))
+        except RuntimeError as error:
+            raise ValueError(f"Model.{error}") from None
+
+    @property
+    def takes_tokens(self) -> bool:
+        return self._core.takes_tokens
+
+    @property
+    def inputs(self) -> int:
+        return self._core.inputs
+
+    @property
+    def outputs(self) -> int:
+        return self._core.outputs
+
+    @property
+    def context(self) -> int:
+        return self._core.context
+
+    @property
+    def obstacle(self) -> str:
+        return self._core.obstacle
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._core.dtype
+
+    def run(self, x: npt.ArrayLike, lengths: npt.ArrayLike | None = None, threads: int = 0) -> Array:
+        """y[B,T,outputs] of x[B,T,inputs] or tokens[B,T], from a state of zeros: what predict gives.
+
+        lengths: [B], how many steps of each row are valid; y is zero past a row's end, and nothing there is
+            read. threads: at most so many; 0: as many as set_num_threads says.
+        Raises ValueError for shapes and values that do not fit, TypeError for another dtype.
+        """
+        rows = None if lengths is None else _integers("Model.run", "lengths", lengths)
+        return self._core.run(self._steps("Model.run", x), rows, threads)
+
+    def _steps(self, where: str, x: npt.ArrayLike) -> Array:
+        return _integers(where, "x", x) if self.takes_tokens else np.asarray(x)
+
+    def __repr__(self) -> str:
+        takes = "tokens" if self.takes_tokens else "features"
+        return f"Model({self.inputs} {takes} -> {self.outputs}, {self.dtype})"
+
+
+class Stream:
+    """A model in the middle of one sequence: each step takes what came before into account.
+
+    model: a Model, or the path of its file; any number of streams share its weights.
+    capacity: how many steps attention remembers, counted from the last reset; 0: the model's context, or
+        1024. A model without attention and learned positions steps for ever: its capacity is then 0.
+    position: steps since the last reset. nbytes: memory of this stream alone.
+
+    Any thread may use it, one at a time. Raises ValueError for a model that reads later steps, and for a
+    capacity that is not for it.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from weft import nn
+    >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
+    >>> nn.save(nn.GRU(3, 4), path)
+    >>> stream = Stream(path)
+    >>> for x in np.ones((5, 3), np.float32):
+    ...     y = stream.step(x)
+    >>> y.shape, stream.position
+    ((4,), 5)
+    """
+
+    def __init__(self, model: Model | PathLike, capacity: int = 0) -> None:
+        model = model if isinstance(model, Model) else Model.load(model)
+        self._core = model._core.stream(check_count("Stream", "capacity", capacity, low=0))
+
+    def step(self, x: Array | int) -> Array:
+        """y[outputs] of x[inputs], or of one token.
+
+        Raises ValueError or TypeError for an x that does not fit, and RuntimeError when the capacity is used
+        up; the state is then as it was.
+        """
+        return self._core.step(x)
+
+    def process(self, x: npt.ArrayLike) -> Array:
+        """y[n,outputs] of n steps x[n,inputs], or of n tokens.
+
+        Raises as `step` does; the steps before the one that failed are done, `position` says how many.
+        """
+        if self.takes_tokens:
+            return self._core.process(_integers("Stream.process", "x", x))
+        return self._core.process(np.ascontiguousarray(x))
+
+    def reset(self) -> None:
+        """Back to a state of zeros and no memory."""
+        self._core.reset()
+
+    def copy(self) -> Stream:
+        """A second stream in the same state."""
+        other = Stream.__new__(Stream)
+        other._core = self._core.copy()
+        return other
+
+    def __copy__(self) -> Stream:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Stream:
+        return self.copy()
+
+    def assign(self, other: Stream) -> bool:
+        """Takes over the state of another stream of the same model and capacity; False: it is not one."""
+        return type(self._core) is type(other._core) and self._core.assign(other._core)
+
+    @property
+    def position(self) -> int:
+        return self._core.position
+
+    @property
+    def capacity(self) -> int:
+        return self._core.capacity
+
+    @property
+    def takes_tokens(self) -> bool:
+        return self._core.takes_tokens
+
+    @property
+    def inputs(self) -> int:
+        return self._core.inputs
+
+    @property
+    def outputs(self) -> int:
+        return self._core.outputs
+
+    @property
+    def nbytes(self) -> int:
+        return self._core.nbytes
+
+    def __repr__(self) -> str:
+        takes = "tokens" if self.takes_tokens else "features"
+        return f"Stream({self.inputs} {takes} -> {self.outputs}, position={self.position})"
+
+
+def _integers(where: str, name: str, values: npt.ArrayLike) -> Array:
+    """int64 and contiguous. Raises TypeError for other numbers."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"{where}: {name} must be of integers, got dtype {array.dtype}")
+    return np.ascontiguousarray(array, np.int64)
