@@ -36,6 +36,10 @@ set(WEFT_CXX_RUNTIME ${CMAKE_CXX_IMPLICIT_LINK_LIBRARIES})
 list(FILTER WEFT_CXX_RUNTIME INCLUDE REGEX "^(stdc\\+\\+|c\\+\\+|c\\+\\+abi|m)$")
 set(WEFT_STATIC_NEEDS ${OpenMP_CXX_LIB_NAMES} ${CMAKE_DL_LIBS} ${WEFT_CXX_RUNTIME})
 list(REMOVE_DUPLICATES WEFT_STATIC_NEEDS)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  # A program keeps what it calls; a plug-in that holds the library does not export it again.
+  set(WEFT_STATIC_OPTIONS LINKER:--gc-sections LINKER:--exclude-libs,libweft.a)
+endif()
 
 # find_package(weft CONFIG)
 set(WEFT_SONAME ${CMAKE_SHARED_LIBRARY_PREFIX}weft${CMAKE_SHARED_LIBRARY_SUFFIX}.${PROJECT_VERSION_MAJOR})
@@ -51,6 +55,7 @@ install(FILES ${PROJECT_BINARY_DIR}/weft-config.cmake ${PROJECT_BINARY_DIR}/weft
 # pkg-config weft
 file(RELATIVE_PATH WEFT_INCLUDEDIR_FROM_PC /prefix/${WEFT_LIBDIR}/pkgconfig /prefix/${WEFT_INCLUDEDIR})
 list(TRANSFORM WEFT_STATIC_NEEDS PREPEND -l OUTPUT_VARIABLE WEFT_STATIC_FLAGS)
+string(REPLACE "LINKER:" "-Wl," WEFT_STATIC_FLAGS "${WEFT_STATIC_FLAGS};${WEFT_STATIC_OPTIONS}")
 list(JOIN WEFT_STATIC_FLAGS " " WEFT_STATIC_FLAGS)
 configure_file(cmake/weft.pc.in ${PROJECT_BINARY_DIR}/weft.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/weft.pc DESTINATION ${WEFT_LIBDIR}/pkgconfig COMPONENT development)

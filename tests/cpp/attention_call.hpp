@@ -53,7 +53,7 @@ struct AttentionArrays {
 template <class T>
 class AttentionCall {
  public:
-  explicit AttentionCall(const AttentionSize& p)
+  explicit AttentionCall(const AttentionSize& p, int threads = 0)
       : p_(p),
         given_(p),
         out_(size_t(p.B * p.N * p.T * p.E)),
@@ -67,6 +67,7 @@ class AttentionCall {
     if (!p_.kv_lengths.empty()) arguments_.kv_lengths = {p_.kv_lengths.data(), {p.B}};
     arguments_.scale = p.scale(), arguments_.softcap = p.softcap;
     arguments_.left = p.left, arguments_.right = p.right, arguments_.from_end = p.from_end;
+    arguments_.threads = threads;
     forward_workspace_ = Memory(attention_forward_workspace(arguments_));
     backward_workspace_ = Memory(attention_backward_workspace(arguments_));
   }

@@ -1,4 +1,5 @@
 /* What the C interface says of files that are no models, of null handles, and of models with an obstacle. */
+#include "c_model_file.h"
 #include "check.h"
 #include "weft/weft.h"
 
@@ -8,25 +9,18 @@
     CHECK(strstr(weft_last_error(), (part)) != NULL); \
   } while (0)
 
-/* A model of two numbers: activation(x), or whatever the graph says. */
-static size_t make_file(char* bytes, const char* metadata) {
-  const size_t length = (size_t)sprintf(bytes + 8,
-                                        "{\"__metadata__\":{\"weft\":\"%s\"},\"w\":{\"dtype\":\"F32\","
-                                        "\"shape\":[1,1],\"data_offsets\":[0,4]}}",
-                                        metadata);
-  int i;
-  for (i = 0; i < 8; ++i) bytes[i] = (char)(length >> (8 * i));
-  memset(bytes + 8 + length, 0, 4);
-  return 8 + length + 4;
+static model_file file_of(const char* graph) {
+  static const float one = 1;
+  const tensor tensors[] = {{"w", 1, 1, &one}};
+  return make_file(graph, 0, tensors, 1);
 }
-
-static const char linear[] =
-    "{\\\"format\\\":1,\\\"graph\\\":{\\\"op\\\":\\\"linear\\\",\\\"weight\\\":\\\"w\\\"}}";
+static const char linear[] = "{'op':'linear','weight':'w'}";
 
 static void test_files(void) {
-  static char bytes[1024];
-  weft_model* model = (weft_model*)bytes;
-  const size_t size = make_file(bytes, linear);
+  const model_file file = file_of(linear);
+  const char* bytes = file.bytes;
+  const size_t size = file.size;
+  weft_model* model = (weft_model*)&failure_count; /* not null */
   size_t cut;
   FILE* written;
   CHECK_FAILS(weft_model_load("no/such.safetensors", &model), WEFT_BAD_FILE, "no/such.safetensors");
@@ -51,16 +45,13 @@ static void test_files(void) {
 }
 
 static void test_obstacle(void) {
-  static char bytes[1024];
   weft_model* model = NULL;
   weft_stream* stream = NULL;
   weft_model_info info = WEFT_INIT(weft_model_info);
-  const size_t size = make_file(
-      bytes,
-      "{\\\"format\\\":1,\\\"graph\\\":{\\\"op\\\":\\\"bidirectional\\\",\\\"forwards\\\":{\\\"op\\\":"
-      "\\\"linear\\\",\\\"weight\\\":\\\"w\\\"},\\\"backwards\\\":{\\\"op\\\":\\\"linear\\\","
-      "\\\"weight\\\":\\\"w\\\"}}}");
-  CHECK(weft_model_parse(bytes, size, &model) == WEFT_OK);
+  const model_file file = file_of(
+      "{'op':'bidirectional','forwards':{'op':'recurrent','cell':'rnn_tanh','w_ih':'w','w_hh':'w'},"
+      "'backwards':{'op':'recurrent','cell':'rnn_tanh','w_ih':'w','w_hh':'w'}}");
+  CHECK(weft_model_parse(file.bytes, file.size, &model) == WEFT_OK);
   CHECK(weft_model_describe(model, &info) == WEFT_OK && strlen(info.obstacle) > 0);
   CHECK_FAILS(weft_stream_new(model, 0, &stream), WEFT_INVALID_ARGUMENT, info.obstacle);
   CHECK(stream == NULL);
@@ -68,11 +59,11 @@ static void test_obstacle(void) {
 }
 
 static void test_run(void) {
-  static char bytes[1024];
+  const model_file file = file_of(linear);
   float x[6] = {1, 2, 3, 4, 5, 6}, y[6];
   weft_model* model = NULL;
   weft_run call = WEFT_INIT(weft_run);
-  CHECK(weft_model_parse(bytes, make_file(bytes, linear), &model) == WEFT_OK);
+  CHECK(weft_model_parse(file.bytes, file.size, &model) == WEFT_OK);
   call.x = weft_view3(x, 2, 3, 1);
   call.y = weft_view3(y, 2, 3, 1);
   CHECK(weft_model_run(model, &call) == WEFT_OK);
@@ -95,14 +86,15 @@ static void test_run(void) {
 }
 
 static void test_null(void) {
-  static char bytes[1024], before[1024];
+  const model_file file = file_of(linear);
+  char before[1024];
   const int64_t tokens[1] = {0};
   float x[1] = {0}, y[1];
   double x64[1] = {0}, y64[1];
   weft_model* model = NULL;
-  weft_stream *stream = NULL, *copy = (weft_stream*)bytes;
+  weft_stream *stream = NULL, *copy = (weft_stream*)before;
   weft_model_info info = WEFT_INIT(weft_model_info);
-  CHECK(weft_model_parse(bytes, make_file(bytes, linear), &model) == WEFT_OK);
+  CHECK(weft_model_parse(file.bytes, file.size, &model) == WEFT_OK);
   CHECK_FAILS(weft_model_describe(NULL, &info), WEFT_INVALID_ARGUMENT, "model must not be null");
   CHECK_FAILS(weft_model_describe(model, NULL), WEFT_INVALID_ARGUMENT, "info must not be null");
   CHECK_FAILS(weft_stream_new(NULL, 0, &stream), WEFT_INVALID_ARGUMENT, "model must not be null");

@@ -1,71 +1,20 @@
 /* Models and streams through the C interface: files written here, byte by byte, and plain loops. */
+#include "c_model_file.h"
 #include "check.h"
 #include "weft/weft.h"
 
 static const double tolerance = 1e-5; /* sums of a few numbers in [-1, 1] */
 
-/* A tensor of a file, [rows, columns], or [rows] where columns is 0. */
-typedef struct {
-  const char* name;
-  int rows, columns;
-  const float* values;
-} tensor;
-
-typedef struct {
-  char bytes[4096];
-  size_t size;
-} file;
-
-/* A .safetensors of those tensors; `graph` is JSON within a JSON string: its quotes are escaped. */
-static file make_file(const char* graph, int is_double, const tensor* tensors, int count) {
-  static char header[2048];
-  file made;
-  const size_t element = is_double ? sizeof(double) : sizeof(float);
-  size_t offset = 0, length, padded;
-  int i, j, size;
-  length =
-      (size_t)sprintf(header, "{\"__metadata__\":{\"weft\":\"{\\\"format\\\":1,\\\"graph\\\":%s}\"}", graph);
-  for (i = 0; i < count; ++i) {
-    const tensor* t = tensors + i;
-    const size_t end = offset + element * (size_t)(t->rows * (t->columns ? t->columns : 1));
-    length += (size_t)sprintf(header + length, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%d", t->name,
-                              is_double ? "F64" : "F32", t->rows);
-    if (t->columns) length += (size_t)sprintf(header + length, ",%d", t->columns);
-    length += (size_t)sprintf(header + length, "],\"data_offsets\":[%d,%d]}", (int)offset, (int)end);
-    offset = end;
-  }
-  length += (size_t)sprintf(header + length, "}");
-  padded = (length + 7) / 8 * 8;
-  memset(&made, 0, sizeof made);
-  for (i = 0; i < 8; ++i) made.bytes[i] = (char)(padded >> (8 * i));
-  memset(made.bytes + 8, ' ', padded);
-  memcpy(made.bytes + 8, header, length);
-  made.size = 8 + padded;
-  for (i = 0; i < count; ++i) {
-    size = tensors[i].rows * (tensors[i].columns ? tensors[i].columns : 1);
-    for (j = 0; j < size; ++j) {
-      const double wide = tensors[i].values[j];
-      memcpy(made.bytes + made.size, is_double ? (const void*)&wide : (const void*)(tensors[i].values + j),
-             element);
-      made.size += element;
-    }
-  }
-  return made;
-}
-
 enum { I = 2, H = 3, O = 2, V = 4, STEPS = 6 };
 static float *w, *u, *b, *out, *bias, *x;
 
 /* linear(rnn_tanh(x)) */
-static file recurrent_file(int is_double) {
+static model_file recurrent_file(int is_double) {
   const tensor tensors[] = {
       {"w", H, I, w}, {"u", H, H, u}, {"b", H, 0, b}, {"out", O, H, out}, {"c", O, 0, bias}};
   return make_file(
-      "{\\\"op\\\":\\\"sequential\\\",\\\"layers\\\":["
-      "{\\\"op\\\":\\\"recurrent\\\",\\\"cell\\\":\\\"rnn_tanh\\\",\\\"w_ih\\\":\\\"w\\\",\\\"w_hh\\\":"
-      "\\\"u\\\","
-      "\\\"b_ih\\\":\\\"b\\\"},{\\\"op\\\":\\\"linear\\\",\\\"weight\\\":\\\"out\\\",\\\"bias\\\":\\\"c\\\"}]"
-      "}",
+      "{'op':'sequential','layers':[{'op':'recurrent','cell':'rnn_tanh','w_ih':'w','w_hh':'u','b_ih':'b'},"
+      "{'op':'linear','weight':'out','bias':'c'}]}",
       is_double, tensors, 5);
 }
 static void recurrent_plainly(double* y) {
@@ -84,7 +33,7 @@ static void recurrent_plainly(double* y) {
   }
 }
 
-static weft_model* parsed(file made) {
+static weft_model* parsed(model_file made) {
   weft_model* model = NULL;
   CHECK(weft_model_parse(made.bytes, made.size, &model) == WEFT_OK);
   if (model == NULL) exit((fprintf(stderr, "%s\n", weft_last_error()), 1));
@@ -174,9 +123,9 @@ static void test_float64(void) {
 static void test_tokens(void) {
   const tensor tensors[] = {{"e", V, H, u}, {"out", O, H, out}};
   const char* graph =
-      "{\\\"op\\\":\\\"sequential\\\",\\\"layers\\\":[{\\\"op\\\":\\\"embedding\\\",\\\"weight\\\":\\\"e\\\"}"
+      "{'op':'sequential','layers':[{'op':'embedding','weight':'e'}"
       ","
-      "{\\\"op\\\":\\\"linear\\\",\\\"weight\\\":\\\"out\\\"}]}";
+      "{'op':'linear','weight':'out'}]}";
   const int64_t tokens[3] = {2, 0, 3};
   const int64_t bad[3] = {1, V, 1};
   int is_double, t, i, j;
@@ -216,8 +165,7 @@ static void test_tokens(void) {
 
 static void test_capacity(void) {
   const tensor tensors[] = {{"p", 3, I, w}};
-  weft_model* model =
-      parsed(make_file("{\\\"op\\\":\\\"learned_positions\\\",\\\"weight\\\":\\\"p\\\"}", 0, tensors, 1));
+  weft_model* model = parsed(make_file("{'op':'learned_positions','weight':'p'}", 0, tensors, 1));
   weft_stream *stream = stream_of(model, 3), *refused = stream;
   float y[STEPS * I];
   CHECK(weft_stream_new(model, -1, &refused) == WEFT_INVALID_ARGUMENT && refused == NULL);

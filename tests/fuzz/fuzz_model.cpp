@@ -11,8 +11,8 @@
 #include <variant>
 #include <vector>
 
-#include "src/model/any_model.hpp"
 #include "visit_json.hpp"
+#include "weft/model.hpp"
 
 using weft::test::require;
 
@@ -45,7 +45,8 @@ void append_numbers(std::string& data, int64_t count) {
 }
 
 std::string file_of(std::string_view lines) {
-  std::string header = "{\"__metadata__\":{\"weft\":" + quoted(take(lines, '\n')) + "}", data;
+  std::string header(R"({"__metadata__":{"weft":)"), data;
+  header.append(quoted(take(lines, '\n'))).append("}");
   while (!lines.empty()) {
     std::string_view line = take(lines, '\n');
     const std::string_view name = take(line, ' '), dtype = take(line, ' ');
@@ -56,19 +57,20 @@ std::string file_of(std::string_view lines) {
       int64_t number = 0;
       std::from_chars(size.data(), size.data() + size.size(), number);
       if (number < 0 || __builtin_mul_overflow(count, number, &count)) return {};
-      shape += (shape.empty() ? "" : ",") + std::to_string(number);
+      shape.append(shape.empty() ? "" : ",").append(std::to_string(number));
     }
     if (count > most_elements) return {};
-    const size_t begin = data.size();
+    const std::string begin = std::to_string(data.size());
     dtype == "F64" ? append_numbers<double>(data, count) : append_numbers<float>(data, count);
-    header += "," + quoted(name) + ":{\"dtype\":" + quoted(dtype) + ",\"shape\":[" + shape +
-              "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(data.size()) + "]}";
+    header.append(",").append(quoted(name)).append(R"(:{"dtype":)").append(quoted(dtype));
+    header.append(R"(,"shape":[)").append(shape).append(R"(],"data_offsets":[)").append(begin);
+    header.append(",").append(std::to_string(data.size())).append("]}");
   }
-  header += "}";
+  header.append("}");
   const uint64_t size = header.size();
   std::string file(8, '\0');
   std::memcpy(file.data(), &size, 8);
-  return file + header + data;
+  return file.append(header).append(data);
 }
 
 /// `count` elements at the end of memory of their own, so that a sanitizer sees one too far.

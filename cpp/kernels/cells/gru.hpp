@@ -18,7 +18,7 @@ namespace weft::WEFT_ISA {
 struct GRUCell {
   static constexpr const char* name = "gru";
   static constexpr int gates = 3, saved = 4, slots = 4, extras = 0, stages = 1;
-  static constexpr int stage_gates[] = {3};
+  static constexpr int stage_gates[stages] = {3};
   static constexpr int input_slot = 0, hidden_slot = 1;
   static constexpr int input_gate[] = {2, 0, 1}, hidden_gate[] = {0, 1, 2};
   static constexpr bool has_c = false, has_direct = true, joint = false, takes_projection = false;
@@ -65,7 +65,7 @@ struct GRUCell {
 struct GRUResetBeforeCell {
   static constexpr const char* name = "gru_reset_before";
   static constexpr int gates = 3, saved = 3, slots = 3, extras = 0, stages = 2;
-  static constexpr int stage_gates[] = {2, 1};
+  static constexpr int stage_gates[stages] = {2, 1};
   static constexpr int input_slot = 0, hidden_slot = 0;
   static constexpr int input_gate[] = {0, 1, 2}, hidden_gate[] = {0, 1, 2};
   static constexpr bool has_c = false, has_direct = true, joint = true, takes_projection = false;

@@ -23,7 +23,7 @@ struct LSTMCell {
   static constexpr int I = 0, F = 1, G = Coupled ? 1 : 2, O = Coupled ? 2 : 3;
   static constexpr int gates = Coupled ? 3 : 4, saved = gates, slots = gates, extras = Peephole ? 3 : 0,
                        stages = 1;
-  static constexpr int stage_gates[] = {gates};
+  static constexpr int stage_gates[stages] = {gates};
   static constexpr int input_slot = 0, hidden_slot = 0;
   static constexpr int input_gate[] = {0, 1, 2, 3}, hidden_gate[] = {0, 1, 2, 3};
   static constexpr bool has_c = true, has_direct = false, joint = true, takes_projection = true;
