@@ -521,10 +521,11 @@ WEFT_API void weft_stream_reset(weft_stream* stream);
 // done, if it is not one.
 WEFT_API weft_status weft_stream_assign(weft_stream* stream, const weft_stream* other);
 
-WEFT_API int64_t weft_stream_position(const weft_stream* stream);  // steps since the last reset
-WEFT_API int64_t
-weft_stream_capacity(const weft_stream* stream);               // steps that it has room for, or 0: no limit
-WEFT_API size_t weft_stream_bytes(const weft_stream* stream);  // of memory that is this stream's own
+// Steps since the last reset; steps that it has room for, or 0: no limit; bytes of memory that is this
+// stream's own.
+WEFT_API int64_t weft_stream_position(const weft_stream* stream);
+WEFT_API int64_t weft_stream_capacity(const weft_stream* stream);
+WEFT_API size_t weft_stream_bytes(const weft_stream* stream);
 
 #ifdef __cplusplus
 }
