@@ -1,5 +1,5 @@
-// The layout of every struct of weft.h, where pointers and sizes have 64 bits. It is part of what programs are
-// compiled against: fields are added at the end only, and nothing here is ever changed.
+// The layout of every struct of weft.h, where pointers and sizes have 64 bits. It is part of what programs
+// are compiled against: fields are added at the end only, and nothing here is ever changed.
 #include "weft/weft.h"
 
 #define SIZE(type, size) static_assert(sizeof(type) == (size))
