@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+
+from weft import native
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -20,19 +23,30 @@ def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | Non
     return done.stdout
 
 
-def package_folder(option: str) -> str:
-    """What `python -m weft --cmakedir` and the like say. Skips where there is nothing to build with."""
+class Package(NamedTuple):
+    """What `python -m weft --cmakedir` and `--libdir` say."""
+
+    cmake: Path
+    libraries: Path
+
+
+def package() -> Package:
+    """Of pip, or else of `cmake --install`, in WEFT_PREFIX. Skips where there is nothing to build with."""
     for tool in ("cmake", "cc", "c++"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not here")
-    done = subprocess.run([sys.executable, "-m", "weft", option], capture_output=True, text=True)
-    if done.returncode != 0 or not Path(done.stdout.strip()).is_dir():
-        pytest.skip("weft is not installed with its native package")
-    return done.stdout.strip()
+    try:
+        return Package(native.cmake_folder(), native.library_folder())
+    except FileNotFoundError:
+        prefix = os.environ.get("WEFT_PREFIX")
+    if prefix is None:
+        pytest.skip("weft is on the path, not installed by pip, and there is no WEFT_PREFIX")
+    (config,) = Path(prefix).rglob("weft-config.cmake")
+    return Package(config.parent, config.parents[2])
 
 
 def build(source: Path, folder: Path) -> Path:
     """The build folder of a CMake project that asks for weft."""
-    run("cmake", "-S", source, "-B", folder, f"-DCMAKE_PREFIX_PATH={package_folder('--cmakedir')}")
+    run("cmake", "-S", source, "-B", folder, f"-Dweft_DIR={package().cmake}")
     run("cmake", "--build", folder)
     return folder

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from native_program import build, package_folder, run
+from native_program import build, package, run
 from weft.models import GPT, ByteModel, LanguageModel
 
 PAGE = Path(__file__).parent.parent / "docs" / "native.md"
@@ -49,10 +49,10 @@ def test_the_program_in_c(model: tuple[ByteModel, Path], tmp_path: Path) -> None
     (tmp_path / "next.c").write_text(blocks("c")[0])
     commands = next(block for block in blocks("sh") if "pkg-config" in block)
     compiler = next(line for line in commands.splitlines() if line.startswith("cc "))
-    libraries = package_folder("--libdir")
-    environment = os.environ | {"PKG_CONFIG_PATH": f"{libraries}/pkgconfig", "LD_LIBRARY_PATH": libraries}
+    libraries = str(package().libraries)
+    environment = os.environ | {"PKG_CONFIG_PATH": f"{libraries}/pkgconfig"}
     run("sh", "-c", compiler, cwd=tmp_path, env=environment)
-    assert run(tmp_path / "next", model[1], env=environment) == likely_text(model[0])
+    assert run(tmp_path / "next", model[1]) == likely_text(model[0])
 
 
 def test_its_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

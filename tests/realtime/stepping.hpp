@@ -14,7 +14,9 @@ inline uint64_t floating_point_mode() {
 #if defined(__x86_64__)
   return __builtin_ia32_stmxcsr() & ~0x3Fu;
 #elif defined(__aarch64__)
-  return __builtin_aarch64_get_fpcr();
+  uint64_t mode;
+  asm volatile("mrs %0, fpcr" : "=r"(mode));
+  return mode;
 #else
   return 0;
 #endif

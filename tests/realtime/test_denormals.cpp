@@ -14,7 +14,7 @@ constexpr uint64_t flush_mask = 0x8040;  // flush to zero, subnormals are zeros
 void set_floating_point_mode(uint64_t mode) { __builtin_ia32_ldmxcsr(unsigned(mode)); }
 #elif defined(__aarch64__)
 constexpr uint64_t flush_mask = 1u << 24;
-void set_floating_point_mode(uint64_t mode) { __builtin_aarch64_set_fpcr(unsigned(mode)); }
+void set_floating_point_mode(uint64_t mode) { asm volatile("msr fpcr, %0" ::"r"(mode)); }
 #else
 constexpr uint64_t flush_mask = 0;
 void set_floating_point_mode(uint64_t) {}
