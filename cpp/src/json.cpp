@@ -95,6 +95,13 @@ size_t behind_comma(std::string_view text, size_t at) {
 
 }  // namespace
 
+std::string shortened(std::string_view text) {
+  size_t size = 60;
+  if (text.size() <= size) return std::string(text);
+  while ((text[size] & 0xC0) == 0x80) --size;  // not within a character
+  return std::string(text.substr(0, size)) + "...";
+}
+
 Json::Kind Json::kind() const {
   switch (text_[0]) {
     case 'n':
@@ -111,13 +118,6 @@ Json::Kind Json::kind() const {
     default:
       return Kind::number;
   }
-}
-
-std::string Json::excerpt() const {
-  size_t size = 60;
-  if (text_.size() <= size) return std::string(text_);
-  while ((text_[size] & 0xC0) == 0x80) --size;  // not within a character
-  return std::string(text_.substr(0, size)) + "...";
 }
 
 void Json::expect(Kind kind, std::string_view what) const {

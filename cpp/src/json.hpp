@@ -12,6 +12,9 @@
 
 namespace weft {
 
+/// A text of any size for a message: its beginning, in whole characters of UTF-8.
+std::string shortened(std::string_view text);
+
 /// A value inside a text, which must outlive it.
 class Json {
  public:
@@ -38,7 +41,7 @@ class Json {
   std::optional<Json> find(std::string_view key) const;
 
   std::string_view text() const { return text_; }
-  std::string excerpt() const;  ///< the text, or its beginning: short enough for a message
+  std::string excerpt() const { return shortened(text_); }
 
  private:
   void expect(Kind kind, std::string_view what) const;

@@ -48,5 +48,8 @@ if __name__ == "__main__":
         for name, layer in MODELS.items():
             nn.save(layer, path)
             (FOLDER / name).write_text(description(path))
+        long_name = {"op": "linear", "weight": "a" + 100 * "é"}  # a message cuts it, between two characters
+        text = json.dumps({"format": 1, "graph": long_name}, ensure_ascii=False)
+        (FOLDER / "long_name").write_text(text, encoding="utf-8")
         nn.save(nn.RNN(1, 2, bias=False, rng=0), path)
         (FOLDER / "file").write_bytes(path.read_bytes())

@@ -13,11 +13,6 @@
 
 namespace weft {
 
-/// For a message, whatever the file says.
-inline std::string shortened(const std::string& text) {
-  return text.size() > 80 ? text.substr(0, 80) + "..." : text;
-}
-
 template <class T>
 constexpr std::string_view dtype = sizeof(T) == 4 ? "F32" : "F64";
 
