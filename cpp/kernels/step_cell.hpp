@@ -45,34 +45,16 @@ class CellStep {
   }
 
   [[gnu::always_inline]] void run(const T* packed, const T* x, T* state, T* scratch) const {
-    const T zoneout = packed[0];
-    const T* stage = packed + width;
-    const T* extra = stage + Cell::gates * units_ * depth();
-    T *h = state, *c = state + h_size(), *way = c + (Cell::has_c ? units_ : 0);
-    const int64_t vectors = units_ / width;
-    bool turned = false;
-    if (vectors > largest) {
-      turned = *way != T(0);
-      *way = turned ? T(0) : T(1);
+    // A lone block without anything behind it: few units take no longer than the instructions around them.
+    if (units_ == width && !projected() && packed[0] == T(0)) {
+      const T* panels = packed + width;
+      const Walk walk = walk_of(packed, x, state, state, scratch + units_);
+      run_block<0, 1>(walk, panels, 0);
+      if constexpr (Cell::stages > 1)
+        run_block<1, 1>(walk, panels + Cell::stage_gates[0] * width * depth(), 0);
+      return;
     }
-    // Only a lone block has read all of h before it writes.
-    const bool direct = (Cell::stages > 1 || is_one_block(vectors)) && !projected() && zoneout == T(0);
-    T* out = direct ? h : scratch;
-    const Arrays arrays{x, h, c, out, scratch + units_ + (projected() ? h_size() : 0), extra};
-    run_stage<0>(arrays, stage, turned);
-    if constexpr (Cell::stages > 1)
-      run_stage<1>(arrays, stage + Cell::stage_gates[0] * units_ * depth(), turned);
-    if (direct) return;
-    if (projected()) {
-      projection().run(extra + Cell::extras * units_, out, scratch + units_);
-      out = scratch + units_;
-    }
-    const Vec<T> stays = broadcast(zoneout), goes = broadcast(T(1) - zoneout);
-    if (zoneout == T(0))
-      for (int64_t u = 0; u < h_size(); u += width) store(h + u, load(out + u));
-    else
-      for (int64_t u = 0; u < h_size(); u += width)
-        store(h + u, fma(stays, load(h + u), Eigen::internal::pmul(goes, load(out + u))));
+    run_all(packed, x, state, scratch);
   }
 
  private:
@@ -81,12 +63,25 @@ class CellStep {
   /// Vectors of units in a block: about eight vectors of sums.
   static constexpr int largest = Cell::gates == 1 ? 8 : Cell::gates <= 4 ? 2 : 1;
 
-  struct Arrays {
+  /// What all blocks of a step share.
+  struct Walk {
+    int64_t inputs, state, units;
     const T *x, *h_prev;
-    T *c, *h, *inner;
+    T *c, *h, *inner;  // behind inner: what the first of two stages saves
     const T* extra;
   };
 
+  Walk walk_of(const T* packed, const T* x, T* state, T* h, T* inner) const {
+    return {.inputs = shape_.input,
+            .state = shape_.state,
+            .units = units_,
+            .x = x,
+            .h_prev = state,
+            .c = state + h_size(),
+            .h = h,
+            .inner = inner,
+            .extra = packed + width + Cell::gates * units_ * depth()};
+  }
   static bool is_one_block(int64_t vectors) { return vectors <= largest && (vectors & (vectors - 1)) == 0; }
   bool projected() const { return Cell::takes_projection && shape_.state != shape_.hidden; }
   int64_t h_size() const { return projected() ? round_up(shape_.state, width) : units_; }
@@ -115,17 +110,46 @@ class CellStep {
     return packed;
   }
 
+  /// Any number of blocks.
+  [[gnu::noinline]] void run_all(const T* packed, const T* x, T* state, T* scratch) const {
+    const T *panels = packed + width, zoneout = packed[0];
+    T *h = state, *way = state + h_size() + (Cell::has_c ? units_ : 0);
+    const int64_t vectors = units_ / width;
+    bool turned = false;
+    if (vectors > largest) {
+      turned = *way != T(0);
+      *way = turned ? T(0) : T(1);
+    }
+    // Only a lone block has read all of h before it writes.
+    const bool direct = (Cell::stages > 1 || is_one_block(vectors)) && !projected() && zoneout == T(0);
+    T* out = direct ? h : scratch;
+    const Walk walk = walk_of(packed, x, state, out, scratch + units_ + (projected() ? h_size() : 0));
+    run_stage<0>(walk, panels, turned);
+    if constexpr (Cell::stages > 1)
+      run_stage<1>(walk, panels + Cell::stage_gates[0] * units_ * depth(), turned);
+    if (direct) return;
+    if (projected()) {
+      projection().run(walk.extra + Cell::extras * units_, out, scratch + units_);
+      out = scratch + units_;
+    }
+    const Vec<T> stays = broadcast(zoneout), goes = broadcast(T(1) - zoneout);
+    if (zoneout == T(0))
+      for (int64_t u = 0; u < h_size(); u += width) store(h + u, load(out + u));
+    else
+      for (int64_t u = 0; u < h_size(); u += width)
+        store(h + u, fma(stays, load(h + u), Eigen::internal::pmul(goes, load(out + u))));
+  }
+
   template <int Stage>
-  [[gnu::always_inline]] void run_stage(const Arrays& a, const T* stage, bool turned) const {
+  [[gnu::always_inline]] void run_stage(const Walk& walk, const T* stage, bool turned) const {
     constexpr int gates = Cell::stage_gates[Stage];
-    for_each_step_block<largest>(units_ / width, turned,
-                                 [&]<int B>(int64_t v) __attribute__((always_inline)) {
-                                   run_block<Stage, B>(a, stage + v * width * gates * depth(), v * width);
-                                 });
+    for_each_step_block<largest>(units_ / width, turned, [&]<int B>(int64_t v) {
+      run_block<Stage, B>(walk, stage + v * width * gates * depth(), v * width);
+    });
   }
 
   template <int Stage, int B>
-  [[gnu::always_inline]] void run_block(const Arrays& a, const T* panel, int64_t unit) const {
+  [[gnu::noinline]] static void run_block(const Walk& walk, const T* panel, int64_t unit) {
     constexpr int gates = Cell::stage_gates[Stage], sums = gates * B;
     constexpr int64_t row = sums * width;
     alignas(64) T sum[row], input[Cell::joint ? 1 : row];
@@ -134,15 +158,15 @@ class CellStep {
     StepSums<T, sums> own;
     if constexpr (Cell::joint) {
       own.start(bias);
-      panel = own.add(panel, a.x, shape_.input);
+      panel = own.add(panel, walk.x, walk.inputs);
     } else {
       StepSums<T, sums, 1> of_input;
       of_input.start(bias);
-      panel = of_input.add(panel, a.x, shape_.input);
+      panel = of_input.add(panel, walk.x, walk.inputs);
       of_input.finish(input);
       own.start(bias + row);
     }
-    own.add(panel, Stage == 0 ? a.h_prev : a.inner, shape_.state);
+    own.add(panel, Stage == 0 ? walk.h_prev : walk.inner, walk.state);
     own.finish(sum);
 
     ForwardTile<T> tile{};
@@ -150,16 +174,16 @@ class CellStep {
     tile.units = B * width;
     tile.sum = {sum, 0, B * width};
     if constexpr (!Cell::joint) tile.input = {input, 0, B * width};
-    tile.extra = {a.extra + unit, 0, units_};
-    tile.h_prev = tile.operand = {a.h_prev + unit, 0};
-    tile.h = {a.h + unit, 0};
+    tile.extra = {walk.extra + unit, 0, walk.units};
+    tile.h_prev = tile.operand = {walk.h_prev + unit, 0};
+    tile.h = {walk.h + unit, 0};
     if constexpr (Cell::has_c) {
-      tile.c_prev = {a.c + unit, 0};
-      tile.c = {a.c + unit, 0};
+      tile.c_prev = {walk.c + unit, 0};
+      tile.c = {walk.c + unit, 0};
     }
     if constexpr (Cell::stages > 1) {
-      tile.inner = {a.inner + unit, 0};
-      tile.saved = {a.inner + units_ + unit, 0, units_};
+      tile.inner = {walk.inner + unit, 0};
+      tile.saved = {walk.inner + walk.units + unit, 0, walk.units};
     }
     Cell::template forward<Stage, T>(tile);
   }

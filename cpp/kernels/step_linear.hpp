@@ -73,7 +73,8 @@ struct StepLinear {
   }
 
   /// y is overwritten up to whole vectors.
-  [[gnu::always_inline]] void run(const T* packed, const T* x, T* y) const {
+  void run(const T* packed, const T* x, T* y) const {
+    if (outputs == 1) return void(*y = dot(packed, x) + packed[row()]);
     if (by_rows()) {
       const T* bias = packed + outputs * row();
       for (int64_t o = 0; o < outputs; ++o) y[o] = dot(packed + o * row(), x) + bias[o];
@@ -90,18 +91,22 @@ struct StepLinear {
  private:
   T dot(const T* w, const T* x) const {
     using Eigen::internal::padd;
-    using Eigen::internal::pmul;
     constexpr int chains = 4;
-    Vec<T> sum[chains];
-#pragma GCC unroll 4
-    for (int s = 0; s < chains; ++s) sum[s] = broadcast(T(0));
+    Vec<T> total = broadcast(T(0));
     int64_t k = 0;
-    for (; k + chains * width <= inputs; k += chains * width)
+    if (inputs >= chains * width) {
+      Vec<T> sum[chains];
 #pragma GCC unroll 4
-      for (int s = 0; s < chains; ++s) sum[s] = fma(load(w + k + s * width), load(x + k + s * width), sum[s]);
-    for (; k + width <= inputs; k += width) sum[0] = fma(load(w + k), load(x + k), sum[0]);
-    if (k < inputs) sum[1] = fma(load(w + k), load_first(x + k, inputs - k), sum[1]);
-    return Eigen::internal::predux(padd(padd(sum[0], sum[1]), padd(sum[2], sum[3])));
+      for (int s = 0; s < chains; ++s) sum[s] = broadcast(T(0));
+      for (; k + chains * width <= inputs; k += chains * width)
+#pragma GCC unroll 4
+        for (int s = 0; s < chains; ++s)
+          sum[s] = fma(load(w + k + s * width), load(x + k + s * width), sum[s]);
+      total = padd(padd(sum[0], sum[1]), padd(sum[2], sum[3]));
+    }
+    for (; k + width <= inputs; k += width) total = fma(load(w + k), load(x + k), total);
+    if (k < inputs) total = fma(load(w + k), load_first(x + k, inputs - k), total);
+    return Eigen::internal::predux(total);
   }
 };
 

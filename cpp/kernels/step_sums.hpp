@@ -10,8 +10,6 @@
 
 namespace weft::WEFT_ISA {
 
-/// Independent sums that keep the multiply-add units busy: latency times instructions a cycle.
-inline constexpr int busy_sums = 8;
 /// Chains for N vectors of sums.
 constexpr int chains_of(int n) { return n > 4 ? 1 : n > 2 ? 2 : 4; }
 
