@@ -490,8 +490,9 @@ WEFT_DEFINE_INIT(weft_run)
 WEFT_API weft_status weft_model_run(const weft_model* model, const weft_run* call);
 
 // A model in the middle of one sequence. capacity: steps that attention remembers, counted from the last
-// reset; 0: the model's context, or 1024. Models without attention and learned positions step for ever.
-// *stream is null where that fails: a model with an obstacle is an invalid argument.
+// reset; 0: the model's context (at most 65536 of it), or 1024. Models without attention and learned
+// positions step for ever, whatever it is; so do those where all attention has a window that fits. *stream is
+// null where that fails: a model that has an obstacle, or fewer learned positions, is an invalid argument.
 WEFT_API weft_status weft_stream_new(const weft_model* model, int64_t capacity, weft_stream** stream);
 // A second one in the same state.
 WEFT_API weft_status weft_stream_copy(const weft_stream* stream, weft_stream** copy);
