@@ -65,7 +65,7 @@ def test_training_leaves_the_model_where_the_page_says(
     Path("text.txt").write_bytes(b"The quick brown fox. " * 400)
     lines = "".join(blocks("sh")).splitlines()
     train = next(line for line in lines if line.startswith("weft lm train"))
-    assert main([*shlex.split(train)[1:], "text.txt", "--steps", "2", "--hidden-size", "16"]) == 0
+    assert main([*shlex.split(train)[1:], "text.txt", "--steps", "2", "--hidden", "16"]) == 0
     program = next(line for line in lines if line.startswith("build/next"))
     assert weft.Model.load(shlex.split(program)[1]).takes_tokens
 
