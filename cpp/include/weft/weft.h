@@ -22,9 +22,11 @@
 // may alias other inputs; `out` is overwritten and `accumulated` added to: neither may overlap anything else
 // that the call reads or writes.
 //
-// Memory. Nothing is allocated for kernels: ask weft_<family>_sizes with the same call, and bring 64-byte
-// aligned memory of at least so many bytes. The number of threads (where call.threads is 0) and the
-// instruction set must still be what they were then. A size may be 0, and its memory null.
+// Memory. Kernels work in memory that the caller brings: ask weft_<family>_sizes with the same call, and
+// bring 64-byte aligned memory of at least so many bytes. The number of threads (where call.threads is 0) and
+// the instruction set must still be what they were then. A size may be 0, and its memory null. To check that
+// there is enough, a recurrent call allocates 16 bytes for each row and each step, and gives them back; calls
+// of streams allocate nothing at all.
 //
 // Threads. A call uses at most call.threads threads, 0: weft_num_threads(). Results are the same bits for any
 // number of them. Calls that write different memory may be made from any number of threads at once.
