@@ -1,7 +1,8 @@
 # Fails unless the functions that weft.h declares, those listed in symbols.txt, and those that the shared library
-# exports are the same, and all else that it exports is in namespace weft.
+# exports are the same; unless it exports every function of the C++ headers, in both precisions where it is a
+# template; and if it exports anything outside of namespace weft.
 #
-#   cmake -DHEADER=weft.h -DLIST=symbols.txt [-DLIBRARY=libweft.so -DNM=<nm>] -P check_symbols.cmake
+#   cmake -DHEADERS=include/weft -DLIST=symbols.txt [-DLIBRARY=libweft.so -DNM=<nm>] -P check_symbols.cmake
 
 function(check_same what_a a what_b b)
   foreach(order "a;b" "b;a")
@@ -15,15 +16,19 @@ function(check_same what_a a what_b b)
   endforeach()
 endfunction()
 
-file(READ ${HEADER} text)
-string(REGEX MATCHALL "WEFT_API [^;(]*weft_[a-z0-9_]+\\(" declarations "${text}")
-set(declared "")
-foreach(declaration IN LISTS declarations)
-  string(REGEX MATCH "weft_[a-z0-9_]+\\($" name "${declaration}")
-  string(REPLACE "(" "" name "${name}")
-  list(APPEND declared ${name})
-endforeach()
+# The names of the functions that carry WEFT_API.
+function(declared_functions header names)
+  file(READ ${header} text)
+  string(REGEX MATCHALL "WEFT_API [^;({]*[ *\n][a-z0-9_]+\\(" declarations "${text}")
+  set(found "")
+  foreach(declaration IN LISTS declarations)
+    string(REGEX REPLACE "^.*[ *\n]([a-z0-9_]+)\\($" "\\1" name "${declaration}")
+    list(APPEND found ${name})
+  endforeach()
+  set(${names} "${found}" PARENT_SCOPE)
+endfunction()
 
+declared_functions(${HEADERS}/weft.h declared)
 file(STRINGS ${LIST} listed)
 set(sorted ${listed})
 list(SORT sorted)
@@ -47,4 +52,16 @@ if(LIBRARY)
     endif()
   endforeach()
   check_same("weft.h" "${declared}" "the library" "${exported}")
+
+  file(GLOB headers ${HEADERS}/*.hpp)
+  foreach(header IN LISTS headers)
+    declared_functions(${header} functions)
+    foreach(name IN LISTS functions)
+      string(LENGTH ${name} length)
+      set(mangled "_ZN4weft${length}${name}")
+      if(NOT "${lines}" MATCHES "${mangled}(B|E)" AND NOT ("${lines}" MATCHES "${mangled}If" AND "${lines}" MATCHES "${mangled}Id"))
+        message(SEND_ERROR "declared in ${header}, but not exported: ${name}")
+      endif()
+    endforeach()
+  endforeach()
 endif()

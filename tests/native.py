@@ -1,9 +1,7 @@
-"""Layers of the table as native models: saved, loaded, and what they must give."""
+"""The layers of the table that have a native form, and what their models must give."""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,11 +37,9 @@ def predicted(layer: nn.Layer, x: np.ndarray) -> np.ndarray:
     return y[:, None] if is_cell(layer) else y
 
 
-def load(layer: nn.Layer) -> weft.Model:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
-        nn.save(layer, path)
-        return weft.Model.load(path)
+def steps(stream: weft.Stream, x: np.ndarray) -> np.ndarray:
+    """y[T,O] of x[T,I] or tokens[T], one by one."""
+    return np.stack([stream.step(x_t) for x_t in x])
 
 
 def nodes(graph: Any) -> list[dict[str, Any]]:

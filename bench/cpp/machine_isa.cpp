@@ -39,6 +39,16 @@ Limits<T> limits() {
     for (int k = 1; k < 8; ++k) sums[0] = sums[0] + sums[k];
     kernels::store(sink, sums[0]);
   };
+  result.dot = [](const T* a, const T* b, int64_t n) {
+    constexpr int64_t width = kernels::lanes<T>;
+    V sums[8] = {};
+    for (int64_t i = 0; i + 8 * width <= n; i += 8 * width)
+#pragma GCC unroll 8
+      for (int k = 0; k < 8; ++k)
+        sums[k] = kernels::fma(kernels::load(a + i + k * width), kernels::load(b + i + k * width), sums[k]);
+    for (int k = 1; k < 8; ++k) sums[0] = sums[0] + sums[k];
+    return T(Eigen::internal::predux(sums[0]));
+  };
   return result;
 }
 

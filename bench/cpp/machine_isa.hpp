@@ -5,7 +5,7 @@
 
 namespace weft::bench {
 
-/// Two loops of one instruction set, reached from code compiled for the baseline.
+/// Three loops of one instruction set, reached from code compiled for the baseline.
 template <class T>
 struct Limits {
   const char* isa;
@@ -14,6 +14,8 @@ struct Limits {
   void (*multiply_add)(int64_t rounds, T* sink);
   /// Adds up n elements; what they give is left in sink[lanes].
   void (*read)(const T* data, int64_t n, T* sink);
+  /// a . b of n elements, whole multiples of eight vectors.
+  T (*dot)(const T* a, const T* b, int64_t n);
 };
 
 /// Filled by machine_isa.cpp, compiled once for each instruction set.

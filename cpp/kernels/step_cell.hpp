@@ -34,7 +34,7 @@ class CellStep {
     return units_ + (projected() ? h_size() : 0) + (Cell::stages > 1 ? (1 + Cell::saved) * units_ : 0);
   }
 
-  void pack(const StepWeights<T>& w, T* packed) const {
+  [[gnu::cold]] void pack(const StepWeights<T>& w, T* packed) const {
     for (int64_t i = 0; i < width; ++i) *packed++ = i == 0 ? w.zoneout : T(0);
     packed = pack_stage<0>(w, packed);
     if constexpr (Cell::stages > 1) packed = pack_stage<1>(w, packed);
@@ -94,7 +94,7 @@ class CellStep {
   StepLinear<T> projection() const { return {shape_.hidden, shape_.state}; }
 
   template <int Stage>
-  T* pack_stage(const StepWeights<T>& w, T* packed) const {
+  [[gnu::cold]] T* pack_stage(const StepWeights<T>& w, T* packed) const {
     constexpr int gates = Cell::stage_gates[Stage], first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
     for_each_step_block<largest>(units_ / width, false, [&]<int B>(int64_t v) {
       const auto row = [&](const auto& value) {
@@ -118,9 +118,10 @@ class CellStep {
   template <int Stage>
   [[gnu::always_inline]] void run_stage(const Arrays& a, const T* stage, bool turned) const {
     constexpr int gates = Cell::stage_gates[Stage];
-    for_each_step_block<largest>(units_ / width, turned, [&]<int B>(int64_t v) [[gnu::always_inline]] {
-      run_block<Stage, B>(a, stage + v * width * gates * depth(), v * width);
-    });
+    for_each_step_block<largest>(units_ / width, turned,
+                                 [&]<int B>(int64_t v) __attribute__((always_inline)) {
+                                   run_block<Stage, B>(a, stage + v * width * gates * depth(), v * width);
+                                 });
   }
 
   template <int Stage, int B>

@@ -10,6 +10,32 @@
 
 namespace weft::WEFT_ISA {
 
+/// load_partial without a way through memory, where the instruction set has one.
+template <class T>
+inline Vec<T> load_first(const T* p, int64_t n) {
+  return load_partial(p, n);
+}
+#if defined(__AVX512F__)
+template <>
+inline Vec<float> load_first(const float* p, int64_t n) {
+  return _mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), p);
+}
+template <>
+inline Vec<double> load_first(const double* p, int64_t n) {
+  return _mm512_maskz_loadu_pd(__mmask8((1u << n) - 1), p);
+}
+#elif defined(__AVX2__)
+template <>
+inline Vec<float> load_first(const float* p, int64_t n) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n)), lane));
+}
+template <>
+inline Vec<double> load_first(const double* p, int64_t n) {
+  return _mm256_maskload_pd(p, _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3)));
+}
+#endif
+
 template <class T>
 struct StepLinear {
   static constexpr int64_t width = lanes<T>;
@@ -29,7 +55,7 @@ struct StepLinear {
     return by_rows() ? outputs * row() + round_up(outputs, width) : vectors() * width * (1 + inputs);
   }
 
-  void pack(const T* weight, const T* bias, T* packed) const {
+  [[gnu::cold]] void pack(const T* weight, const T* bias, T* packed) const {
     const auto bias_of = [&](int64_t o) { return bias != nullptr && o < outputs ? bias[o] : T(0); };
     if (by_rows()) {
       for (int64_t o = 0; o < outputs; ++o)
@@ -53,7 +79,7 @@ struct StepLinear {
       for (int64_t o = 0; o < outputs; ++o) y[o] = dot(packed + o * row(), x) + bias[o];
       return;
     }
-    for_each_step_block<block>(vectors(), false, [&]<int B>(int64_t v) [[gnu::always_inline]] {
+    for_each_step_block<block>(vectors(), false, [&]<int B>(int64_t v) __attribute__((always_inline)) {
       StepSums<T, B> sums;
       sums.start(packed);
       packed = sums.add(packed + B * width, x, inputs);
@@ -74,7 +100,7 @@ struct StepLinear {
 #pragma GCC unroll 4
       for (int s = 0; s < chains; ++s) sum[s] = fma(load(w + k + s * width), load(x + k + s * width), sum[s]);
     for (; k + width <= inputs; k += width) sum[0] = fma(load(w + k), load(x + k), sum[0]);
-    if (k < inputs) sum[1] = fma(load(w + k), load_partial(x + k, inputs - k), sum[1]);
+    if (k < inputs) sum[1] = fma(load(w + k), load_first(x + k, inputs - k), sum[1]);
     return Eigen::internal::predux(padd(padd(sum[0], sum[1]), padd(sum[2], sum[3])));
   }
 };

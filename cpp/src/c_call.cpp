@@ -12,7 +12,11 @@ namespace {
 thread_local char last_error[1024] = "";
 
 weft_status remember(weft_status status, const char* text) noexcept {
-  const size_t length = std::min(std::strlen(text), sizeof last_error - 1);
+  size_t length = std::strlen(text);
+  if (length >= sizeof last_error) {
+    length = sizeof last_error - 1;
+    while (length > 0 && (text[length] & 0xC0) == 0x80) --length;  // no character of UTF-8 is cut in two
+  }
   std::memmove(last_error, text, length);
   last_error[length] = '\0';
   return status;

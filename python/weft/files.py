@@ -100,6 +100,16 @@ def write_safetensors(
     >>> tensors["weight"].shape, metadata
     ((2, 3), {'epoch': '7'})
     """
+    pieces = safetensors_pieces(tensors, metadata)
+    with replace_file(path) as file:
+        for piece in pieces:
+            file.write(piece)
+
+
+def safetensors_pieces(
+    tensors: Mapping[str, npt.ArrayLike], metadata: Mapping[str, str] | None = None
+) -> list[bytes | memoryview]:
+    """The same file in memory, in pieces that look into the arrays: nothing large is copied."""
     metadata = dict(metadata or {})
     for item in metadata.items():
         if not all(isinstance(text, str) for text in item):
@@ -114,10 +124,8 @@ def write_safetensors(
         header[name] = {"dtype": _DTYPES[array.dtype], "shape": array.shape, "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
-    with replace_file(path) as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for name in order:
-            file.write(arrays[name].reshape(-1).view(np.uint8).data)
+    head = len(text).to_bytes(8, "little") + text
+    return [head, *(arrays[name].reshape(-1).view(np.uint8).data for name in order)]
 
 
 def _stored(name: str, tensor: npt.ArrayLike) -> Array:

@@ -15,30 +15,35 @@ import numpy.typing as npt
 from weft import _core
 from weft.arguments import check_count
 from weft.files import Array, PathLike
+from weft.nn.files import to_bytes
+from weft.nn.layer import Layer
 
 __all__ = ["Model", "Stream"]
 
 
 class Model:
-    """A model from a file that `nn.save`, a language model's `save` or the Trainer wrote; it never changes.
+    """A model that never changes: of a layer as it is now, or from a file that `nn.save`, a language model's
+    `save` or the Trainer wrote.
 
     inputs: features of x, or the size of the vocabulary where it `takes_tokens`. outputs: features of y.
     dtype: of x and y, float32 or float64. context: the most steps that it is made for; 0: there is no limit.
     obstacle: why it cannot be stepped (a layer reads later steps), or "".
 
-    >>> import tempfile
-    >>> from pathlib import Path
+    The constructor raises ValueError where the layer has no native form.
+
     >>> from weft import nn
-    >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
     >>> layer = nn.Sequential(nn.GRU(3, 4), nn.Linear(4, 2))
-    >>> nn.save(layer, path)
     >>> x = np.ones((8, 5, 3), np.float32)
-    >>> bool((Model.load(path).run(x) == layer.predict(x)[0]).all())
+    >>> bool((Model(layer).run(x) == layer.predict(x)[0]).all())
     True
     """
 
-    def __init__(self, core: _core.Model32) -> None:
-        self._core = core
+    _core: _core.Model32
+
+    def __init__(self, layer: Layer) -> None:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"Model: layer must be a weft.nn.Layer, got {type(layer).__name__}")
+        self._core = _parsed("Model", to_bytes(layer))  # by way of a file, so that it is what others load
 
     @classmethod
     def load(cls, path: PathLike) -> Model:
@@ -47,8 +52,10 @@ class Model:
         path = os.fspath(path)
         # What cannot be opened is said in Python's own words; a pipe would wait for a writer.
         os.close(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
+        model = cls.__new__(cls)
         try:
-            return cls(_core.load_model(os.fsencode(path)))
+            model._core = _core.load_model(os.fsencode(path))
+            return model
         except UnicodeDecodeError as error:  # its words name the path, which need not be UTF-8
             words = os.fsdecode(error.object)
         except RuntimeError as error:
@@ -59,10 +66,9 @@ class Model:
     @classmethod
     def parse(cls, file: bytes) -> Model:
         """The same from a file's bytes."""
-        try:
-            return cls(_core.parse_model(file))
-        except RuntimeError as error:
-            raise ValueError(f"Model.{error}") from None
+        model = cls.__new__(cls)
+        model._core = _parsed("Model.parse", file)
+        return model
 
     @property
     def takes_tokens(self) -> bool:
@@ -109,7 +115,7 @@ class Model:
 class Stream:
     """A model in the middle of one sequence: each step takes what came before into account.
 
-    model: a Model, or the path of its file; any number of streams share its weights.
+    model: a Model, whose streams share its weights; or a layer or the path of a file, to make one of.
     capacity: how many steps attention remembers, counted from the last reset; 0: the model's context, or
         1024. A model without attention and learned positions steps for ever: its capacity is then 0.
     position: steps since the last reset. nbytes: memory of this stream alone.
@@ -117,20 +123,17 @@ class Stream:
     Any thread may use it, one at a time. Raises ValueError for a model that reads later steps, and for a
     capacity that is not for it.
 
-    >>> import tempfile
-    >>> from pathlib import Path
     >>> from weft import nn
-    >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
-    >>> nn.save(nn.GRU(3, 4), path)
-    >>> stream = Stream(path)
+    >>> stream = Stream(nn.GRU(3, 4))
     >>> for x in np.ones((5, 3), np.float32):
     ...     y = stream.step(x)
     >>> y.shape, stream.position
     ((4,), 5)
     """
 
-    def __init__(self, model: Model | PathLike, capacity: int = 0) -> None:
-        model = model if isinstance(model, Model) else Model.load(model)
+    def __init__(self, model: Model | Layer | PathLike, capacity: int = 0) -> None:
+        if not isinstance(model, Model):
+            model = Model(model) if isinstance(model, Layer) else Model.load(model)
         self._core = model._core.stream(check_count("Stream", "capacity", capacity, low=0))
 
     def step(self, x: Array | int) -> Array:
@@ -197,6 +200,13 @@ class Stream:
     def __repr__(self) -> str:
         takes = "tokens" if self.takes_tokens else "features"
         return f"Stream({self.inputs} {takes} -> {self.outputs}, position={self.position})"
+
+
+def _parsed(where: str, file: bytes) -> _core.Model32:
+    try:
+        return _core.parse_model(file)
+    except RuntimeError as error:
+        raise ValueError(f"{where}: {str(error).removeprefix('parse: ')}") from None
 
 
 def _integers(where: str, name: str, values: npt.ArrayLike) -> Array:

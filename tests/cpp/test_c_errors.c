@@ -227,12 +227,35 @@ static void test_versions(void) {
 
 static void test_long_message(void) {
   static char name[3000];
+  size_t i;
   memset(name, 'a', sizeof name - 1);
   CHECK(weft_set_isa(name) == WEFT_INVALID_ARGUMENT);
   CHECK(strlen(weft_last_error()) == 1023);
+  for (i = 0; i < sizeof name - 1; ++i) name[i] = i % 2 ? '\xA9' : '\xC3'; /* letters of two bytes */
+  for (i = 0; i < 2; ++i) { /* the end falls between two letters, or within one */
+    const char* end;
+    CHECK(weft_set_isa(name + i) == WEFT_INVALID_ARGUMENT);
+    end = weft_last_error() + strlen(weft_last_error());
+    CHECK(end[-1] == '\xA9' && strlen(weft_last_error()) >= 1022);
+  }
 }
 
-int main(void) {
+/* WEFT_ISA names one that no machine has: every call says so. */
+static int no_such_isa(void) {
+  weft_linear call = WEFT_INIT(weft_linear);
+  call.x = weft_view2(x, R, I);
+  call.weight = weft_view2(w, O, I);
+  call.y = weft_view2(y, R, O);
+  CHECK(weft_isa() == NULL);
+  CHECK(strstr(weft_last_error(), "WEFT_ISA") != NULL);
+  CHECK_FAILS(weft_linear_forward(&call), WEFT_INVALID_ARGUMENT, "\"abacus\"");
+  CHECK(weft_set_isa("baseline") == WEFT_OK); /* the program's word goes before */
+  CHECK(strcmp(weft_isa(), "baseline") == 0);
+  return failures();
+}
+
+int main(int count, char** arguments) {
+  if (count > 1 && strcmp(arguments[1], "abacus") == 0) return no_such_isa();
   test_no_error_yet();
   test_arguments();
   test_sequence_arguments();

@@ -79,6 +79,9 @@ void test_weights() {
                 {"no layer says how many features come in"});
   check_refused(f, sequential({first, op("linear", entry("weight", f.weight("w3", {10, 32, 1})))}),
                 {"weight must be (O, I) = (?, 32), got (10, 32, 1)"});
+  check_refused(f,
+                sequential({op("swiglu"), op("linear", entry("weight", f.weight("huge", {0, INT64_MAX})))}),
+                {"no layer says how many features come in"});
   check_refused(f, sequential({first, op("linear", entry("weight", f.weight("w0", {0, 32})))}),
                 {"weight must be (O, I) = (?, 32), got (0, 32)"});
   check_refused(f,

@@ -2,7 +2,8 @@
 // Loading, the first stream of a model (which packs its weights) and whole sequences happen in all threads at
 // once too.
 //
-// Its purpose is ThreadSanitizer: see CMakeLists.txt.
+//   test_threads [rounds]      its purpose is ThreadSanitizer: see CMakeLists.txt
+//   test_threads planted       what must be reported: two threads step one stream
 #include <atomic>
 #include <thread>
 
@@ -95,9 +96,20 @@ void test_loading(const ModelKind& kind) {
   for (const auto& result : results) check_same_bits(result, results[0], kind.name + ", loaded in threads");
 }
 
+void step_one_stream_in_threads() {
+  const auto model = weft::Model::parse(model_kinds<float>().front().bytes);
+  const Inputs<float> inputs(model);
+  weft::Stream stream(model);
+  at_once([&](int) {
+    std::vector<float> y(size_t(model.outputs()));
+    for (int64_t i = 0; i < 100; ++i) inputs.step(stream, i, y.data());
+  });
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
+  if (count > 1 && arguments[1] == std::string("planted")) return step_one_stream_in_threads(), 0;
   const int64_t rounds = count > 1 ? std::atoll(arguments[1]) : 100;
   const auto kinds = model_kinds<float>();
   test_loading<float>(kinds.back());  // before anything else: the first use of the library is in threads

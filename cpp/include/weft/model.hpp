@@ -81,8 +81,10 @@ class WEFT_API BasicModel {
 template <class T>
 class WEFT_API BasicStream {
  public:
-  /// capacity: steps that attention remembers, counted from the last reset; 0: the model's context, or 1024.
-  /// Models without attention and learned positions step for ever, whatever it is.
+  /// capacity: steps that attention remembers, counted from the last reset; 0: the model's context (at most
+  /// 65536 of it), or 1024. Models without attention and learned positions step for ever, whatever it is;
+  /// so do those where all attention has a window that fits. Throws std::invalid_argument where the model
+  /// cannot be stepped, or has fewer learned positions.
   explicit BasicStream(const BasicModel<T>& model, int64_t capacity = 0);
   /// A second one in the same state; this allocates. See assign.
   BasicStream(const BasicStream& other);

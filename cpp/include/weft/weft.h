@@ -1,11 +1,15 @@
 // The C interface: kernels, forward and backward, and models in real time. C99 and C++; nothing else is
 // needed.
 //
+//   weft_sizes sizes = WEFT_INIT(weft_sizes);
 //   weft_linear call = WEFT_INIT(weft_linear);            // all zero: float32, as many threads as there are
 //   call.x = weft_view2(x, rows, inputs);                 // in
 //   call.weight = weft_view2(weight, outputs, inputs);    // in
 //   call.y = weft_view2(y, rows, outputs);                // out
-//   if (weft_linear_forward(&call) != WEFT_OK) puts(weft_last_error());
+//   if (weft_linear_sizes(&call, &sizes) != WEFT_OK) return puts(weft_last_error());
+//   call.workspace = memory;                              // of sizes.forward bytes
+//   call.workspace_bytes = sizes.forward;
+//   if (weft_linear_forward(&call) != WEFT_OK) return puts(weft_last_error());
 //
 // Calls. Every family of kernels has one struct: the arguments of forward, which backward takes again, what
 // both write, and memory that the caller brings. A call reads the struct and never writes to it; it looks
@@ -18,9 +22,11 @@
 // may alias other inputs; `out` is overwritten and `accumulated` added to: neither may overlap anything else
 // that the call reads or writes.
 //
-// Memory. Nothing is allocated for kernels: ask weft_<family>_sizes with the same call, and bring 64-byte
-// aligned memory of at least so many bytes. The number of threads (where call.threads is 0) and the
-// instruction set must still be what they were then. A size may be 0, and its memory null.
+// Memory. Kernels work in memory that the caller brings: ask weft_<family>_sizes with the same call, and
+// bring 64-byte aligned memory of at least so many bytes. The number of threads (where call.threads is 0) and
+// the instruction set must still be what they were then. A size may be 0, and its memory null. To check that
+// there is enough, a recurrent call allocates 16 bytes for each row and each step, and gives them back; calls
+// of streams allocate nothing at all.
 //
 // Threads. A call uses at most call.threads threads, 0: weft_num_threads(). Results are the same bits for any
 // number of them. Calls that write different memory may be made from any number of threads at once.
@@ -65,15 +71,15 @@ enum { WEFT_FLOAT32 = 0, WEFT_FLOAT64 = 1 };
 WEFT_API const char* weft_status_text(weft_status status);
 
 // Why the last call failed that failed in this thread; "" if none has. It names the operation, the argument,
-// what was expected and what was given, in at most 1023 characters. It stays valid until the next failure in
+// what was expected and what was given, in at most 1023 bytes. It stays valid until the next failure in
 // this thread. Real-time calls leave it as it was.
 WEFT_API const char* weft_last_error(void);
 
 // "major.minor.patch"
 WEFT_API const char* weft_version(void);
 
-// The instruction sets that this processor can run, slowest first: "baseline", "avx2", "avx512"; null from
-// the last one on.
+// The instruction sets that this processor can run, slowest first: "baseline", "avx2", "avx512"; null after
+// the last one.
 WEFT_API const char* weft_available_isa(int32_t index);
 
 // The one in use: the fastest, or the one that the environment variable WEFT_ISA names; null, with
@@ -84,7 +90,7 @@ WEFT_API const char* weft_isa(void);
 WEFT_API weft_status weft_set_isa(const char* name);
 
 // Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors of this process.
-// In a child after fork() it is 1, whatever has been set.
+// In a child after fork() it is 1, whatever has been set, and so is that of every call.
 WEFT_API int32_t weft_num_threads(void);
 WEFT_API weft_status weft_set_num_threads(int32_t threads);
 
@@ -486,8 +492,9 @@ WEFT_DEFINE_INIT(weft_run)
 WEFT_API weft_status weft_model_run(const weft_model* model, const weft_run* call);
 
 // A model in the middle of one sequence. capacity: steps that attention remembers, counted from the last
-// reset; 0: the model's context, or 1024. Models without attention and learned positions step for ever.
-// *stream is null where that fails: a model with an obstacle is an invalid argument.
+// reset; 0: the model's context (at most 65536 of it), or 1024. Models without attention and learned
+// positions step for ever, whatever it is; so do those where all attention has a window that fits. *stream is
+// null where that fails: a model that has an obstacle, or fewer learned positions, is an invalid argument.
 WEFT_API weft_status weft_stream_new(const weft_model* model, int64_t capacity, weft_stream** stream);
 // A second one in the same state.
 WEFT_API weft_status weft_stream_copy(const weft_stream* stream, weft_stream** copy);
@@ -521,10 +528,11 @@ WEFT_API void weft_stream_reset(weft_stream* stream);
 // done, if it is not one.
 WEFT_API weft_status weft_stream_assign(weft_stream* stream, const weft_stream* other);
 
-WEFT_API int64_t weft_stream_position(const weft_stream* stream);  // steps since the last reset
-WEFT_API int64_t
-weft_stream_capacity(const weft_stream* stream);               // steps that it has room for, or 0: no limit
-WEFT_API size_t weft_stream_bytes(const weft_stream* stream);  // of memory that is this stream's own
+// Steps since the last reset; steps that it has room for, or 0: no limit; bytes of memory that is this
+// stream's own.
+WEFT_API int64_t weft_stream_position(const weft_stream* stream);
+WEFT_API int64_t weft_stream_capacity(const weft_stream* stream);
+WEFT_API size_t weft_stream_bytes(const weft_stream* stream);
 
 #ifdef __cplusplus
 }

@@ -17,7 +17,8 @@ struct ExpectedInputs {
   int64_t& halved;
 
   static int64_t columns(const Weight<T>& weight) {
-    return weight->shape.size() == 2 ? weight->shape[1] : 0;  // a wrong one is refused later, by its name
+    const std::vector<int64_t>& shape = weight->shape;
+    return shape.size() == 2 && shape[0] > 0 ? shape[1] : 0;  // others are refused later, by their names
   }
   int64_t operator()(const SequentialNode<T>& node) const {
     for (const Node<T>& layer : node.layers)

@@ -83,9 +83,7 @@ class Entries {
   bool boolean(const char* key) { return get(key).boolean(place.what(key)); }
   std::string string(const char* key) { return get(key).string(place.what(key)); }
   Weight<T> weight(const char* key) { return weights.take(place, key, string(key)); }
-  Weight<T> optional_weight(const char* key) {
-    return object_.find(key) ? weight(key) : (find(key), nullptr);
-  }
+  Weight<T> optional_weight(const char* key) { return find(key) ? weight(key) : nullptr; }
   /// The index of one of these words.
   int choice(const char* key, std::span<const char* const> words) {
     const std::string value = string(key);

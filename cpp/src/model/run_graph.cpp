@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "../errors.hpp"
+#include "features.hpp"
 #include "positions.hpp"
 #include "weft/attention.hpp"
 #include "weft/config.hpp"
@@ -12,47 +12,27 @@
 namespace weft {
 namespace {
 
-/// Rows of features, one for each step of each sequence: [B T, size].
-template <class T>
-struct Features {
-  AlignedArray<T> data;
-  int64_t size = 0, capacity = 0;
-};
-
 template <class T>
 class Runner {
  public:
-  Runner(const Batch& batch, std::vector<int64_t> tokens)
-      : batch_(batch), tokens_(std::move(tokens)), rows_(batch.size * batch.time) {}
+  Runner(const Batch& batch, View<const int64_t, 1> tokens, FeaturePool<T>& pool)
+      : batch_(batch), tokens_(tokens), pool_(pool) {}
 
   Features<T> run(const Node<T>& node, const Features<T>& x) {
     return std::visit([&](const auto& op) { return run(op, x, node); }, node.op);
   }
-  /// For `size` features of every row. Contents undefined.
-  Features<T> take(int64_t size) {
-    const int64_t needed = checked_product("run", "the size of a layer's result", rows_, size);
-    for (size_t i = 0; i < unused_.size(); ++i)
-      if (unused_[i].capacity >= needed && unused_[i].capacity <= 4 * needed) {
-        std::swap(unused_[i], unused_.back());
-        Features<T> found = std::move(unused_.back());
-        unused_.pop_back();
-        found.size = size;
-        return found;
-      }
-    return {aligned_array<T>(needed), size, needed};
-  }
 
  private:
-  using Matrix = View<T, 2>;
-
-  void give_back(Features<T> features) {
-    if (features.data) unused_.push_back(std::move(features));
+  Features<T> take(int64_t size) { return pool_.take(size); }
+  int64_t rows() const { return batch_.size * batch_.time; }
+  View<T, 2> matrix(const Features<T>& features) const {
+    return {features.data.get(), {rows(), features.size}};
   }
-  Matrix matrix(const Features<T>& features) const { return {features.data.get(), {rows_, features.size}}; }
-  View<T, 3> sequences(const Features<T>& features) const {
-    return {features.data.get(), {batch_.size, batch_.time, features.size}};
+  View<T, 3> sequences(const Features<T>& features) const { return part(features, 0, features.size); }
+  /// Some of the features.
+  View<T, 3> part(const Features<T>& y, int64_t first, int64_t size) const {
+    return {y.data.get() + first, {batch_.size, batch_.time, size}, {batch_.time * y.size, y.size, 1}};
   }
-  int64_t length(int64_t b) const { return batch_.lengths ? batch_.lengths.data[b] : batch_.time; }
   int threads() const { return batch_.threads > 0 ? batch_.threads : num_threads(); }
 
   // ---- layers of layers ----
@@ -61,17 +41,20 @@ class Runner {
     Features<T> y;
     for (const Node<T>& layer : op.layers) {
       Features<T> next = run(layer, y.data ? y : x);
-      give_back(std::move(y));
+      pool_.give_back(std::move(y));
       y = std::move(next);
     }
-    return y.data ? std::move(y) : copied(x);
+    if (y.data) return y;
+    y = take(x.size);  // no layers
+    std::copy_n(x.data.get(), rows() * x.size, y.data.get());
+    return y;
   }
 
   Features<T> run(const ResidualNode<T>& op, const Features<T>& x, const Node<T>&) {
     Features<T> y = run(*op.layer, x);
     T* sum = y.data.get();
     const T* past = x.data.get();
-    for (int64_t i = 0; i < rows_ * x.size; ++i) sum[i] += past[i];
+    for (int64_t i = 0; i < rows() * x.size; ++i) sum[i] += past[i];
     return y;
   }
 
@@ -87,14 +70,14 @@ class Runner {
       return y;
     }
     Features<T> ahead = run(*op.forwards, x);
-    copy_rows(ahead, part(y, 0, first), false);
-    give_back(std::move(ahead));
+    copy_sequences(batch_, sequences(ahead), part(y, 0, first));
+    pool_.give_back(std::move(ahead));
     Features<T> reversed = take(x.size);
-    copy_rows(x, sequences(reversed), true);
+    copy_sequences(batch_, sequences(x), sequences(reversed), true);
     Features<T> behind = run(*op.backwards, reversed);
-    give_back(std::move(reversed));
-    copy_rows(behind, part(y, first, behind.size), true);
-    give_back(std::move(behind));
+    pool_.give_back(std::move(reversed));
+    copy_sequences(batch_, sequences(behind), part(y, first, behind.size), true);
+    pool_.give_back(std::move(behind));
     return y;
   }
 
@@ -102,7 +85,7 @@ class Runner {
 
   Features<T> run(const EmbeddingNode<T>& op, const Features<T>&, const Node<T>& node) {
     Features<T> y = take(node.outputs);
-    embedding_forward<T>({tokens_.data(), {rows_}}, view_of<2>(op.weight), matrix(y), batch_.threads);
+    embedding_forward<T>(tokens_, view_of<2>(op.weight), matrix(y), batch_.threads);
     return y;
   }
 
@@ -121,16 +104,16 @@ class Runner {
   Features<T> run(const LayerNormNode<T>& op, const Features<T>& x, const Node<T>&) {
     Features<T> y = take(x.size), mean = take(1), inverse_deviation = take(1);
     layer_norm_forward<T>(matrix(x), view_of<1>(op.weight), view_of<1>(op.bias), op.eps, matrix(y),
-                          {mean.data.get(), {rows_}}, {inverse_deviation.data.get(), {rows_}},
+                          {mean.data.get(), {rows()}}, {inverse_deviation.data.get(), {rows()}},
                           batch_.threads);
-    give_back(std::move(mean));
-    give_back(std::move(inverse_deviation));
+    pool_.give_back(std::move(mean));
+    pool_.give_back(std::move(inverse_deviation));
     return y;
   }
 
   Features<T> run(const ActivationNode& op, const Features<T>& x, const Node<T>&) {
     Features<T> y = take(x.size);
-    const int64_t count = rows_ * x.size;
+    const int64_t count = rows() * x.size;
     activation_forward<T>(op.kind, {x.data.get(), {count}}, {y.data.get(), {count}}, batch_.threads);
     return y;
   }
@@ -241,7 +224,7 @@ class Runner {
         aligned_array<std::byte>(int64_t(attention_forward_workspace(a)));
     attention_forward<T>(a, out, {logsumexp.data.get(), {B, N, time}}, workspace.get());
     Features<T> y = linear(read, op.out_weight, op.out_bias);
-    for (Features<T>* used : {&projected, &read, &logsumexp}) give_back(std::move(*used));
+    for (Features<T>* used : {&projected, &read, &logsumexp}) pool_.give_back(std::move(*used));
     return y;
   }
 
@@ -261,87 +244,32 @@ class Runner {
       rotary_forward<T>(heads, cosines, sines, rotary.interleaved, heads, batch_.threads);
   }
 
-  // ---- copies ----
-
-  Features<T> copied(const Features<T>& x) {
-    Features<T> y = take(x.size);
-    std::copy_n(x.data.get(), rows_ * x.size, y.data.get());
-    return y;
-  }
-  View<T, 3> part(const Features<T>& y, int64_t first, int64_t size) const {
-    return {y.data.get() + first, {batch_.size, batch_.time, size}, {batch_.time * y.size, y.size, 1}};
-  }
-  /// Each row's valid steps, in reverse if asked for; the padding stays in place.
-  void copy_rows(const Features<T>& from, const View<T, 3>& to, bool reverse) const {
-    for (int64_t b = 0; b < batch_.size; ++b)
-      for (int64_t t = 0; t < batch_.time; ++t) {
-        const int64_t source = reverse && t < length(b) ? length(b) - 1 - t : t;
-        std::copy_n(from.data.get() + (b * batch_.time + source) * from.size, from.size,
-                    to.data + b * to.stride[0] + t * to.stride[1]);
-      }
-  }
-
   Batch batch_;
-  std::vector<int64_t> tokens_;
-  int64_t rows_;
-  std::vector<Features<T>> unused_;
+  View<const int64_t, 1> tokens_;  // [B T]
+  FeaturePool<T>& pool_;
 };
-
-/// copy(b, t) for every valid step, pad(b, t) for the others.
-template <class Copy, class Pad>
-void for_each_step(const Batch& batch, const Copy& copy, const Pad& pad) {
-  for (int64_t b = 0; b < batch.size; ++b)
-    for (int64_t t = 0; t < batch.time; ++t)
-      if (!batch.lengths || t < batch.lengths.data[b])
-        copy(b, t);
-      else
-        pad(b, t);
-}
-
-template <class T>
-void write(const Batch& batch, const Features<T>& from, View<T, 3> y) {
-  for_each_step(
-      batch,
-      [&](int64_t b, int64_t t) {
-        std::copy_n(from.data.get() + (b * batch.time + t) * from.size, from.size,
-                    y.data + b * y.stride[0] + t * y.stride[1]);
-      },
-      [&](int64_t b, int64_t t) {
-        std::fill_n(y.data + b * y.stride[0] + t * y.stride[1], from.size, T(0));
-      });
-}
 
 }  // namespace
 
 template <class T>
 void run_graph(const Graph<T>& graph, const Batch& batch, View<const T, 3> x, View<T, 3> y) {
-  Runner<T> runner(batch, {});
-  const Features<T> features = runner.take(x.shape[2]);
-  const int64_t size = features.size;
-  T* row = features.data.get();
-  for_each_step(
-      batch,
-      [&](int64_t b, int64_t t) {
-        std::copy_n(x.data + b * x.stride[0] + t * x.stride[1], size, row);
-        row += size;
-      },
-      [&](int64_t, int64_t) {
-        std::fill_n(row, size, T(0));  // no product may meet a NaN there
-        row += size;
-      });
-  write(batch, runner.run(graph.root, features), y);
+  FeaturePool<T> pool(batch);
+  const Features<T> features = pool.take(x.shape[2]);
+  copy_sequences<const T, T>(batch, x, {features.data.get(), x.shape});
+  const Features<T> result = Runner<T>(batch, {}, pool).run(graph.root, features);
+  copy_sequences<const T, T>(batch, {result.data.get(), y.shape}, y);
 }
 
 template <class T>
 void run_graph(const Graph<T>& graph, const Batch& batch, View<const int64_t, 2> tokens, View<T, 3> y) {
-  std::vector<int64_t> rows;
-  rows.reserve(size_t(batch.size * batch.time));
-  for_each_step(
-      batch,
-      [&](int64_t b, int64_t t) { rows.push_back(tokens.data[b * tokens.stride[0] + t * tokens.stride[1]]); },
-      [&](int64_t, int64_t) { rows.push_back(0); });
-  Runner<T> runner(batch, std::move(rows));
-  write(batch, runner.run(graph.root, {}), y);
+  const auto [B, time] = tokens.shape;
+  std::vector<int64_t> rows(size_t(B * time));
+  copy_sequences<const int64_t, int64_t>(batch,
+                                         {tokens.data, {B, time, 1}, {tokens.stride[0], tokens.stride[1], 1}},
+                                         {rows.data(), {B, time, 1}});
+  FeaturePool<T> pool(batch);
+  const Features<T> result = Runner<T>(batch, {rows.data(), {B * time}}, pool).run(graph.root, {});
+  copy_sequences<const T, T>(batch, {result.data.get(), y.shape}, y);
 }
 
 #define WEFT_INSTANTIATE(T)                                                             \

@@ -93,5 +93,4 @@ class ALiBi(AttentionPositions):
 
 def _slopes(heads: int) -> Array:
     """Of a power of two."""
-    slopes: Array = 2.0 ** (-8 * np.arange(1, heads + 1) / heads)
-    return slopes
+    return np.array([2.0 ** (-8 * n / heads) for n in range(1, heads + 1)])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from weft.files import PathLike, read_safetensors, write_safetensors
+from weft.files import PathLike, read_safetensors, safetensors_pieces, write_safetensors
 from weft.nn.layer import Layer
+from weft.nn.parameter import Array
 
 
 def save(layer: Layer, path: PathLike, metadata: Mapping[str, str] | None = None) -> None:
@@ -25,8 +26,12 @@ def save(layer: Layer, path: PathLike, metadata: Mapping[str, str] | None = None
     >>> load(Linear(3, 2), path)["task"]
     'demo'
     """
-    arrays = {name: parameter.data for name, parameter in layer.all_parameters()}
-    write_safetensors(path, arrays, {**layer.metadata(), **(metadata or {})})
+    write_safetensors(path, _arrays(layer), {**layer.metadata(), **(metadata or {})})
+
+
+def to_bytes(layer: Layer) -> bytes:
+    """What `save` writes, in memory."""
+    return b"".join(safetensors_pieces(_arrays(layer), layer.metadata()))
 
 
 def load(layer: Layer, path: PathLike) -> dict[str, str]:
@@ -41,3 +46,7 @@ def load(layer: Layer, path: PathLike) -> dict[str, str]:
     except ValueError as error:
         raise ValueError(f"load: {path} is not of this model: {error}") from error
     return metadata
+
+
+def _arrays(layer: Layer) -> dict[str, Array]:
+    return {name: parameter.data for name, parameter in layer.all_parameters()}

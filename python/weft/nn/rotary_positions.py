@@ -19,6 +19,7 @@ from weft import ops
 from weft.arguments import check_count, check_number
 from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
+from weft.nn.frequencies import frequencies
 from weft.nn.graph import GraphWriter, Node
 from weft.nn.parameter import Array
 from weft.nn.steps import steps_from
@@ -80,8 +81,8 @@ class RotaryPositions(AttentionPositions):
         last = int(places.max(initial=-1))
         cos, sin = self._kept
         if last >= len(cos) or cos.dtype != dtype:
-            frequency = self.base ** (-np.arange(0, self.dim, 2) / self.dim)
-            angle = np.arange(2 * last + 1)[:, None] * frequency  # in float64: float32 would miss far places
+            # in float64: float32 would miss far places
+            angle = np.arange(2 * last + 1)[:, None] * frequencies(self.base, self.dim)
             cos, sin = self._kept = np.cos(angle).astype(dtype), np.sin(angle).astype(dtype)
         return cos[places], sin[places]
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from weft.arguments import check_count, check_number
 from weft.nn.backprop import Backprop
+from weft.nn.frequencies import frequencies
 from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer, check_last_axis
 from weft.nn.parameter import Array
@@ -55,8 +56,7 @@ class SinusoidalPositions(Layer):
 
     def table(self, places: Array) -> Array:
         """p[..., d_model] of places[...], in float64."""
-        frequency = self.base ** (-np.arange(0, self.d_model, 2) / self.d_model)
-        angle = places[..., None] * frequency
+        angle = places[..., None] * frequencies(self.base, self.d_model)
         p = np.empty((*places.shape, self.d_model))
         p[..., 0::2] = np.sin(angle)
         p[..., 1::2] = np.cos(angle[..., : self.d_model // 2])
