@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import weft
 from native_program import build, package, run
+from weft.cli import main
 from weft.models import GPT, ByteModel, LanguageModel
 
 PAGE = Path(__file__).parent.parent / "docs" / "native.md"
@@ -53,6 +56,18 @@ def test_the_program_in_c(model: tuple[ByteModel, Path], tmp_path: Path) -> None
     environment = os.environ | {"PKG_CONFIG_PATH": f"{libraries}/pkgconfig"}
     run("sh", "-c", compiler, cwd=tmp_path, env=environment)
     assert run(tmp_path / "next", model[1]) == likely_text(model[0])
+
+
+def test_training_leaves_the_model_where_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_bytes(b"The quick brown fox. " * 400)
+    lines = "".join(blocks("sh")).splitlines()
+    train = next(line for line in lines if line.startswith("weft lm train"))
+    assert main([*shlex.split(train)[1:], "text.txt", "--steps", "2", "--hidden", "16"]) == 0
+    program = next(line for line in lines if line.startswith("build/next"))
+    assert weft.Model.load(shlex.split(program)[1]).takes_tokens
 
 
 def test_its_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

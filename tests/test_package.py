@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import weft
+from weft.cli import main
 
 # Needed by a part of weft, or by none: whoever imports weft alone does not pay for them.
 NOT_AT_IMPORT = ("tqdm", "safetensors", "matplotlib", "multiprocessing", "torch", "jax", "onnx", "weft.cli")
@@ -73,3 +74,24 @@ def test_module_is_the_command() -> None:
     answer = subprocess.run([sys.executable, "-m", "weft", "info"], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     assert f"weft {weft.__version__}" in answer.stdout
+
+
+@INSTALLED
+@pytest.mark.parametrize(
+    ("option", "file"),
+    [("--cmakedir", "weft-config.cmake"), ("--includedir", "weft/weft.h"), ("--libdir", "pkgconfig/weft.pc")],
+)
+def test_folders_for_native_programs(option: str, file: str) -> None:
+    command = [sys.executable, "-m", "weft", option]
+    folder = subprocess.run(command, capture_output=True, text=True, check=True).stdout.removesuffix("\n")
+    assert (Path(folder) / file).is_file()
+
+
+def test_folders_that_are_not_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(weft, "__path__", [str(tmp_path)])
+    assert main(["--libdir"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"weft: no libweft.so in {tmp_path / 'lib'}: ")

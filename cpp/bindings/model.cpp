@@ -94,10 +94,13 @@ py::array py_step(LockedStream<T>& self, const py::object& x) {
   BasicStream<T>& stream = self.stream;
   const NewArray<T, 1> y({stream.outputs()});
   if (stream.takes_tokens()) {
-    if (PyIndex_Check(x.ptr()) == 0 || PyBool_Check(x.ptr()))
+    // A number that is too large becomes the largest. An array is no index, though it has the slot of one.
+    const bool perhaps = PyIndex_Check(x.ptr()) != 0 && !PyBool_Check(x.ptr());
+    const int64_t token = perhaps ? PyNumber_AsSsize_t(x.ptr(), nullptr) : -1;
+    if (!perhaps || PyErr_Occurred() != nullptr) {
+      PyErr_Clear();
       throw py::type_error(place(operation, "x") + " must be a token, an integer, got " + type_name(x));
-    const int64_t token = PyNumber_AsSsize_t(x.ptr(), nullptr);  // one that is too large becomes the largest
-    if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+    }
     const auto lock = self.lock();
     check(operation, stream.step(token, y.view.data));
   } else {

@@ -50,15 +50,18 @@ class Model:
         """Reads a file. Raises OSError if it cannot be read, ValueError with the reason if it is broken or
         its model has no native form."""
         path = os.fspath(path)
-        with open(path, "rb"):  # what cannot be opened is said in Python's own words
-            pass
+        # What cannot be opened is said in Python's own words; a pipe would wait for a writer.
+        os.close(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
         model = cls.__new__(cls)
         try:
             model._core = _core.load_model(os.fsencode(path))
+            return model
+        except UnicodeDecodeError as error:  # its words name the path, which need not be UTF-8
+            words = os.fsdecode(error.object)
         except RuntimeError as error:
-            reason = str(error).removeprefix("load: ").removeprefix(f"{path}: ")
-            raise ValueError(f"Model.load: {path}: {reason}") from None
-        return model
+            words = str(error)
+        reason = words.removeprefix("load: ").removeprefix(f"{path}: ")
+        raise ValueError(f"Model.load: {path}: {reason}")
 
     @classmethod
     def parse(cls, file: bytes) -> Model:

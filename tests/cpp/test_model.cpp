@@ -207,6 +207,25 @@ void test_run_errors() {
   s.model.run({nullptr, {0, 3, 6}}, {nullptr, {0, 3, 3}});  // nothing to do
 }
 
+/// More keys than a kernel takes at a time.
+void test_many_keys() {
+  const std::string before = weft::isa();
+  for (const char* name : {"attention, rotary", "attention, alibi", "attention, relative true[7,0]"})
+    for (const std::string& isa : weft::available_isas()) {
+      weft::set_isa(isa);
+      const auto s = subject<float>(name);
+      constexpr int64_t time = 1100;
+      const auto x = random_numbers<float>(time * s.inputs(), 3);
+      std::vector<float> expected(size_t(time * s.outputs())), y(expected.size());
+      s.model.run(view(x, 1, time, s.inputs()), view(expected, 1, time, s.outputs()));
+      weft::Stream stream(s.model, time);
+      check(stream.process(x.data(), y.data(), time) == Status::ok, "many keys");
+      // ALiBi's biases are as large as their distance, and so are their roundings.
+      check_close(y, doubles(expected), 1e-4, 1, std::string(name) + ", many keys " + isa);
+    }
+  weft::set_isa(before);
+}
+
 /// A window's ring goes on for ever, as does a state; and NaN passes through.
 void test_long_and_bad() {
   const auto s = subject<double>("attention, rotary and window");
@@ -285,6 +304,7 @@ int main() {
   test_cases<double>();
   test_statuses();
   test_run_errors();
+  test_many_keys();
   test_long_and_bad();
   test_denormals();
   test_threads();

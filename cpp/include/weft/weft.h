@@ -22,9 +22,11 @@
 // may alias other inputs; `out` is overwritten and `accumulated` added to: neither may overlap anything else
 // that the call reads or writes.
 //
-// Memory. Nothing is allocated for kernels: ask weft_<family>_sizes with the same call, and bring 64-byte
-// aligned memory of at least so many bytes. The number of threads (where call.threads is 0) and the
-// instruction set must still be what they were then. A size may be 0, and its memory null.
+// Memory. Kernels work in memory that the caller brings: ask weft_<family>_sizes with the same call, and
+// bring 64-byte aligned memory of at least so many bytes. The number of threads (where call.threads is 0) and
+// the instruction set must still be what they were then. A size may be 0, and its memory null. To check that
+// there is enough, a recurrent call allocates 16 bytes for each row and each step, and gives them back; calls
+// of streams allocate nothing at all.
 //
 // Threads. A call uses at most call.threads threads, 0: weft_num_threads(). Results are the same bits for any
 // number of them. Calls that write different memory may be made from any number of threads at once.
@@ -490,8 +492,9 @@ WEFT_DEFINE_INIT(weft_run)
 WEFT_API weft_status weft_model_run(const weft_model* model, const weft_run* call);
 
 // A model in the middle of one sequence. capacity: steps that attention remembers, counted from the last
-// reset; 0: the model's context, or 1024. Models without attention and learned positions step for ever.
-// *stream is null where that fails: a model with an obstacle is an invalid argument.
+// reset; 0: the model's context (at most 65536 of it), or 1024. Models without attention and learned
+// positions step for ever, whatever it is; so do those where all attention has a window that fits. *stream is
+// null where that fails: a model that has an obstacle, or fewer learned positions, is an invalid argument.
 WEFT_API weft_status weft_stream_new(const weft_model* model, int64_t capacity, weft_stream** stream);
 // A second one in the same state.
 WEFT_API weft_status weft_stream_copy(const weft_stream* stream, weft_stream** copy);
