@@ -7,17 +7,16 @@ WEFT_PREFIX names. Each is found by CMake and by pkg-config. The programs are in
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
 import weft
 import weft.config
-from weft import native, nn, optim
+from native_program import Package, answer, need, package_of_cmake, package_of_pip, run
+from weft import nn, optim
 from weft.models import GPT
 
 SOURCES = Path(__file__).parent / "consumer"
@@ -28,45 +27,12 @@ ISAS = weft.config.available_isas()
 Array = np.ndarray[Any, Any]
 
 
-class Package(NamedTuple):
-    """Where the headers, the libraries and CMake's files are."""
-
-    include: Path
-    libraries: Path
-    cmake: Path
-
-
-def run(*command: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    words = [str(word) for word in command]
-    answer = subprocess.run(words, env=os.environ | environment, capture_output=True, text=True)
-    return answer
-
-
-def succeed(*command: object, **environment: str) -> str:
-    answer = run(*command, **environment)
-    assert answer.returncode == 0, f"{' '.join(map(str, command))}\n{answer.stdout}{answer.stderr}"
-    return answer.stdout
-
-
-def need(program: str) -> str:
-    found = shutil.which(program)
-    if found is None:
-        pytest.skip(f"{program} is not installed")
-    return found
-
-
 @pytest.fixture(scope="module", params=["pip", "cmake"])
 def package(request: pytest.FixtureRequest) -> Package:
-    if request.param == "pip":
-        try:
-            return Package(native.include_folder(), native.library_folder(), native.cmake_folder())
-        except FileNotFoundError:
-            pytest.skip("weft is on the path, not installed by pip")
-    prefix = os.environ.get("WEFT_PREFIX")
-    if prefix is None:
-        pytest.skip("WEFT_PREFIX names no folder that `cmake --install` has filled")
-    (config,) = Path(prefix).rglob("weft-config.cmake")
-    return Package(Path(prefix) / "include", config.parents[2], config.parent)
+    found = package_of_pip() if request.param == "pip" else package_of_cmake()
+    if found is None:
+        pytest.skip(f"weft was not installed by {request.param}, or it is not known where")
+    return found
 
 
 def with_library(package: Package, kind: str) -> None:
@@ -124,10 +90,10 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
 
 def compare(program: Path, computed: dict[str, list[Path]], package: Package) -> None:
     for isa, folders in computed.items():
-        said = succeed(program, *folders, WEFT_ISA=isa)
+        said = run(program, *folders, WEFT_ISA=isa).decode()
         assert said.splitlines()[0] == f"weft {weft.__version__}, {isa}"
         assert said.count("the same bits") == len(folders)
-    assert run(program, *folders, WEFT_ISA=ISAS[0]).returncode == (len(ISAS) > 1), "it notices other bits"
+    assert answer(program, *folders, WEFT_ISA=ISAS[0]).returncode == (len(ISAS) > 1), "it notices other bits"
 
 
 # ---- the programs ------------------------------------------------------------------------------------------
@@ -140,11 +106,11 @@ def test_found_by_cmake(
 ) -> None:
     cmake = need("cmake")
     with_library(package, kind)
-    succeed(
+    run(
         *(cmake, "-S", SOURCES / language, "-B", tmp_path, "-DCMAKE_BUILD_TYPE=Release"),
         *(f"-Dweft_DIR={package.cmake}", f"-DWEFT_KIND={kind}"),
     )
-    succeed(cmake, "--build", tmp_path)
+    run(cmake, "--build", tmp_path)
     compare(tmp_path / "consumer", computed, package)
 
 
@@ -156,10 +122,10 @@ def test_found_by_pkg_config(
     pkg_config, compiler = need("pkg-config"), need(COMPILERS[language])
     with_library(package, kind)
     asked = [pkg_config, "--cflags", "--libs", *(["--static"] if kind == "static" else []), "weft"]
-    flags = succeed(*asked, PKG_CONFIG_PATH=str(package.libraries / "pkgconfig")).split()
+    flags = run(*asked, PKG_CONFIG_PATH=str(package.libraries / "pkgconfig")).decode().split()
     linked = ["-static"] if kind == "static" else [f"-Wl,-rpath,{package.libraries}"]
     source = SOURCES / language / f"consumer.{language}"
-    succeed(compiler, STANDARDS[language], "-O1", source, *flags, *linked, "-o", tmp_path / "consumer")
+    run(compiler, STANDARDS[language], "-O1", source, *flags, *linked, "-o", tmp_path / "consumer")
     compare(tmp_path / "consumer", computed, package)
 
 
@@ -167,8 +133,8 @@ def test_a_library_that_is_not_there_is_named(package: Package, tmp_path: Path) 
     cmake = need("cmake")
     if (package.libraries / "libweft.a").exists():
         pytest.skip("this package holds both libraries")
-    answer = run(
+    refused = answer(
         *(cmake, "-S", SOURCES / "c", "-B", tmp_path, f"-Dweft_DIR={package.cmake}", "-DWEFT_KIND=static")
     )
-    assert answer.returncode != 0
-    assert "no static library in this package" in " ".join(answer.stderr.split())
+    assert refused.returncode != 0
+    assert "no static library in this package" in " ".join(refused.stderr.decode().split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from itertools import islice
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 import weft
-from native_program import build, package, run
+from native_program import build, need, package, run
 from weft.cli import main
 from weft.models import GPT, ByteModel, LanguageModel
 
@@ -52,9 +51,9 @@ def test_the_program_in_c(model: tuple[ByteModel, Path], tmp_path: Path) -> None
     (tmp_path / "next.c").write_text(blocks("c")[0])
     commands = next(block for block in blocks("sh") if "pkg-config" in block)
     compiler = next(line for line in commands.splitlines() if line.startswith("cc "))
-    libraries = str(package().libraries)
-    environment = os.environ | {"PKG_CONFIG_PATH": f"{libraries}/pkgconfig"}
-    run("sh", "-c", compiler, cwd=tmp_path, env=environment)
+    for program in ("cc", "pkg-config"):
+        need(program)
+    run("sh", "-c", compiler, cwd=tmp_path, PKG_CONFIG_PATH=f"{package().libraries}/pkgconfig")
     assert run(tmp_path / "next", model[1]) == likely_text(model[0])
 
 

@@ -21,7 +21,28 @@ from weft.nn.layer import Layer
 __all__ = ["Model", "Stream"]
 
 
-class Model:
+class _Sizes:
+    """What a model and its streams say alike."""
+
+    _core: _core.Model32 | _core.Stream32
+
+    @property
+    def takes_tokens(self) -> bool:
+        return self._core.takes_tokens
+
+    @property
+    def inputs(self) -> int:
+        return self._core.inputs
+
+    @property
+    def outputs(self) -> int:
+        return self._core.outputs
+
+    def _signature(self) -> str:
+        return f"{self.inputs} {'tokens' if self.takes_tokens else 'features'} -> {self.outputs}"
+
+
+class Model(_Sizes):
     """A model that never changes: of a layer as it is now, or from a file that `nn.save`, a language model's
     `save` or the Trainer wrote.
 
@@ -71,18 +92,6 @@ class Model:
         return model
 
     @property
-    def takes_tokens(self) -> bool:
-        return self._core.takes_tokens
-
-    @property
-    def inputs(self) -> int:
-        return self._core.inputs
-
-    @property
-    def outputs(self) -> int:
-        return self._core.outputs
-
-    @property
     def context(self) -> int:
         return self._core.context
 
@@ -108,11 +117,10 @@ class Model:
         return _integers(where, "x", x) if self.takes_tokens else np.asarray(x)
 
     def __repr__(self) -> str:
-        takes = "tokens" if self.takes_tokens else "features"
-        return f"Model({self.inputs} {takes} -> {self.outputs}, {self.dtype})"
+        return f"Model({self._signature()}, {self.dtype})"
 
 
-class Stream:
+class Stream(_Sizes):
     """A model in the middle of one sequence: each step takes what came before into account.
 
     model: a Model, whose streams share its weights; or a layer or the path of a file, to make one of.
@@ -130,6 +138,8 @@ class Stream:
     >>> y.shape, stream.position
     ((4,), 5)
     """
+
+    _core: _core.Stream32
 
     def __init__(self, model: Model | Layer | PathLike, capacity: int = 0) -> None:
         if not isinstance(model, Model):
@@ -182,24 +192,11 @@ class Stream:
         return self._core.capacity
 
     @property
-    def takes_tokens(self) -> bool:
-        return self._core.takes_tokens
-
-    @property
-    def inputs(self) -> int:
-        return self._core.inputs
-
-    @property
-    def outputs(self) -> int:
-        return self._core.outputs
-
-    @property
     def nbytes(self) -> int:
         return self._core.nbytes
 
     def __repr__(self) -> str:
-        takes = "tokens" if self.takes_tokens else "features"
-        return f"Stream({self.inputs} {takes} -> {self.outputs}, position={self.position})"
+        return f"Stream({self._signature()}, position={self.position})"
 
 
 def _parsed(where: str, file: bytes) -> _core.Model32:

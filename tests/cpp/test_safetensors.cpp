@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <functional>
 
 #include "allocations.hpp"
@@ -249,9 +250,9 @@ void test_memory() {
 }
 
 void test_load() {
-  char folder[] = "/tmp/weft-test-XXXXXX";
-  check(mkdtemp(folder) != nullptr, "a temporary folder");
-  const std::string path = folder + "/model.safetensors"s;
+  std::string folder = std::filesystem::temp_directory_path() / "weft-test-XXXXXX";
+  check(mkdtemp(folder.data()) != nullptr, "a temporary folder");
+  const std::string path = folder + "/model.safetensors";
   const auto write = [&](const std::string& bytes, off_t size) {
     const int handle = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     check(handle >= 0 && ::write(handle, bytes.data(), bytes.size()) == ssize_t(bytes.size()) &&
@@ -291,7 +292,7 @@ void test_load() {
   check(mkfifo(path.c_str(), 0600) == 0, "a pipe");
   refused(path, "not a regular file");  // and it does not wait for a writer
   unlink(path.c_str());
-  rmdir(folder);
+  rmdir(folder.c_str());
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // The C interface: kernels, forward and backward, and models in real time. C99 and C++; nothing else is
-// needed.
+// needed. It is one file, however long, since a binding to another language is made from one.
 //
 //   weft_sizes sizes = WEFT_INIT(weft_sizes);
 //   weft_linear call = WEFT_INIT(weft_linear);            // all zero: float32, as many threads as there are
