@@ -113,18 +113,15 @@ void run_loop(benchmark::State& state, const StepSize& size, int64_t at_once) {
   state.counters["% of L2"] = 100 * rate / l2_bandwidth();
 }
 
-void run_single(benchmark::State& state, const StepSize& size) {
-  const weft::Model model = make_model(size);
-  if (!is_right(model)) return state.SkipWithError("the result is wrong");
-  weft::Stream stream(model);
-  Signal signal;
+/// A million calls of step(i), each timed by itself.
+template <class Step>
+void time_each(benchmark::State& state, const Step& step) {
   const int64_t steps = 1'000'000;
   std::vector<uint32_t> samples(size_t(steps), 1);  // written, so that no step meets a new page
   for (auto _ : state)
     for (int64_t i = 0; i < steps; ++i) {
-      const size_t at = size_t(i % inputs);
       const uint64_t start = weft::bench::ticks();
-      stream.step(&signal.x[at], &signal.y[at]);
+      step(i);
       samples[size_t(i)] = uint32_t(weft::bench::ticks() - start);
     }
   std::sort(samples.begin(), samples.end());
@@ -135,6 +132,27 @@ void run_single(benchmark::State& state, const StepSize& size) {
   state.counters["p99.9"] = quantile(0.999);
   state.counters["max"] = quantile(1);
   state.counters["clock"] = weft::bench::nanoseconds_of_nothing();
+}
+
+void run_single(benchmark::State& state, const StepSize& size) {
+  const weft::Model model = make_model(size);
+  if (!is_right(model)) return state.SkipWithError("the result is wrong");
+  weft::Stream stream(model);
+  Signal signal;
+  time_each(state, [&](int64_t i) {
+    const size_t at = size_t(i % inputs);
+    stream.step(&signal.x[at], &signal.y[at]);
+  });
+}
+
+/// What the machine's interruptions do to a call that reads no memory: products, each of the one before.
+void run_arithmetic(benchmark::State& state, int64_t count) {
+  time_each(state, [&](int64_t) {
+    float product = 1;
+    benchmark::DoNotOptimize(product);
+    for (int64_t k = 0; k < count; ++k) product *= 1.0001f;
+    benchmark::DoNotOptimize(product);
+  });
 }
 
 void run_reference(benchmark::State& state) {
@@ -158,6 +176,10 @@ int main(int count, char** arguments) {
         ->Unit(benchmark::kNanosecond);
   };
   add("reference", run_reference);
+  for (int64_t count : {128, 1024, 4096, 16384})
+    add("arithmetic/" + std::to_string(count) + "/single", [=](benchmark::State& state) {
+      run_arithmetic(state, count);
+    })->Iterations(1);
   for (const char* cell : {"lstm", "gru"})
     for (int64_t layers : {1, 2, 4, 8})
       for (int64_t units : {8, 16, 32, 64, 128, 256}) {
