@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from weft import _core
+from weft.arguments import check_count
 
 __version__: str = _core.version()
 
@@ -34,9 +35,7 @@ def set_num_threads(threads: int) -> None:
         1
         >>> weft.set_num_threads(before)
     """
-    if isinstance(threads, bool) or not isinstance(threads, int):
-        raise TypeError(f"set_num_threads: threads must be an int, got {type(threads).__name__}")
-    _core.set_num_threads(threads)
+    _core.set_num_threads(check_count("set_num_threads", "threads", threads))
 
 
 def available_isas() -> list[str]:

@@ -42,8 +42,9 @@ class TextStream:
         seed: int | None = None,
     ) -> None:
         ids = token_ids("TextStream", text)
-        self.batch_size = check_count("TextStream", "batch_size", batch_size)
-        self.sequence_length = check_count("TextStream", "sequence_length", sequence_length)
+        self.batch_size = batch_size = check_count("TextStream", "batch_size", batch_size)
+        sequence_length = check_count("TextStream", "sequence_length", sequence_length)
+        self.sequence_length = sequence_length
         self.seed = None if seed is None else check_count("TextStream", "seed", seed, low=0)
         self._places = 1 if seed is None else sequence_length
         self.stream_length = (len(ids) - self._places) // batch_size

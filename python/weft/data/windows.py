@@ -46,7 +46,7 @@ class Windows:
     ) -> None:
         self._series = _steps("series", series)
         self._targets = self._series if targets is None else _steps("targets", targets)
-        self.length = check_count("Windows", "length", length)
+        self.length = length = check_count("Windows", "length", length)
         self.target = check_choice("Windows", "target", target, ("every", "after"))
         least = 0 if targets is not None and target == "every" else 1
         self.horizon = check_count("Windows", "horizon", horizon, low=least)

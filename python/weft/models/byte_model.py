@@ -21,7 +21,7 @@ from weft.models.sampling import sample
 from weft.nn.graph import FORMAT, describe
 from weft.nn.parameter import Array, Seed
 
-__all__ = ["VOCABULARY", "ByteModel", "Reader", "check_shape", "find_model"]
+__all__ = ["VOCABULARY", "ByteModel", "Reader", "check_shape", "check_table", "find_model"]
 
 VOCABULARY = 256
 
@@ -145,6 +145,15 @@ def find_model(path: Path) -> Path:
         return path
     places = [path / place / "model.safetensors" for place in (".", "best", "last")]
     return next((place for place in places if place.exists()), places[0])
+
+
+def check_table(tensors: dict[str, Array], config: dict[str, Any], size: int) -> None:
+    """Refuses a table of bytes that is not what the configuration says: the embedding's, or where it is tied
+    the output's, since a tied weight may be in a file under either name."""
+    name = "embedding.weight"
+    if config["tie_weights"] and name not in tensors:
+        name = "head.weight"
+    check_shape(tensors, name, (VOCABULARY, size))
 
 
 def check_shape(tensors: dict[str, Array], name: str, shape: tuple[int, ...]) -> None:

@@ -21,11 +21,12 @@ import numpy.typing as npt
 
 from weft import nn
 from weft.arguments import check_choice, check_count, check_number
-from weft.models.byte_model import VOCABULARY, ByteModel, Reader, check_shape
+from weft.models.byte_model import VOCABULARY, ByteModel, Reader, check_shape, check_table
 from weft.models.context_window import ContextReader
 from weft.nn import init
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_integers
 from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.parameter import Array, Seed
 
@@ -62,11 +63,12 @@ class GPT(ByteModel):
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:
-        sizes = {"hidden_size": hidden_size, "num_layers": num_layers, "num_heads": num_heads}
-        for name, value in (sizes | {"context": context}).items():
-            check_count("GPT", name, value)
+        hidden_size = check_count("GPT", "hidden_size", hidden_size)
+        num_layers = check_count("GPT", "num_layers", num_layers)
+        num_heads = check_count("GPT", "num_heads", num_heads)
+        context = check_count("GPT", "context", context)
         check_choice("GPT", "positions", positions, POSITIONS)
-        check_number("GPT", "dropout", dropout, low=0, below=1)
+        dropout = check_number("GPT", "dropout", dropout, low=0, below=1)
         if hidden_size % num_heads:
             raise ValueError(f"GPT: num_heads must divide hidden_size = {hidden_size}, got {num_heads}")
         if positions == "rotary" and hidden_size // num_heads % 2:
@@ -75,14 +77,16 @@ class GPT(ByteModel):
                 f"got {hidden_size} / {num_heads}"
             )
         self.config: dict[str, Any] = {
-            **{name: int(value) for name, value in sizes.items()},
-            "context": int(context),
+            "hidden_size": hidden_size,
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "context": context,
             "positions": positions,
-            "dropout": float(dropout),
+            "dropout": dropout,
             "tie_weights": bool(tie_weights),
             "dtype": np.dtype(dtype).name,
         }
-        self.context = int(context)
+        self.context = context
         generator = np.random.default_rng(rng)
         made: dict[str, Any] = {"dtype": dtype, "rng": generator}
         self.embedding = nn.Embedding(VOCABULARY, hidden_size, **made)
@@ -154,14 +158,15 @@ class GPT(ByteModel):
         if not isinstance(config["tie_weights"], bool):
             raise TypeError(f"config: tie_weights must be true or false, got {config['tie_weights']!r}")
         hidden = config["hidden_size"]
-        check_shape(tensors, "embedding.weight", (VOCABULARY, hidden))
+        check_table(tensors, config, hidden)
         if config["positions"] == "learned":
             check_shape(tensors, "positions.weight", (config["context"], hidden))
         for layer in range(config["num_layers"]):
             check_shape(tensors, f"encoder.layers.{layer}.linear1.weight", (_WIDER * hidden, hidden))
 
     def _check(self, x: Array, offset: int) -> None:
-        if np.ndim(x) != 2 or offset + x.shape[1] > self.context:
+        check_integers(self, "x", x)
+        if np.ndim(x) != 2 or offset + np.shape(x)[1] > self.context:
             before = f" with {offset} bytes before it" if offset else ""
             raise ValueError(
                 f"GPT: x must be (B, T), with all bytes of a window at most context = {self.context}, "

@@ -19,9 +19,10 @@ import numpy.typing as npt
 
 from weft import nn
 from weft.arguments import check_choice, check_count, check_number
-from weft.models.byte_model import VOCABULARY, ByteModel, Reader, check_shape
+from weft.models.byte_model import VOCABULARY, ByteModel, Reader, check_shape, check_table
 from weft.nn.backprop import State, StatefulBackprop
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_integers
 from weft.nn.parameter import Array, Seed
 
 __all__ = ["LanguageModel"]
@@ -64,10 +65,10 @@ class LanguageModel(ByteModel):
     ) -> None:
         name = "LanguageModel"
         check_choice(name, "cell", cell, tuple(_CELLS))
-        for size, value in (("embedding_size", embedding_size), ("hidden_size", hidden_size)):
-            check_count(name, size, value)
-        check_count(name, "num_layers", num_layers)
-        check_number(name, "dropout", dropout, low=0, below=1)
+        embedding_size = check_count(name, "embedding_size", embedding_size)
+        hidden_size = check_count(name, "hidden_size", hidden_size)
+        num_layers = check_count(name, "num_layers", num_layers)
+        dropout = check_number(name, "dropout", dropout, low=0, below=1)
         if tie_weights and embedding_size != hidden_size:
             raise ValueError(
                 f"{name}: tie_weights needs embedding_size = hidden_size = {hidden_size}, "
@@ -75,10 +76,10 @@ class LanguageModel(ByteModel):
             )
         self.config: dict[str, Any] = {
             "cell": cell,
-            "embedding_size": int(embedding_size),
-            "hidden_size": int(hidden_size),
-            "num_layers": int(num_layers),
-            "dropout": float(dropout),
+            "embedding_size": embedding_size,
+            "hidden_size": hidden_size,
+            "num_layers": num_layers,
+            "dropout": dropout,
             "tie_weights": bool(tie_weights),
             "dtype": np.dtype(dtype).name,
         }
@@ -96,6 +97,7 @@ class LanguageModel(ByteModel):
     def __call__(
         self, x: Array, state: State = None, *, lengths: Array | None = None, resets: Array | None = None
     ) -> tuple[tuple[Array, State], StatefulBackprop]:
+        self._check(x)
         embedded, back_embedding = self.embedding(x)
         dropped, back_input_dropout = self.input_dropout(embedded)
         (hidden, state), back_rnn = self.rnn(dropped, state, lengths=lengths, resets=resets)
@@ -113,8 +115,14 @@ class LanguageModel(ByteModel):
     def predict(
         self, x: Array, state: State = None, *, lengths: Array | None = None, resets: Array | None = None
     ) -> tuple[Array, State]:
+        self._check(x)
         hidden, state = self.rnn.predict(self.embedding.predict(x), state, lengths=lengths, resets=resets)
         return self.head.predict(hidden), state
+
+    def _check(self, x: Array) -> None:
+        check_integers(self, "x", x)
+        if np.ndim(x) != 2:
+            raise ValueError(f"LanguageModel: x must be (B, T), got {np.shape(x)}")
 
     def graph(self, writer: GraphWriter) -> Node:
         return writer.sequence(self.embedding, self.rnn, self.head)
@@ -140,6 +148,6 @@ class LanguageModel(ByteModel):
         if not isinstance(config["tie_weights"], bool):
             raise TypeError(f"config: tie_weights must be true or false, got {config['tie_weights']!r}")
         hidden = config["hidden_size"]
-        check_shape(tensors, "embedding.weight", (VOCABULARY, config["embedding_size"]))
+        check_table(tensors, config, config["embedding_size"])
         for layer in range(config["num_layers"]):
             check_shape(tensors, f"rnn.weight_hh_l{layer}", (_GATES[config["cell"]] * hidden, hidden))

@@ -19,6 +19,7 @@ from weft import ops
 from weft.arguments import check_choice
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array
 
@@ -27,14 +28,17 @@ class Activation(Layer):
     """Base of the activations: an op and its backward. x, y of any shape, float32 or float64."""
 
     kind: str  # what a model file calls it
+    axes: tuple[str, ...] = ("...",)  # of x
     forward: Any
     backward: Any
 
     def __call__(self, x: Array) -> tuple[Array, Backprop]:
+        check_array(self, "x", x, self.axes)
         y, saved = self.forward(x)
         return y, Backprop(self, lambda dy: self.backward(saved, dy), y)
 
     def predict(self, x: Array) -> Array:
+        check_array(self, "x", x, self.axes)
         y: Array = self.forward(x)[0]
         return y
 
@@ -125,6 +129,7 @@ class SwiGLU(Activation):
     array([ 1.4621, -0.5379])
     """
 
+    axes = ("...", "2F")
     forward = staticmethod(ops.swiglu_forward)
     backward = staticmethod(ops.swiglu_backward)
 

@@ -39,6 +39,8 @@ class AdditiveAttention(MemoryAttention):
     ((2, 5, 8), (2, 5, 4), (2, 7, 8))
     """
 
+    query_proj: Linear
+
     def __init__(
         self,
         query_size: int,
@@ -51,6 +53,8 @@ class AdditiveAttention(MemoryAttention):
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:
+        query_size = check_count("AdditiveAttention", "query_size", query_size)
+        key_size = check_count("AdditiveAttention", "key_size", key_size)
         units = check_count("AdditiveAttention", "units", units)
         rng = np.random.default_rng(rng)
         super().__init__(dropout, causal, rng)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.arguments import check_count
-from weft.nn.attention_positions import AttentionPositions
+from weft.nn.attention_positions import AttentionPositions, check_scores
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
 from weft.nn.parameter import Array
@@ -39,7 +39,7 @@ class ALiBi(AttentionPositions):
     """
 
     def __init__(self, num_heads: int) -> None:
-        self.num_heads = check_count("ALiBi", "num_heads", num_heads)
+        self.num_heads = num_heads = check_count("ALiBi", "num_heads", num_heads)
         below = 2 ** (num_heads.bit_length() - 1)
         self.slopes: Array = np.concatenate(
             [_slopes(below), _slopes(2 * below)[: 2 * (num_heads - below) : 2]]
@@ -50,18 +50,18 @@ class ALiBi(AttentionPositions):
         return y, Backprop(self, lambda dy: dy, y)
 
     def predict(self, scores: Array, offset: int | Array = 0) -> Array:
-        if np.ndim(scores) != 4 or scores.shape[1] != self.num_heads:
-            raise ValueError(
-                f"ALiBi: scores must be (B, N, T, S) with N = {self.num_heads}, got {np.shape(scores)}"
-            )
-        y: Array = scores + self.bias(*scores.shape[2:], offset=offset, dtype=scores.dtype)
+        check_scores(self, scores, self.num_heads, None)
+        y: Array = scores + self._bias(scores.shape[2], scores.shape[3], offset, scores.dtype, len(scores))
         return y
 
     def bias(
         self, time: int, keys: int, *, offset: int | Array = 0, dtype: npt.DTypeLike = np.float64
     ) -> Array:
         """-m_n |offset + t - s|: [N,T,S], or for an offset[B] [B,N,T,S]."""
-        distance = np.abs(steps_from(offset, time)[..., None] - np.arange(keys))
+        return self._bias(time, keys, offset, dtype, None)
+
+    def _bias(self, time: int, keys: int, offset: int | Array, dtype: Any, batch: int | None) -> Array:
+        distance = np.abs(steps_from(self, offset, time, batch)[..., None] - np.arange(keys))
         bias: Array = -self.slopes[:, None, None].astype(dtype) * distance[..., None, :, :].astype(dtype)
         return bias
 

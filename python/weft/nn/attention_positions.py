@@ -11,10 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from weft.nn.inputs import check_array
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array
 
 BiasBackprop: TypeAlias = Callable[[Array], None]
+
+
+def check_scores(layer: Layer, scores: Array, num_heads: int, dtype: Any) -> None:
+    """Refuse what is not scores[B,N,T,S] of N = num_heads."""
+    check_array(layer, "scores", scores, ("B", "N", "T", "S"), None, dtype)
+    if scores.shape[1] != num_heads:
+        raise ValueError(
+            f"{type(layer).__name__}: scores must be (B, N, T, S) with N = {num_heads}, got {scores.shape}"
+        )
 
 
 class AttentionPositions(Layer):

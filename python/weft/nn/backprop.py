@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from weft.nn.inputs import check_plain, wrong_dtype
 from weft.nn.parameter import Array
 
 State: TypeAlias = Any  # an array or a tuple of states; the layer's docstring says which
@@ -90,7 +91,7 @@ def is_like(value: State, like: State) -> bool:
             and len(value) == len(like)
             and all(part is None or is_like(part, of) for part, of in zip(value, like, strict=True))
         )
-    return isinstance(value, np.ndarray) and value.shape == like.shape and bool(value.dtype == like.dtype)
+    return type(value) is np.ndarray and value.shape == like.shape and bool(value.dtype == like.dtype)
 
 
 def check_like(where: str, value: State, like: State) -> None:
@@ -102,12 +103,12 @@ def check_like(where: str, value: State, like: State) -> None:
         for index, (part, part_like) in enumerate(zip(value, like, strict=True)):
             if part is not None:
                 check_like(f"{where}[{index}]", part, part_like)
-    elif not isinstance(value, np.ndarray):
-        raise TypeError(f"{where} must be an array of shape {like.shape}, got {type(value).__name__}")
-    elif value.shape != like.shape:
+        return
+    check_plain(where, value, like.dtype)
+    if value.shape != like.shape:
         raise ValueError(f"{where} must have shape {like.shape}, got {value.shape}")
-    elif value.dtype != like.dtype:
-        raise TypeError(f"{where} must have dtype {like.dtype}, got {value.dtype}")
+    if value.dtype != like.dtype:
+        wrong_dtype(where, value, like.dtype)
 
 
 def _outline(value: State) -> State:

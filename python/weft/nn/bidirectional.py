@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from weft.nn.backprop import State, StatefulBackprop
 from weft.nn.graph import GraphWriter, Node, takes_tokens
+from weft.nn.inputs import check_plain
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array
 from weft.nn.rows import resets_backwards, reverse_rows
@@ -48,6 +49,7 @@ class Bidirectional(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> tuple[tuple[Array, State], StatefulBackprop]:
+        check_plain("Bidirectional: x", x)
         initial, initial_back = _pair(state)
         (y, last), backprop = self.forwards(x, initial, lengths=lengths, resets=resets)
         (y_back, last_back), backprop_back = self.backwards(
@@ -74,6 +76,7 @@ class Bidirectional(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> tuple[Array, State]:
+        check_plain("Bidirectional: x", x)
         initial, initial_back = _pair(state)
         y, last = self.forwards.predict(x, initial, lengths=lengths, resets=resets)
         y_back, last_back = self.backwards.predict(

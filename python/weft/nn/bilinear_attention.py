@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from weft.arguments import check_count
 from weft.nn.linear import Linear
 from weft.nn.memory_attention import Arguments, Back, MemoryAttention
 from weft.nn.parameter import Array, Seed
@@ -34,6 +35,8 @@ class BilinearAttention(MemoryAttention):
     ((2, 5, 8), (8, 4))
     """
 
+    query_proj: Linear
+
     def __init__(
         self,
         query_size: int,
@@ -44,6 +47,8 @@ class BilinearAttention(MemoryAttention):
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:
+        query_size = check_count("BilinearAttention", "query_size", query_size)
+        key_size = check_count("BilinearAttention", "key_size", key_size)
         rng = np.random.default_rng(rng)
         super().__init__(dropout, causal, rng)
         self.query_proj = Linear(query_size, key_size, bias=False, dtype=dtype, rng=rng)

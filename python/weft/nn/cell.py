@@ -16,6 +16,7 @@ from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.backprop import Backprop, Outline, State, check_like, is_like
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter, data_of, gradient_of
 
@@ -52,8 +53,8 @@ class RecurrentCell(Layer):
         rng: np.random.Generator,
         output_size: int | None = None,
     ) -> None:
-        self.input_size = check_count(type(self).__name__, "input_size", input_size)
-        self.hidden_size = check_count(type(self).__name__, "hidden_size", hidden_size)
+        self.input_size = input_size = check_count(type(self).__name__, "input_size", input_size)
+        self.hidden_size = hidden_size = check_count(type(self).__name__, "hidden_size", hidden_size)
         self.output_size = output_size or hidden_size
         self.state_sizes: tuple[int, ...] = (self.output_size,)
         rows, bound = gates * hidden_size, hidden_size**-0.5
@@ -112,6 +113,10 @@ class RecurrentCell(Layer):
         super().__setattr__(name, value)
         self.__dict__.pop("_constants", None)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the constants: a Parameter that is unpickled may make itself another array."""
+        return {name: value for name, value in vars(self).items() if name != "_constants"}
+
     def backward_call(self, saved: Any, dy: Array | None, dstate: GivenStates) -> dict[str, Any]:
         """The arguments of ops.recurrent_backward, which adds to the gradients of the weights."""
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
@@ -142,8 +147,9 @@ class RecurrentCell(Layer):
         return writer.node("recurrent", cell=self.cell, **weights, **biases)
 
     def _step(self, x: Array, state: State, training: bool) -> tuple[State, Any]:
-        check_input(self, x, "BI", self.input_size)
-        given = given_state(self, state, (len(x),), self.state_sizes, self.weight_ih.dtype)
+        dtype = self.weight_ih.dtype
+        check_array(self, "x", x, ("B", "I"), self.input_size, dtype)
+        given = given_state(self, state, (len(x),), self.state_sizes, dtype)
         out = ops.recurrent_forward(self.forward_call(x[:, None], given, training))
         return apart(out.state), out.saved
 
@@ -173,11 +179,3 @@ def given_state(
     if not is_like(state, like):
         check_like(f"{type(layer).__name__}: state", state, like)
     return together(state)
-
-
-def check_input(layer: Layer, x: Array, axes: str, size: int) -> None:
-    """Refuse an x of other axes or another last size."""
-    shape = x.shape if isinstance(x, np.ndarray) else np.shape(x)
-    if len(shape) != len(axes) or shape[-1] != size:
-        expected = f"({', '.join(axes)}) with {axes[-1]} = {size}"
-        raise ValueError(f"{type(layer).__name__}: x must be {expected}, got {np.shape(x)}")

@@ -9,6 +9,7 @@ from weft import ops
 from weft.arguments import check_number
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Seed
 
@@ -30,12 +31,14 @@ class Dropout(Layer):
         self.draw_from(rng)
 
     def __call__(self, x: Array) -> tuple[Array, Backprop]:
+        check_array(self, "x", x, ("...",))
         if self.p == 0.0:  # the identity, as it stands: nothing is drawn or copied
             return x, Backprop(self, lambda dy: dy, x)
         y, saved = ops.dropout_forward(x, self.p, **self.next_draw())
         return y, Backprop(self, lambda dy: ops.dropout_backward(saved, dy), y)
 
     def predict(self, x: Array) -> Array:
+        check_array(self, "x", x, ("...",))
         return x
 
     def graph(self, writer: GraphWriter) -> Node:

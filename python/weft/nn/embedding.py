@@ -13,6 +13,7 @@ from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_integers
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter, Seed
 
@@ -39,18 +40,21 @@ class Embedding(Layer):
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:
-        self.num_embeddings = check_count("Embedding", "num_embeddings", num_embeddings)
-        self.embedding_dim = check_count("Embedding", "embedding_dim", embedding_dim)
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ValueError(
-                f"Embedding: padding_idx must be within {num_embeddings} rows, got {padding_idx}"
-            )
+        self.num_embeddings = num_embeddings = check_count("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = embedding_dim = check_count("Embedding", "embedding_dim", embedding_dim)
+        if padding_idx is not None:
+            padding_idx = check_count("Embedding", "padding_idx", padding_idx, low=-num_embeddings)
+            if padding_idx >= num_embeddings:
+                raise ValueError(
+                    f"Embedding: padding_idx must be within {num_embeddings} rows, got {padding_idx}"
+                )
         self.padding_idx = padding_idx
         self.weight = Parameter(init.normal((num_embeddings, embedding_dim), 1.0, dtype=dtype, rng=rng))
         if padding_idx is not None:
             self.weight.data[padding_idx] = 0
 
     def __call__(self, x: Array) -> tuple[Array, Backprop]:
+        check_integers(self, "x", x)
         y, saved = ops.embedding_forward(x, self.weight.data, padding_idx=self.padding_idx)
 
         def backprop(dy: Array) -> None:
@@ -59,6 +63,7 @@ class Embedding(Layer):
         return y, Backprop(self, backprop, y)
 
     def predict(self, x: Array) -> Array:
+        check_integers(self, "x", x)
         return ops.embedding_forward(x, self.weight.data, padding_idx=self.padding_idx)[0]
 
     def graph(self, writer: GraphWriter) -> Node:

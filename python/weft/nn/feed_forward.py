@@ -14,6 +14,7 @@ from weft.nn.activations import GELU, ReLU, SiLU, SwiGLU
 from weft.nn.backprop import Backprop
 from weft.nn.dropout import Dropout
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array
 from weft.nn.layer import Layer
 from weft.nn.linear import Linear
 from weft.nn.parameter import Array, Seed
@@ -43,7 +44,7 @@ class FeedForward(Layer):
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:
-        check_count(type(self).__name__, "dim_feedforward", dim_feedforward)
+        dim_feedforward = check_count(type(self).__name__, "dim_feedforward", dim_feedforward)
         if not isinstance(activation, Layer):
             activation = _ACTIVATIONS[check_choice("FeedForward", "activation", activation, _ACTIVATIONS)]()
         rng = np.random.default_rng(rng)
@@ -54,6 +55,7 @@ class FeedForward(Layer):
         self.linear2 = Linear(dim_feedforward, d_model, bias, dtype=dtype, rng=rng)
 
     def __call__(self, x: Array) -> tuple[Array, Backprop]:
+        self._check(x)
         hidden, back_linear1 = self.linear1(x)
         bent, back_activation = self.activation(hidden)
         kept, back_dropout = self.dropout(bent)
@@ -66,7 +68,11 @@ class FeedForward(Layer):
         return y, Backprop(self, backprop, y)
 
     def predict(self, x: Array) -> Array:
+        self._check(x)
         return self.linear2.predict(self.activation.predict(self.linear1.predict(x)))
+
+    def _check(self, x: Array) -> None:
+        check_array(self, "x", x, ("...", "E"), self.linear1.in_features, self.linear1.weight.dtype)
 
     def graph(self, writer: GraphWriter) -> Node:
         return writer.sequence(self.linear1, self.activation, self.linear2)

@@ -37,13 +37,13 @@ def to_bytes(layer: Layer) -> bytes:
 def load(layer: Layer, path: PathLike) -> dict[str, str]:
     """Take a layer's parameters from a `.safetensors` file, of weft or of PyTorch; returns its metadata.
 
-    Raises ValueError, with nothing changed, for a file that is broken or of another model, and OSError if it
-    cannot be read.
+    A tied weight may be in it under one of its names alone. Raises ValueError, with nothing changed, for a
+    file that is broken or of another model, and OSError if it cannot be read.
     """
     tensors, metadata = read_safetensors(path)
     try:
         layer.load_state_dict(tensors)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ValueError(f"load: {path} is not of this model: {error}") from error
     return metadata
 

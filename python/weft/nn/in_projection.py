@@ -20,6 +20,7 @@ from weft import ops
 from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.heads import split_heads
+from weft.nn.inputs import check_array
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter
 
@@ -46,10 +47,11 @@ class InProjection(Layer):
         dtype: npt.DTypeLike,
         rng: np.random.Generator,
     ) -> None:
-        def count(name: str, value: int | None, usual: int) -> int:
+        def count(name: str, value: int | None, usual: int = 1) -> int:
             return check_count(type(self).__name__, name, usual if value is None else value)
 
-        self.embed_dim, self.num_heads = count("embed_dim", embed_dim, 1), count("num_heads", num_heads, 1)
+        self.embed_dim = embed_dim = count("embed_dim", embed_dim)
+        self.num_heads = num_heads = count("num_heads", num_heads)
         self.num_kv_heads = count("num_kv_heads", num_kv_heads, num_heads)
         self.kdim, self.vdim = count("kdim", kdim, embed_dim), count("vdim", vdim, embed_dim)
         self._require_divisor("num_heads", "embed_dim")
@@ -66,6 +68,13 @@ class InProjection(Layer):
         self.k_proj_weight = None if self._one_weight else weight(keys, self.kdim)
         self.v_proj_weight = None if self._one_weight else weight(keys, self.vdim)
         self.in_proj_bias = Parameter(np.zeros(self._ends[-1], dtype)) if bias else None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the weights, and so of what they are multiplied with."""
+        weight = self.in_proj_weight or self.q_proj_weight
+        assert weight is not None
+        return weight.dtype
 
     def project(self, given: list[Array]) -> tuple[list[Array], Callable[[WriteGradients], list[Array]]]:
         """([q, k, v], back) from [x], from [query, memory] or from [query, key, value].
@@ -96,14 +105,10 @@ class InProjection(Layer):
         """Refuse arrays of other axes or sizes, by the names of those that they stand for."""
         name = type(self).__name__
         query, key, value = given[0], given[min(1, len(given) - 1)], given[-1]
-        for argument, axes, array, size in (
-            ("query", "B, T, E", query, self.embed_dim),
-            ("key", "B, S, kdim", key, self.kdim),
-            ("value", "B, S, vdim", value, self.vdim),
-        ):
-            if np.ndim(array) != 3 or array.shape[-1] != size:
-                expected = f"({axes}) with {axes.split()[-1]} = {size}"
-                raise ValueError(f"{name}: {argument} must be {expected}, got {np.shape(array)}")
+        of_query = "x" if len(given) == 1 else "query"
+        check_array(self, of_query, query, ("B", "T", "E"), self.embed_dim, self.dtype)
+        check_array(self, "key", key, ("B", "S", "kdim"), self.kdim, self.dtype)
+        check_array(self, "value", value, ("B", "S", "vdim"), self.vdim, self.dtype)
         if not (len(query) == len(key) == len(value) and key.shape[1] == value.shape[1]):
             raise ValueError(
                 f"{name}: query, key and value must agree in B, key and value in S, "

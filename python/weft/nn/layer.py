@@ -11,7 +11,7 @@ A stateful layer runs over sequences x[B,T,I] and also takes a state and gives t
 backprop adds dL/dw to the `.grad` of the layer's parameters, and writes to no array that it was given. A
 result may share memory with an argument (Dropout's predict gives x itself): so do not write into either.
 
-A layer of one's own keeps Parameters and Layers as attributes (or in lists of them), has __call__ and
+A layer of one's own keeps Parameters and Layers as attributes (or in lists and dicts), has __call__ and
 predict, and wraps its backward in weft.nn.Backprop (and `graph`, if native code shall run it):
 
 >>> from weft.nn import Backprop, Parameter
@@ -41,6 +41,7 @@ import numpy as np
 from weft.nn.graph import GraphWriter, Node, describe
 from weft.nn.parameter import Array, Parameter, Seed
 from weft.nn.summary import summarise
+from weft.nn.tree import members
 
 
 class Unmatched(NamedTuple):
@@ -64,35 +65,58 @@ class Layer:
 
     # ---- the tree ----
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, _ in members(cls.__name__, vars(cls), Layer):
+            raise TypeError(f"{cls.__name__}: {name} must be set in __init__, not in the class")
+
+    def named_members(self) -> Iterator[tuple[str, Parameter | Layer]]:
+        """(name, parameter or layer) of all that this layer holds directly, in lists and dicts too (tree.py).
+
+        Everything that walks a model comes through here.
+        """
+        return members(type(self).__name__, vars(self), Layer)
+
     def own_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(name, parameter) of this layer without its children."""
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter):
-                yield name, value
+        return ((name, value) for name, value in self.named_members() if isinstance(value, Parameter))
 
     def named_children(self) -> Iterator[tuple[str, Layer]]:
-        """(name, layer) of the layers directly inside this one, lists and tuples included ("blocks.0")."""
-        for name, value in vars(self).items():
-            if isinstance(value, Layer):
-                yield name, value
-            elif isinstance(value, list | tuple):
-                yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Layer))
+        """(name, layer) of the layers directly inside this one."""
+        return ((name, value) for name, value in self.named_members() if isinstance(value, Layer))
 
     def children(self) -> list[Layer]:
         """The layers directly inside this one."""
         return [child for _, child in self.named_children()]
 
     def named_layers(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-        """(path, layer) of this layer, whose path is "", and of all inside it, outermost first."""
-        yield prefix, self
+        """(path, layer) of this layer, whose path is "", and of all inside it, outermost first.
+
+        Raises ValueError for a layer that holds itself.
+        """
+        return self._walk(prefix, ())
+
+    def _walk(self, path: str, above: tuple[Layer, ...]) -> Iterator[tuple[str, Layer]]:
+        if any(layer is self for layer in above):
+            raise ValueError(
+                f"{type(above[0]).__name__}: {path} is a {type(self).__name__} that holds itself"
+            )
+        yield path, self
         for name, child in self.named_children():
-            yield from child.named_layers(_join(prefix, name))
+            yield from child._walk(_join(path, name), (*above, self))
 
     def all_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """(path, parameter) of every parameter inside; a tied one comes under each of its names."""
+        """(path, parameter) of every parameter inside; a tied one comes under each of its names.
+
+        Raises ValueError where two have one path.
+        """
+        found: dict[str, Parameter] = {}
         for path, layer in self.named_layers():
             for name, parameter in layer.own_parameters():
-                yield _join(path, name), parameter
+                full_path = _join(path, name)
+                if found.setdefault(full_path, parameter) is not parameter:
+                    raise ValueError(f"{type(self).__name__}: two parameters have the name {full_path}")
+                yield full_path, parameter
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(path, parameter) of every parameter inside, each once, under its first name."""
@@ -120,13 +144,18 @@ class Layer:
     def load_state_dict(self, mapping: Mapping[str, Any], strict: bool = True) -> Unmatched:
         """Take every parameter from a mapping of path to array or PyTorch tensor; the layer keeps its dtype.
 
+        A tied weight may come under any of its names: many files have it only once.
+
         All is checked before anything is written. Raises ValueError with every missing and unexpected name
         (unless `strict` is False, which returns them), every wrong shape, and tied weights that are given
         different values; TypeError for values that are not real numbers.
         """
         where = f"{type(self).__name__}.load_state_dict"
+        if not isinstance(mapping, Mapping):
+            raise TypeError(f"{where}: mapping must map names to arrays, got {type(mapping).__name__}")
         own = dict(self.all_parameters())
-        missing = [path for path in own if path not in mapping]
+        given = {id(parameter) for path, parameter in own.items() if path in mapping}
+        missing = [path for path, parameter in self.named_parameters() if id(parameter) not in given]
         unexpected = [path for path in mapping if path not in own]
         arrays = {path: _as_array(where, path, mapping[path]) for path in own if path in mapping}
         problems = [f"missing {path}" for path in missing if strict]
@@ -136,6 +165,7 @@ class Layer:
             for path, array in arrays.items()
             if array.shape != own[path].shape
         ]
+        arrays = {path: array.astype(own[path].dtype, copy=False) for path, array in arrays.items()}
         first_name: dict[int, str] = {}
         for path, array in arrays.items():
             tied = first_name.setdefault(id(own[path]), path)
@@ -201,18 +231,15 @@ class Layer:
         return f"{type(self).__name__}()"
 
 
-def check_last_axis(layer: Layer, x: Array, size: int) -> None:
-    """Refuse an x of another last axis: an op would blame the weight for it, which the user never passed."""
-    if np.shape(x)[-1:] != (size,):
-        raise ValueError(f"{type(layer).__name__}: x must be (..., {size}), got {np.shape(x)}")
-
-
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
 def _as_array(where: str, path: str, value: Any) -> Array:
-    array = np.asarray(value.detach() if hasattr(value, "detach") else value)  # else PyTorch's refuse
+    try:
+        array = np.asarray(value.detach() if hasattr(value, "detach") else value)  # else PyTorch's refuse
+    except (TypeError, ValueError, RuntimeError) as error:  # PyTorch's bfloat16, a list of unequal rows
+        raise TypeError(f"{where}: {path} must be an array, got {type(value).__name__}: {error}") from error
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{where}: {path} must be of real numbers, got dtype {array.dtype}")
     return array

@@ -16,7 +16,8 @@ from weft import ops
 from weft.arguments import check_count, check_number
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
-from weft.nn.layer import Layer, check_last_axis
+from weft.nn.inputs import check_array
+from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter, data_of, gradient_of
 
 
@@ -39,7 +40,8 @@ class LayerNorm(Layer):
         *,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
-        self.normalized_shape = check_count("LayerNorm", "normalized_shape", normalized_shape)
+        normalized_shape = check_count("LayerNorm", "normalized_shape", normalized_shape)
+        self.normalized_shape = normalized_shape
         self.eps = check_number("LayerNorm", "eps", eps, low=0)
         self.weight = Parameter(np.ones(normalized_shape, dtype)) if elementwise_affine else None
         self.bias = Parameter(np.zeros(normalized_shape, dtype)) if elementwise_affine and bias else None
@@ -57,7 +59,8 @@ class LayerNorm(Layer):
         return self._forward(x)[0]
 
     def _forward(self, x: Array) -> tuple[Array, Any]:
-        check_last_axis(self, x, self.normalized_shape)
+        dtype = None if self.weight is None else self.weight.dtype
+        check_array(self, "x", x, ("...", "D"), self.normalized_shape, dtype)
         return ops.layer_norm_forward(x, data_of(self.weight), data_of(self.bias), eps=self.eps)
 
     def graph(self, writer: GraphWriter) -> Node:

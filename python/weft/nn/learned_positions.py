@@ -13,7 +13,8 @@ from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
-from weft.nn.layer import Layer, check_last_axis
+from weft.nn.inputs import check_array
+from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter, Seed
 from weft.nn.steps import steps_from
 
@@ -21,8 +22,9 @@ from weft.nn.steps import steps_from
 class LearnedPositions(Layer):
     """Adds to each step a learned vector of its place; weight[max_len, d_model], at first N(0, 0.02^2).
 
-    x, y[B,T,d_model]; offset: how many steps came before x, an int, or [B] where rows differ. Raises
-    ValueError for another last axis, and for a place beyond max_len.
+    x, y[B,T,d_model]; offset: how many steps came before x, an int, or [B] where rows differ.
+    Raises ValueError and TypeError for what does not fit, and ValueError for a place before 0 or from max_len
+    on.
 
     >>> y, backprop = LearnedPositions(16, 4)(np.ones((2, 3, 4), np.float32), offset=5)
     >>> y.shape
@@ -32,8 +34,8 @@ class LearnedPositions(Layer):
     def __init__(
         self, max_len: int, d_model: int, *, dtype: npt.DTypeLike = np.float32, rng: Seed = None
     ) -> None:
-        self.max_len = check_count("LearnedPositions", "max_len", max_len)
-        self.d_model = check_count("LearnedPositions", "d_model", d_model)
+        self.max_len = max_len = check_count("LearnedPositions", "max_len", max_len)
+        self.d_model = d_model = check_count("LearnedPositions", "d_model", d_model)
         self.weight = Parameter(init.normal((max_len, d_model), 0.02, dtype=dtype, rng=rng))
 
     def __call__(self, x: Array, offset: int | Array = 0) -> tuple[Array, Backprop]:
@@ -55,13 +57,11 @@ class LearnedPositions(Layer):
         return writer.node("learned_positions", weight=self.weight)
 
     def _places(self, x: Array, offset: int | Array) -> Array:
-        if np.ndim(x) != 3:
-            raise ValueError(f"LearnedPositions: x must be (B, T, {self.d_model}), got {np.shape(x)}")
-        check_last_axis(self, x, self.d_model)
-        if x.dtype != self.weight.dtype:
-            raise TypeError(f"LearnedPositions: x must have dtype {self.weight.dtype}, got {x.dtype}")
-        places = steps_from(offset, x.shape[1])
-        if places.size and not (places.min() >= 0 and places.max() < self.max_len):
+        check_array(self, "x", x, ("B", "T", "E"), self.d_model, self.weight.dtype)
+        places = steps_from(self, offset, x.shape[1], len(x))
+        if places.size and places.min() < 0:
+            raise ValueError(f"LearnedPositions: offset must be at least 0, got {offset}")
+        if places.size and places.max() >= self.max_len:
             raise ValueError(
                 f"LearnedPositions: offset + T must be at most max_len = {self.max_len}, "
                 f"got offset {offset} and T = {x.shape[1]}"

@@ -13,7 +13,8 @@ from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
-from weft.nn.layer import Layer, check_last_axis
+from weft.nn.inputs import check_array
+from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter, Seed, data_of, gradient_of
 
 
@@ -39,14 +40,14 @@ class Linear(Layer):
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:
-        self.in_features = check_count("Linear", "in_features", in_features)
-        self.out_features = check_count("Linear", "out_features", out_features)
+        self.in_features = in_features = check_count("Linear", "in_features", in_features)
+        self.out_features = out_features = check_count("Linear", "out_features", out_features)
         rng, bound = np.random.default_rng(rng), in_features**-0.5
         self.weight = Parameter(init.uniform((out_features, in_features), bound, dtype=dtype, rng=rng))
         self.bias = Parameter(init.uniform((out_features,), bound, dtype=dtype, rng=rng)) if bias else None
 
     def __call__(self, x: Array) -> tuple[Array, Backprop]:
-        check_last_axis(self, x, self.in_features)
+        check_array(self, "x", x, ("...", "I"), self.in_features, self.weight.dtype)
         y, saved = ops.linear_forward(x, self.weight.data, data_of(self.bias))
 
         def backprop(dy: Array) -> Array | None:
@@ -56,7 +57,7 @@ class Linear(Layer):
         return y, Backprop(self, backprop, y)
 
     def predict(self, x: Array) -> Array:
-        check_last_axis(self, x, self.in_features)
+        check_array(self, "x", x, ("...", "I"), self.in_features, self.weight.dtype)
         return ops.linear_forward(x, self.weight.data, data_of(self.bias))[0]
 
     def graph(self, writer: GraphWriter) -> Node:

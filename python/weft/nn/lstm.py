@@ -65,11 +65,13 @@ class LSTMCell(RecurrentCell):
     ) -> None:
         rng = np.random.default_rng(rng)
         gates = 3 if coupled else 4
-        output_size = check_count("LSTM", "proj_size", proj_size, low=0) or hidden_size
+        hidden_size = check_count(type(self).__name__, "hidden_size", hidden_size)
+        proj_size = check_count("LSTM", "proj_size", proj_size, low=0)
+        output_size = proj_size or hidden_size
         super().__init__(
             input_size, hidden_size, gates=gates, output_size=output_size, bias=bias, dtype=dtype, rng=rng
         )
-        if proj_size >= self.hidden_size:
+        if proj_size >= hidden_size:
             raise ValueError(f"LSTM: proj_size must be below hidden_size = {hidden_size}, got {proj_size}")
         self.state_sizes = (output_size, hidden_size)
         self.coupled = coupled
@@ -81,7 +83,7 @@ class LSTMCell(RecurrentCell):
         self.weight_hr = weight(proj_size, hidden_size) if proj_size else None
         self.weight_peephole = weight(3, hidden_size) if peephole else None
         if forget_bias is not None:
-            check_number("LSTM", "forget_bias", forget_bias)
+            forget_bias = check_number("LSTM", "forget_bias", forget_bias)
             if self.bias_ih and self.bias_hh:
                 gate = slice(0, hidden_size) if coupled else slice(hidden_size, 2 * hidden_size)
                 self.bias_ih.data[gate] = -forget_bias if coupled else forget_bias

@@ -13,14 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 from weft import ops
 from weft.arguments import check_number
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array, check_mask, given_arrays
 from weft.nn.layer import Layer
+from weft.nn.linear import Linear
 from weft.nn.parameter import Array, Seed
 from weft.nn.rows import without_padding
 
@@ -44,6 +45,7 @@ class MemoryAttention(Layer):
     A step with nothing to read gets zeros.
     """
 
+    query_proj: Linear | None = None
     query_size: int | None = None  # None: as many as the other
     key_size: int | None = None
 
@@ -71,7 +73,10 @@ class MemoryAttention(Layer):
         given, kv_lengths = self._given([query, memory, value], lengths, kv_lengths)
         scores, back = self.compare(given[0], given[min(1, len(given) - 1)])
         drawn: dict[str, Any] = self.next_draw() if self.dropout else {}
-        options = self._options(mask, kv_lengths, need_weights) | {"dropout": self.dropout, **drawn}
+        options = self._options(given[0].dtype, mask, kv_lengths, need_weights) | {
+            "dropout": self.dropout,
+            **drawn,
+        }
         read, saved, *weights = ops.sdpa_forward(v=given[-1][:, None], **scores, **options)
         y = without_padding(read[:, 0], lengths)
 
@@ -98,7 +103,7 @@ class MemoryAttention(Layer):
     ) -> Any:
         given, kv_lengths = self._given([query, memory, value], lengths, kv_lengths)
         scores, _ = self.compare(given[0], given[min(1, len(given) - 1)])
-        options = self._options(mask, kv_lengths, need_weights)
+        options = self._options(given[0].dtype, mask, kv_lengths, need_weights)
         read, _, *weights = ops.sdpa_forward(v=given[-1][:, None], training=False, **scores, **options)
         y = without_padding(read[:, 0], lengths)
         return (y, weights[0][:, 0]) if weights else y
@@ -114,19 +119,14 @@ class MemoryAttention(Layer):
     ) -> tuple[list[Array], npt.ArrayLike | None]:
         """The arrays that were given, checked, with zeros for padding (no product may meet a NaN there), and
         the valid steps of the memory."""
-        given = [array for array in arrays if array is not None]
+        given = given_arrays(self, ("query", "memory", "value"), arrays)
         query, key, value = given[0], given[min(1, len(given) - 1)], given[-1]
-        for name, axes, array, size in (
-            ("query", "B, T, query_size", query, self.query_size),
-            ("memory", "B, S, key_size", key, self.key_size or np.shape(query)[-1]),
-            ("value", "B, S, value_size", value, None),
-        ):
-            if np.ndim(array) != 3 or size not in (None, array.shape[-1]):
-                symbol = axes.split()[-1]
-                with_size = "" if size is None else f" with {symbol} = {size}"
-                raise ValueError(
-                    f"{type(self).__name__}: {name} must be ({axes}){with_size}, got {np.shape(array)}"
-                )
+        dtype = None if self.query_proj is None else self.query_proj.weight.dtype  # None: either, but one
+        of_query = "x" if len(given) == 1 else "query"
+        check_array(self, of_query, query, ("B", "T", "query_size"), self.query_size, dtype)
+        key_size = self.key_size or query.shape[-1]
+        check_array(self, "memory", key, ("B", "S", "key_size"), key_size, query.dtype)
+        check_array(self, "value", value, ("B", "S", "value_size"), None, query.dtype)
         if not (len(query) == len(key) == len(value) and key.shape[1] == value.shape[1]):
             raise ValueError(
                 f"{type(self).__name__}: query, memory and value must agree in B, memory and value in S, "
@@ -136,9 +136,10 @@ class MemoryAttention(Layer):
         return given, lengths if kv_lengths is None and len(given) == 1 else kv_lengths
 
     def _options(
-        self, mask: Array | None, kv_lengths: npt.ArrayLike | None, need_weights: bool
+        self, dtype: Any, mask: Array | None, kv_lengths: npt.ArrayLike | None, need_weights: bool
     ) -> dict[str, Any]:
         """What a call asks of ops.sdpa_forward, whether it trains or not. There is one head."""
+        check_mask(self, "mask", mask, dtype)
         return {
             "mask": mask if mask is None or mask.ndim < 3 else mask[:, None],
             "causal": self.causal,

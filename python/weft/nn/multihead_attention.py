@@ -23,8 +23,8 @@ from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
 from weft.nn.heads import join_heads, split_heads
 from weft.nn.in_projection import InProjection
+from weft.nn.inputs import check_array, check_mask, given_arrays
 from weft.nn.key_value_cache import KeyValueCache
-from weft.nn.layer import check_last_axis
 from weft.nn.linear import Linear
 from weft.nn.parameter import Array, Seed
 from weft.nn.rows import without_padding
@@ -154,6 +154,8 @@ class MultiheadAttention(InProjection):
         average_attn_weights: bool = True,
         cache: KeyValueCache | None = None,
     ) -> Any:
+        if cache is not None and not isinstance(cache, KeyValueCache):
+            raise TypeError(f"MultiheadAttention: cache must be a KeyValueCache, got {type(cache).__name__}")
         causal: bool | Literal["top_left", "bottom_right"] = self.causal
         offset: int | Array = 0
         if cache is not None and key is not None:
@@ -196,7 +198,7 @@ class MultiheadAttention(InProjection):
     ) -> tuple[list[Array], npt.ArrayLike | None]:
         """The arrays that were given, with zeros for padding (no product may meet a NaN there), and the valid
         steps of keys."""
-        given = [array for array in arrays if array is not None]
+        given = given_arrays(self, ("query", "key", "value"), arrays)
         self.check_given(given)
         if self.positions is not None and len(given) > 1:
             raise ValueError(
@@ -214,6 +216,7 @@ class MultiheadAttention(InProjection):
         average: bool,
     ) -> dict[str, Any]:
         """What a call asks of ops.sdpa_forward, whether it trains or not."""
+        check_mask(self, "mask", mask, self.dtype)
         return {
             "mask": mask,
             "bias": bias,
@@ -233,6 +236,8 @@ class MultiheadAttention(InProjection):
         self, bias: Array | None, q: Array, k: Array, offset: int | Array
     ) -> tuple[Array | None, Callable[[Array], list[Array]] | None]:
         """(what is added to the scores, back): back gives [dbias] of a bias, or []; None: nothing learns."""
+        if bias is not None:
+            check_array(self, "bias", bias, ("...",), None, self.dtype)
         if self.positions is None:
             return bias, None if bias is None else lambda dbias: [dbias]
         own, back_own = self.positions.score_bias(q.shape[2], k.shape[2], offset, self.causal, q.dtype)
@@ -257,7 +262,7 @@ class MultiheadAttention(InProjection):
 
     def _with_memory(
         self,
-        arrays: list[Array | None],
+        arrays: list[Any],
         lengths: npt.ArrayLike | None,
         kv_lengths: npt.ArrayLike | None,
         cache: KeyValueCache,
@@ -266,8 +271,7 @@ class MultiheadAttention(InProjection):
         if self.causal:
             raise ValueError("MultiheadAttention: cache of a memory must not be with causal=True")
         if len(cache):
-            assert arrays[0] is not None
-            check_last_axis(self, arrays[0], self.embed_dim)
+            check_array(self, "query", arrays[0], ("B", "T", "E"), self.embed_dim, self.dtype)
             return self.project_query(without_padding(arrays[0], lengths)), *cache.read()
         given, kv_lengths = self._given(arrays, lengths, kv_lengths)
         (q, k, v), _ = self.project(given)

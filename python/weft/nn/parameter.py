@@ -14,11 +14,15 @@ Seed: TypeAlias = "int | np.random.Generator | None"  # a string: numpy.random i
 class Parameter:
     """An array that is learned and its gradient.
 
-    data: float32 or float64, C order, writeable; not copied if it is so already. It stays the same array for
-        good: write into it, `parameter.data[...] = values`, and tied layers and optimizers see it.
-    grad: dL/d(data), same shape and dtype, or None until a backward pass first adds to it.
+    data: float32 or float64, C order, aligned, writeable; not copied if it is so already. It stays the same
+        array for good, and tied layers and optimizers see what is written: `parameter.data[...] = values`.
+        `parameter.data = values` does the same, with values of its shape; so does `parameter.data *= 0.5`.
+    grad: dL/d(data), same shape and dtype, or None until a backward pass first adds to it. An array that is
+        assigned is kept, or if it is not such as `data` must be, a copy of it.
 
     The same Parameter in two layers is a tied weight: both add to its gradient, an optimizer moves it once.
+    Copies and pickles, out-of-band ones too, are parameters that train. Raises TypeError for what is not an
+    array of float32 or float64, and ValueError for another shape.
 
     >>> from weft.nn import Embedding, Linear, Sequential
     >>> encoder, decoder = Embedding(256, 64), Linear(64, 256)
@@ -27,17 +31,46 @@ class Parameter:
     2
     """
 
-    __slots__ = ("_data", "grad")
+    __slots__ = ("_data", "_grad")
 
     def __init__(self, data: npt.ArrayLike) -> None:
-        self._data: Array = np.require(data, requirements=["C", "A", "W"])
-        if self._data.dtype not in (np.float32, np.float64):
-            raise TypeError(f"Parameter: data must be float32 or float64, got {self._data.dtype}")
-        self.grad: Array | None = None
+        self._data: Array = _learnable("data", data)
+        self._grad: Array | None = None
 
     @property
     def data(self) -> Array:
         return self._data
+
+    @data.setter
+    def data(self, values: npt.ArrayLike) -> None:
+        if values is not self._data:  # as it is after `data *= 0.5`
+            self._data[...] = self._like_data("data", values)
+
+    @property
+    def grad(self) -> Array | None:
+        return self._grad
+
+    @grad.setter
+    def grad(self, values: npt.ArrayLike | None) -> None:
+        if values is not self._grad:
+            self._grad = None if values is None else self._like_data("grad", values)
+
+    def _like_data(self, name: str, values: npt.ArrayLike) -> Array:
+        array = _learnable(name, values)
+        if array.shape != self._data.shape:
+            raise ValueError(f"Parameter: {name} must have shape {self._data.shape}, got {array.shape}")
+        if array.dtype != self._data.dtype:
+            raise TypeError(f"Parameter: {name} must have dtype {self._data.dtype}, got {array.dtype}")
+        return array
+
+    def __getstate__(self) -> tuple[Array, Array | None]:
+        return self._data, self._grad
+
+    def __setstate__(self, state: tuple[Array, Array | None]) -> None:
+        """Buffers that come out of band are read-only, and those of a file or a socket misaligned."""
+        data, grad = state
+        self._data = _learnable("data", data)
+        self._grad = None if grad is None else self._like_data("grad", grad)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -53,17 +86,32 @@ class Parameter:
 
     def gradient(self) -> Array:
         """The array that a backward pass adds to: `grad`, made of zeros on first use."""
-        if self.grad is None:
-            self.grad = np.zeros_like(self._data)
-        return self.grad
+        if self._grad is None:
+            self._grad = np.zeros_like(self._data)
+        return self._grad
 
     def zero_grad(self) -> None:
         """Set the gradient to zero in place: its memory serves the next step."""
-        if self.grad is not None:
-            self.grad[...] = 0
+        if self._grad is not None:
+            self._grad[...] = 0
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.dtype})"
+
+
+def _learnable(name: str, values: npt.ArrayLike) -> Array:
+    """The array itself if it is what kernels write to, else a copy."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"Parameter: {name} must be a plain array, got MaskedArray (its .filled(0))")
+    try:
+        array: Array = np.require(values, requirements=["C", "A", "W", "E"])
+    except (TypeError, ValueError) as error:  # rows of unequal lengths, a tensor that is on a device
+        raise TypeError(
+            f"Parameter: {name} must be an array, got {type(values).__name__}: {error}"
+        ) from error
+    if array.dtype not in (np.float32, np.float64):
+        raise TypeError(f"Parameter: {name} must be float32 or float64, got {array.dtype}")
+    return array
 
 
 def data_of(parameter: Parameter | None) -> Array | None:

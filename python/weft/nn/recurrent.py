@@ -21,11 +21,13 @@ import numpy.typing as npt
 from weft import ops
 from weft.arguments import check_count, check_number
 from weft.nn.backprop import State, StatefulBackprop
-from weft.nn.cell import GivenStates, RecurrentCell, States, apart, check_input, given_state, together
+from weft.nn.cell import GivenStates, RecurrentCell, States, apart, given_state, together
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter, Seed
 from weft.nn.rows import resets_backwards
+from weft.nn.tree import members
 
 
 class RecurrentLayer(Layer):
@@ -66,13 +68,13 @@ class RecurrentLayer(Layer):
         rng: Seed,
     ) -> None:
         name = type(self).__name__
-        self.num_layers = check_count(name, "num_layers", num_layers)
+        self.num_layers = num_layers = check_count(name, "num_layers", num_layers)
         self.bidirectional = bidirectional
         self.dropout = check_number(name, "dropout", dropout, low=0, below=1)
         self.recurrent_dropout = check_number(name, "recurrent_dropout", recurrent_dropout, low=0, below=1)
         self.zoneout = check_number(name, "zoneout", zoneout, low=0, below=1)
         if checkpoint_every is not None:
-            check_count(name, "checkpoint_every", checkpoint_every)
+            checkpoint_every = check_count(name, "checkpoint_every", checkpoint_every)
         self.checkpoint_every = checkpoint_every
         rng = np.random.default_rng(rng)
         self._cells: list[list[RecurrentCell]] = []  # [layer][direction]
@@ -94,11 +96,10 @@ class RecurrentLayer(Layer):
 
     # ---- the cells' weights under PyTorch's names, as in lstm.weight_hh_l0_reverse ----
 
-    def own_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        return ((name, getattr(*owner)) for name, owner in self._owners.items())
-
-    def named_children(self) -> Iterator[tuple[str, Layer]]:
-        return iter(())
+    def named_members(self) -> Iterator[tuple[str, Parameter | Layer]]:
+        weights = {name: getattr(*owner) for name, owner in self._owners.items()}
+        others = {name: value for name, value in vars(self).items() if name not in ("_cells", "_owners")}
+        return members(type(self).__name__, weights | others, Layer)
 
     def __getattr__(self, name: str) -> Any:
         owners = vars(self).get("_owners", {})  # not there yet while an object is being made or copied
@@ -158,12 +159,13 @@ class RecurrentLayer(Layer):
         resets: npt.ArrayLike | None,
         training: bool,
     ) -> tuple[Array, State, list[Any]]:
-        check_input(self, x, "BTI", self.input_size)
         cell = self._cells[0][0]
+        dtype = cell.weight_ih.dtype
+        check_array(self, "x", x, ("B", "T", "I"), self.input_size, dtype)
         count = len(self._cells) * len(self._cells[0])
         initial: list[GivenStates] = [(None,) * len(cell.state_sizes)] * count
         if state is not None:
-            given = given_state(self, state, (count, len(x)), cell.state_sizes, cell.weight_ih.dtype)
+            given = given_state(self, state, (count, len(x)), cell.state_sizes, dtype)
             initial = _by_cell(given, count)
         last: list[States] = []
         saved = []

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from weft.arguments import check_count
 from weft.nn import init
-from weft.nn.attention_positions import AttentionPositions, BiasBackprop
+from weft.nn.attention_positions import AttentionPositions, BiasBackprop, check_scores
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
 from weft.nn.parameter import Array, Parameter, Seed
@@ -47,8 +47,9 @@ class RelativePositions(AttentionPositions):
         rng: Seed = None,
     ) -> None:
         name = "RelativePositions"
-        self.num_heads = check_count(name, "num_heads", num_heads)
-        self.num_buckets = check_count(name, "num_buckets", num_buckets, low=4 if bidirectional else 2)
+        self.num_heads = num_heads = check_count(name, "num_heads", num_heads)
+        num_buckets = check_count(name, "num_buckets", num_buckets, low=4 if bidirectional else 2)
+        self.num_buckets = num_buckets
         self.bidirectional = bidirectional
         self._side = num_buckets // 2 if bidirectional else num_buckets  # buckets for one direction
         self.max_distance = check_count(name, "max_distance", max_distance, low=self._side // 2 + 1)
@@ -76,7 +77,7 @@ class RelativePositions(AttentionPositions):
         self, time: int, keys: int, offset: int | Array, causal: bool, dtype: Any
     ) -> tuple[Array, BiasBackprop]:
         """W[bucket, n] as [N,T,S], or for an offset[B] [B,N,T,S]."""
-        buckets = self.buckets(np.arange(keys) - steps_from(offset, time)[..., None])
+        buckets = self.buckets(np.arange(keys) - steps_from(self, offset, time)[..., None])
         bias: Array = np.take(self.weight.data.T, buckets, axis=1)
         bias = bias if bias.ndim == 3 else bias.swapaxes(0, 1)
 
@@ -100,11 +101,7 @@ class RelativePositions(AttentionPositions):
         return writer.entries(kind="relative", weight=self.weight, **options)
 
     def _sizes(self, scores: Array) -> tuple[int, int]:
-        if np.ndim(scores) != 4 or scores.shape[1] != self.num_heads:
-            raise ValueError(
-                f"RelativePositions: scores must be (B, N, T, S) with N = {self.num_heads}, "
-                f"got {np.shape(scores)}"
-            )
+        check_scores(self, scores, self.num_heads, self.weight.dtype)
         return scores.shape[2], scores.shape[3]
 
     def __repr__(self) -> str:

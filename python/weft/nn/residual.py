@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from weft.nn.backprop import Backprop, State, StatefulBackprop
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array
 from weft.nn.rows import without_padding
@@ -44,6 +45,7 @@ class Residual(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> Any:
+        check_array(self, "x", x, ("...",))
         if not self.stateful:
             self._refuse(state, lengths, resets)
             inner, backprop = self.layer(x)
@@ -66,6 +68,7 @@ class Residual(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> Any:
+        check_array(self, "x", x, ("...",))
         if not self.stateful:
             self._refuse(state, lengths, resets)
             return self._sum(x, self.layer.predict(x), None)

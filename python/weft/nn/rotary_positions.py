@@ -21,7 +21,9 @@ from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
 from weft.nn.frequencies import frequencies
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array
 from weft.nn.parameter import Array
+from weft.nn.place_table import PlaceTable
 from weft.nn.steps import steps_from
 
 
@@ -31,8 +33,9 @@ class RotaryPositions(AttentionPositions):
     dim: features of a head that turn, an even number, at most all D of them.
     interleaved: pairs are neighbours (RoFormer, GPT-J); else they are dim/2 apart (GPT-NeoX, LLaMA).
 
-    As a layer: x, y[B,N,T,D]; offset: how many steps came before x, an int, or [B] where rows differ.
-    Raises ValueError for an odd dim, and for an x that does not fit.
+    As a layer: x, y[B,N,T,D]; offset: how many steps came before x, an int, or [B] where rows differ. None is
+    too far, and a place before zero, as left padding has with a negative offset, turns the other way.
+    Raises ValueError for an odd dim, and ValueError or TypeError for an x or an offset that does not fit.
 
     >>> x = np.array([[[[1.0, 0.0], [1.0, 0.0]]]])
     >>> RotaryPositions(2).predict(x, offset=1).round(2)
@@ -41,12 +44,13 @@ class RotaryPositions(AttentionPositions):
     """
 
     def __init__(self, dim: int, base: float = 10000.0, *, interleaved: bool = False) -> None:
-        self.dim = check_count("RotaryPositions", "dim", dim, low=2)
+        self.dim = dim = check_count("RotaryPositions", "dim", dim, low=2)
         if dim % 2:
             raise ValueError(f"RotaryPositions: dim must be even, got {dim}")
         self.base = check_number("RotaryPositions", "base", base, above=0)
         self.interleaved = interleaved
-        self._kept = (np.empty((0, dim // 2)),) * 2  # cos and sin of the first places
+        self._frequencies = frequencies(self.base, dim)
+        self._table = PlaceTable(self._turns, dim)
 
     def __call__(self, x: Array, offset: int | Array = 0) -> tuple[Array, Backprop]:
         y, saved = self._turn(x, offset)
@@ -69,22 +73,17 @@ class RotaryPositions(AttentionPositions):
         return writer.entries(kind="rotary", dim=self.dim, base=self.base, interleaved=self.interleaved)
 
     def _turn(self, x: Array, offset: int | Array, out: Array | None = None) -> tuple[Array, Any]:
-        if np.ndim(x) != 4 or x.shape[-1] < self.dim:
-            raise ValueError(
-                f"RotaryPositions: x must be (B, N, T, D) with D >= {self.dim}, got {np.shape(x)}"
-            )
-        cos, sin = self._tables(steps_from(offset, x.shape[2]), x.dtype)
+        check_array(self, "x", x, ("B", "N", "T", "D"))
+        if x.shape[-1] < self.dim:
+            raise ValueError(f"RotaryPositions: x must be (B, N, T, D) with D >= {self.dim}, got {x.shape}")
+        turns = self._table.at(steps_from(self, offset, x.shape[2], len(x)), x.dtype)
+        cos, sin = turns[..., : self.dim // 2], turns[..., self.dim // 2 :]
         return ops.rotary_forward(x, cos, sin, interleaved=self.interleaved, out=out)
 
-    def _tables(self, places: Array, dtype: Any) -> tuple[Array, Array]:
-        """cos and sin[..., dim/2] of the angles at places[...]."""
-        last = int(places.max(initial=-1))
-        cos, sin = self._kept
-        if last >= len(cos) or cos.dtype != dtype:
-            # in float64: float32 would miss far places
-            angle = np.arange(2 * last + 1)[:, None] * frequencies(self.base, self.dim)
-            cos, sin = self._kept = np.cos(angle).astype(dtype), np.sin(angle).astype(dtype)
-        return cos[places], sin[places]
+    def _turns(self, places: Array) -> Array:
+        """cos and sin[..., dim] of the angles at places[...], in float64: float32 would miss far places."""
+        angle = places[..., None] * self._frequencies
+        return np.concatenate([np.cos(angle), np.sin(angle)], axis=-1)
 
     def __repr__(self) -> str:
         return f"RotaryPositions({self.dim}{', interleaved=True' if self.interleaved else ''})"

@@ -10,8 +10,10 @@ import numpy.typing as npt
 from weft.nn.backprop import Backprop, State, StatefulBackprop
 from weft.nn.cell import RecurrentCell
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_plain
 from weft.nn.layer import Layer
-from weft.nn.parameter import Array
+from weft.nn.parameter import Array, Parameter
+from weft.nn.tree import members
 
 
 class Sequential(Layer):
@@ -44,7 +46,7 @@ class Sequential(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> Any:
-        states = self._states(state, lengths, resets)
+        states = self._states(x, state, lengths, resets)
         last = []
         steps = []
         for layer in self.layers:
@@ -79,7 +81,7 @@ class Sequential(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> Any:
-        states = self._states(state, lengths, resets)
+        states = self._states(x, state, lengths, resets)
         last = []
         for layer in self.layers:
             if layer.stateful:
@@ -90,20 +92,24 @@ class Sequential(Layer):
         return (x, tuple(last)) if self.stateful else x
 
     def _states(
-        self, state: State, lengths: npt.ArrayLike | None, resets: npt.ArrayLike | None
+        self, x: Array, state: State, lengths: npt.ArrayLike | None, resets: npt.ArrayLike | None
     ) -> Iterator[State]:
         count = sum(layer.stateful for layer in self.layers)
         if not self.stateful and not (state is None and lengths is None and resets is None):
             raise TypeError("Sequential: state, lengths and resets need a stateful layer, and there is none")
         if state is not None and (not isinstance(state, tuple | list) or len(state) != count):
             raise ValueError(f"Sequential: state must be None or a tuple of {count}, one a stateful layer")
+        if not self.layers:  # none that would check it
+            check_plain("Sequential: x", x)
         return iter(state or (None,) * count)
 
     def graph(self, writer: GraphWriter) -> Node:
         return writer.sequence(*self.layers)
 
-    def named_children(self) -> Iterator[tuple[str, Layer]]:
-        return ((str(index), layer) for index, layer in enumerate(self.layers))
+    def named_members(self) -> Iterator[tuple[str, Parameter | Layer]]:
+        layers = {str(index): layer for index, layer in enumerate(self.layers)}
+        others = {name: value for name, value in vars(self).items() if name != "layers"}
+        return members(type(self).__name__, layers | others, Layer)
 
     def __len__(self) -> int:
         return len(self.layers)

@@ -13,16 +13,19 @@ from weft.arguments import check_count, check_number
 from weft.nn.backprop import Backprop
 from weft.nn.frequencies import frequencies
 from weft.nn.graph import GraphWriter, Node
-from weft.nn.layer import Layer, check_last_axis
+from weft.nn.inputs import check_array
+from weft.nn.layer import Layer
 from weft.nn.parameter import Array
+from weft.nn.place_table import PlaceTable
 from weft.nn.steps import steps_from
 
 
 class SinusoidalPositions(Layer):
     """Adds to each step its place among the others; nothing is learned, and no place is too far.
 
-    x, y[B,T,d_model]; offset: how many steps came before x, an int, or [B] where rows differ. Raises
-    ValueError for another last axis.
+    x, y[B,T,d_model]; offset: how many steps came before x, an int, or [B] where rows differ. A place before
+    zero, as left padding has with a negative offset, is one like others. Raises ValueError and TypeError for
+    an x or an offset that does not fit.
 
     >>> SinusoidalPositions(4).predict(np.zeros((1, 2, 4)), offset=1).round(2)
     array([[[ 0.84,  0.54,  0.01,  1.  ],
@@ -32,23 +35,17 @@ class SinusoidalPositions(Layer):
     def __init__(self, d_model: int, base: float = 10000.0) -> None:
         self.d_model = check_count("SinusoidalPositions", "d_model", d_model)
         self.base = check_number("SinusoidalPositions", "base", base, above=0)
-        self._table = np.empty((0, d_model))  # the first places, kept: sines take longer than sums
+        self._frequencies = frequencies(self.base, self.d_model)
+        self._table = PlaceTable(self.table, self.d_model)
 
     def __call__(self, x: Array, offset: int | Array = 0) -> tuple[Array, Backprop]:
         y = self.predict(x, offset)
         return y, Backprop(self, lambda dy: dy, y)
 
     def predict(self, x: Array, offset: int | Array = 0) -> Array:
-        check_last_axis(self, x, self.d_model)
-        if x.ndim != 3:
-            raise ValueError(f"SinusoidalPositions: x must be (B, T, {self.d_model}), got {x.shape}")
-        if x.dtype.kind != "f":
-            raise TypeError(f"SinusoidalPositions: x must be of floats, got {x.dtype}")
-        places = steps_from(offset, x.shape[1])
-        last = int(places.max(initial=-1))
-        if last >= len(self._table) or self._table.dtype != x.dtype:
-            self._table = self.table(np.arange(2 * last + 1)).astype(x.dtype)
-        y: Array = x + self._table[places]
+        check_array(self, "x", x, ("B", "T", "E"), self.d_model)
+        places = steps_from(self, offset, x.shape[1], len(x))
+        y: Array = x + self._table.at(places, x.dtype)
         return y
 
     def graph(self, writer: GraphWriter) -> Node:
@@ -56,10 +53,10 @@ class SinusoidalPositions(Layer):
 
     def table(self, places: Array) -> Array:
         """p[..., d_model] of places[...], in float64."""
-        angle = places[..., None] * frequencies(self.base, self.d_model)
+        angle = places[..., None] * self._frequencies
         p = np.empty((*places.shape, self.d_model))
         p[..., 0::2] = np.sin(angle)
-        p[..., 1::2] = np.cos(angle[..., : self.d_model // 2])
+        p[..., 1::2] = np.cos(angle)[..., : self.d_model // 2]
         return p
 
     def __repr__(self) -> str:

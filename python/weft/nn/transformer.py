@@ -16,6 +16,7 @@ from weft.arguments import check_count
 from weft.nn import init
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.parameter import Array, Seed
@@ -58,8 +59,10 @@ class Transformer(Layer):
         dtype: npt.DTypeLike = np.float32,
         rng: Seed = None,
     ) -> None:
-        check_count("Transformer", "num_encoder_layers", num_encoder_layers, low=0)
-        check_count("Transformer", "num_decoder_layers", num_decoder_layers, low=0)
+        self.d_model = d_model = check_count("Transformer", "d_model", d_model)
+        self.dtype = np.dtype(dtype)
+        num_encoder_layers = check_count("Transformer", "num_encoder_layers", num_encoder_layers, low=0)
+        num_decoder_layers = check_count("Transformer", "num_decoder_layers", num_decoder_layers, low=0)
         rng = np.random.default_rng(rng)
         sizes = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps)
         options: dict[str, Any] = {"norm_first": norm_first, "bias": bias, "dtype": dtype, "rng": rng}
@@ -85,6 +88,7 @@ class Transformer(Layer):
         lengths: npt.ArrayLike | None = None,
         x_lengths: npt.ArrayLike | None = None,
     ) -> tuple[Array, Backprop]:
+        self._check(source, x)
         memory, back_encoder = self.encoder(source, lengths=lengths)
         y, back_decoder = self.decoder(x, memory, lengths=x_lengths, memory_lengths=lengths)
 
@@ -102,8 +106,13 @@ class Transformer(Layer):
         lengths: npt.ArrayLike | None = None,
         x_lengths: npt.ArrayLike | None = None,
     ) -> Array:
+        self._check(source, x)
         memory = self.encoder.predict(source, lengths=lengths)
         return self.decoder.predict(x, memory, lengths=x_lengths, memory_lengths=lengths)
+
+    def _check(self, source: Array, x: Array) -> None:
+        check_array(self, "source", source, ("B", "S", "E"), self.d_model, self.dtype)
+        check_array(self, "x", x, ("B", "T", "E"), self.d_model, self.dtype)
 
     def graph(self, writer: GraphWriter) -> Node:
         raise writer.obstacle(self, "it reads two sequences")

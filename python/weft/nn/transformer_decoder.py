@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array
 from weft.nn.parameter import Array
 from weft.nn.rows import without_padding
 from weft.nn.transformer_decoder_layer import DecoderCache, TransformerDecoderLayer
@@ -43,6 +44,8 @@ class TransformerDecoder(TransformerStack):
         lengths: npt.ArrayLike | None = None,
         memory_lengths: npt.ArrayLike | None = None,
     ) -> tuple[Array, Backprop]:
+        check_array(self, "x", x, ("B", "T", "E"))
+        check_array(self, "memory", memory, ("B", "S", "E"))
         y = x
         steps = []
         for layer in self.layers:
@@ -82,6 +85,8 @@ class TransformerDecoder(TransformerStack):
         memory_lengths: npt.ArrayLike | None = None,
         cache: list[DecoderCache] | None = None,
     ) -> Array:
+        check_array(self, "x", x, ("B", "T", "E"))
+        check_array(self, "memory", memory, ("B", "S", "E"))
         for layer, layer_cache in self.with_caches(cache):
             x = layer.predict(
                 x,

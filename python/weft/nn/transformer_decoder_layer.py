@@ -20,6 +20,7 @@ from weft.nn.backprop import Backprop
 from weft.nn.dropout import Dropout
 from weft.nn.feed_forward import FeedForward
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array
 from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
@@ -108,6 +109,7 @@ class TransformerDecoderLayer(TransformerLayer):
         def recall(z: Array) -> tuple[Array, Backprop]:
             return self.multihead_attn(z, memory, mask=memory_mask, kv_lengths=memory_lengths)
 
+        self._check(x, memory)
         x = without_padding(x, lengths)
         g, back_attend = self.sublayer(x, attend, self.norm1, self.dropout1)
         h, back_recall = self.sublayer(g, recall, self.norm2, self.dropout2)
@@ -133,6 +135,10 @@ class TransformerDecoderLayer(TransformerLayer):
         memory_lengths: npt.ArrayLike | None = None,
         cache: DecoderCache | None = None,
     ) -> Array:
+        if cache is not None and not isinstance(cache, DecoderCache):
+            expected = "a DecoderCache (layer.make_cache())"
+            raise TypeError(f"TransformerDecoderLayer: cache must be {expected}, got {type(cache).__name__}")
+
         def attend(z: Array) -> Array:
             own = None if cache is None else cache.steps
             y: Array = self.self_attn.predict(z, mask=mask, kv_lengths=lengths, cache=own)
@@ -144,11 +150,17 @@ class TransformerDecoderLayer(TransformerLayer):
             y: Array = self.multihead_attn.predict(z, memory, **options)
             return y
 
+        self._check(x, memory)
         x = without_padding(x, lengths)
         g = self.predict_sublayer(x, attend, self.norm1)
         h = self.predict_sublayer(g, recall, self.norm2)
         y = self.predict_sublayer(h, self.feed_forward.predict, self.norm3)
         return without_padding(y, lengths)
+
+    def _check(self, x: Array, memory: Array) -> None:
+        size, dtype = self.self_attn.embed_dim, self.self_attn.dtype
+        check_array(self, "x", x, ("B", "T", "E"), size, dtype)
+        check_array(self, "memory", memory, ("B", "S", "E"), size, dtype)
 
     def graph(self, writer: GraphWriter) -> Node:
         raise writer.obstacle(self, "it reads a memory beside its steps")

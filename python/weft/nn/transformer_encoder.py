@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array
 from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.parameter import Array
 from weft.nn.rows import without_padding
@@ -44,6 +45,7 @@ class TransformerEncoder(TransformerStack):
         bias: Array | None = None,
         lengths: npt.ArrayLike | None = None,
     ) -> tuple[Array, Backprop]:
+        check_array(self, "x", x, ("B", "T", "E"))
         y = x
         steps = []
         for layer in self.layers:
@@ -78,6 +80,7 @@ class TransformerEncoder(TransformerStack):
         lengths: npt.ArrayLike | None = None,
         cache: list[KeyValueCache] | None = None,
     ) -> Array:
+        check_array(self, "x", x, ("B", "T", "E"))
         for layer, layer_cache in self.with_caches(cache):
             x = layer.predict(x, mask=mask, bias=bias, lengths=lengths, cache=layer_cache)
         return without_padding(x if self.norm is None else self.norm.predict(x), lengths)

@@ -19,6 +19,7 @@ from weft.nn.backprop import Backprop
 from weft.nn.dropout import Dropout
 from weft.nn.feed_forward import FeedForward
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.inputs import check_array
 from weft.nn.key_value_cache import KeyValueCache
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
@@ -98,6 +99,7 @@ class TransformerEncoderLayer(TransformerLayer):
         def attend(z: Array) -> tuple[Array, Backprop]:
             return self.self_attn(z, mask=mask, bias=bias, kv_lengths=lengths)
 
+        check_array(self, "x", x, ("B", "T", "E"), self.self_attn.embed_dim, self.self_attn.dtype)
         x = without_padding(x, lengths)
         h, back_attend = self.sublayer(x, attend, self.norm1, self.dropout1)
         y, back_feed = self.sublayer(h, self.feed_forward, self.norm2, self.dropout2)
@@ -123,6 +125,7 @@ class TransformerEncoderLayer(TransformerLayer):
             y: Array = self.self_attn.predict(z, mask=mask, bias=bias, kv_lengths=lengths, cache=cache)
             return y
 
+        check_array(self, "x", x, ("B", "T", "E"), self.self_attn.embed_dim, self.self_attn.dtype)
         x = without_padding(x, lengths)
         h = self.predict_sublayer(x, attend, self.norm1)
         y = self.predict_sublayer(h, self.feed_forward.predict, self.norm2)

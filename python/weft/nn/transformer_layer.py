@@ -17,7 +17,7 @@ from weft.nn.feed_forward import FeedForward
 from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
-from weft.nn.parameter import Array
+from weft.nn.parameter import Array, Parameter
 
 # f: z to (f(z), back), where back gives dz, or (dz, the gradients of whatever else f reads)
 Function: TypeAlias = Callable[[Array], tuple[Array, Callable[[Array], Any]]]
@@ -74,10 +74,10 @@ class TransformerLayer(Layer):
         residual = writer.node("residual", layer=inner)
         return residual if self.norm_first else writer.sequence(residual, norm)
 
-    def named_children(self) -> Iterator[tuple[str, Layer]]:
+    def named_members(self) -> Iterator[tuple[str, Parameter | Layer]]:
         """linear1 and linear2 have PyTorch's names, without a "feed_forward" before them."""
-        for name, child in super().named_children():
-            yield from child.named_children() if child is self.feed_forward else [(name, child)]
+        for name, member in super().named_members():
+            yield from self.feed_forward.named_members() if member is self.feed_forward else [(name, member)]
 
 
 def _listed(gradients: Any) -> list[Array]:

@@ -29,8 +29,10 @@ class TransformerStack(Layer):
 
     def with_caches(self, cache: list[Any] | None) -> Iterator[tuple[Any, Any]]:
         """(layer, its cache), or (layer, None)."""
+        expected = f"{len(self.layers)} caches, one a layer"
+        if cache is not None and not isinstance(cache, list | tuple):
+            raise TypeError(f"{type(self).__name__}: cache must be {expected}, got {type(cache).__name__}")
         if cache is not None and len(cache) != len(self.layers):
-            expected = f"{len(self.layers)} caches, one a layer"
             raise ValueError(f"{type(self).__name__}: cache must be {expected}, got {len(cache)}")
         return zip(self.layers, cache or [None] * len(self.layers), strict=True)
 

@@ -133,7 +133,8 @@ def _checked(call: RecurrentCall) -> RecurrentCall:
     """The call as _core takes it; what only Python can check is checked here."""
     lengths, resets, zoneout_mask = call.lengths, call.resets, call.zoneout_mask
     if call.checkpoint_every is not None:
-        check_count(f"{call.operation}_forward", "checkpoint_every", call.checkpoint_every)
+        every = check_count(f"{call.operation}_forward", "checkpoint_every", call.checkpoint_every)
+        call = call._replace(checkpoint_every=every)
     if lengths is None and resets is None and zoneout_mask is None:
         return call
     if lengths is not None:

@@ -92,7 +92,9 @@ def _part(arrays: Any, prefix: str) -> dict[str, Array]:
 def _check_model(trainer: Trainer, checkpoint: Checkpoint) -> None:
     """Refuses the checkpoint of another model."""
     own, other = _weights(trainer), checkpoint.model
-    problems = [f"lacks {name}" for name in own if name not in other]
+    given = {id(parameter) for name, parameter in trainer.model.all_parameters() if name in other}
+    named = trainer.model.named_parameters()  # of a tied weight one name is enough
+    problems = [f"lacks {name}" for name, parameter in named if id(parameter) not in given]
     problems += [f"has {name}, which this model lacks" for name in other if name not in own]
     problems += [
         f"has {name} {other[name].dtype} {other[name].shape}, here {array.dtype} {array.shape}"
