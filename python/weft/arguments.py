@@ -67,6 +67,6 @@ def check_choice(where: str, name: str, value: Any, choices: Collection[str]) ->
     Traceback (most recent call last):
     ValueError: Windows: target must be one of 'after', 'every', got 'next'
     """
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{where}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     return str(value)

@@ -83,7 +83,7 @@ def gelu_forward(x: Array, approximate: str = "none") -> tuple[Array, Activation
         >>> y.round(4), ops.gelu_backward(saved, np.ones(2)).round(4)
         (array([0.    , 0.8413]), array([0.5   , 1.0833]))
     """
-    if approximate not in ("none", "tanh"):
+    if not isinstance(approximate, str) or approximate not in ("none", "tanh"):
         raise ValueError(f"gelu_forward: approximate must be 'none' or 'tanh', got {approximate!r}")
     x = _contiguous("gelu_forward", "x", x)
     if approximate == "tanh":

@@ -15,7 +15,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from weft import _core
-from weft.ops.arrays import Array, gradient_to_add_to, require_array, require_saved, require_shape
+from weft.ops.arrays import (
+    Array,
+    gradient_to_add_to,
+    require_array,
+    require_gradients,
+    require_saved,
+    require_shape,
+)
 
 
 class AdditiveScoresGrads(NamedTuple):
@@ -87,6 +94,7 @@ def additive_scores_backward(
     require_saved(operation, "additive_scores_forward", saved, AdditiveScoresSaved)
     q, k, weight = saved
     require_shape(operation, "dscores", dscores, "(B, T, S)", (*q.shape[:2], k.shape[1]))
+    require_gradients(operation, "accumulate", accumulate, AdditiveScoresGrads)
     given = None if accumulate is None else accumulate.dweight
     dweight = gradient_to_add_to(operation, "dweight", given, "(A,)", weight.shape, q.dtype)
     dq, dk = _core.additive_scores_backward(q, k, weight, dscores, dweight)

@@ -11,10 +11,17 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 
 
+def require_plain(operation: str, name: str, array: Any) -> None:
+    """Raise unless `array` is a NumPy array, and not one whose mask no kernel would look at."""
+    if type(array) is not np.ndarray and (
+        not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray)
+    ):
+        raise TypeError(f"{operation}: {name} must be a NumPy array, got {type(array).__name__}")
+
+
 def require_array(operation: str, name: str, array: Any, axes: str) -> None:
     """Raise unless `array` is a NumPy array with the axes that `axes` spells: "(O, I)", "(..., I)"."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{operation}: {name} must be a NumPy array, got {type(array).__name__}")
+    require_plain(operation, name, array)
     count = 0 if axes == "(...)" else axes.count(",") + (not axes.endswith(",)"))
     enough = array.ndim >= count - 1 if axes.startswith("(...") else array.ndim == count
     if not enough:
@@ -23,8 +30,7 @@ def require_array(operation: str, name: str, array: Any, axes: str) -> None:
 
 def require_shape(operation: str, name: str, array: Any, axes: str, shape: tuple[int, ...]) -> None:
     """Raise unless `array` is a NumPy array of that shape."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{operation}: {name} must be a NumPy array, got {type(array).__name__}")
+    require_plain(operation, name, array)
     if array.shape != shape:
         raise ValueError(f"{operation}: {name} must be {axes} = {shape}, got {array.shape}")
 
@@ -44,7 +50,12 @@ def as_contiguous(array: Array) -> Array:
 
 def as_indices(operation: str, name: str, indices: Any) -> NDArray[np.int64]:
     """A copy of integers of any dtype as a C-contiguous int64 array: callers may reuse their buffers."""
-    array = np.asarray(indices)
+    if isinstance(indices, np.ma.MaskedArray):
+        require_plain(operation, name, indices)
+    try:
+        array = np.asarray(indices)
+    except (TypeError, ValueError, RuntimeError) as error:  # a list of unequal rows, a tensor on a device
+        raise TypeError(f"{operation}: {name} must be integers, got {type(indices).__name__}") from error
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{operation}: {name} must be integers, got {array.dtype}")
     if array.dtype == np.uint64:
@@ -63,6 +74,12 @@ def gradient_to_add_to(
     if given.dtype != dtype:
         raise TypeError(f"{operation}: accumulate.{name} must have dtype {dtype}, got {given.dtype}")
     return given
+
+
+def require_gradients(operation: str, name: str, given: Any, kind: type) -> None:
+    """Raise unless `given` is None or gradients of that kind."""
+    if given is not None and not isinstance(given, kind):
+        raise TypeError(f"{operation}: {name} must be {kind.__name__} or None, got {type(given).__name__}")
 
 
 def require_saved(operation: str, forward: str, saved: Any, kind: type) -> None:

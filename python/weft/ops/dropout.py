@@ -36,6 +36,8 @@ def counter(operation: str, name: str, value: Any) -> int:
     """`value`, if it is an integer in [0, 2**64)."""
     try:
         number = operator.index(value)
+        if isinstance(value, bool):
+            raise TypeError
     except TypeError:
         raise TypeError(f"{operation}: {name} must be an int, got {type(value).__name__}") from None
     if not 0 <= number < 2**64:

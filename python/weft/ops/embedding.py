@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft import _core
+from weft.arguments import check_count
 from weft.ops.arrays import (
     Array,
     as_indices,
     as_rows,
     gradient_to_add_to,
     require_array,
+    require_gradients,
     require_saved,
     require_shape,
 )
@@ -69,6 +71,7 @@ def embedding_forward(
     rows = as_indices(operation, "indices", indices)
     vocabulary, size = weight.shape
     if padding_idx is not None:
+        padding_idx = check_count(operation, "padding_idx", padding_idx, low=-(2**63))
         if not -vocabulary <= padding_idx < vocabulary:
             raise ValueError(
                 f"{operation}: padding_idx must be in [-V, V) = [{-vocabulary}, {vocabulary}), "
@@ -99,7 +102,8 @@ def embedding_backward(
     require_saved(operation, "embedding_forward", saved, EmbeddingSaved)
     indices, shape, dtype, padding_idx = saved
     require_shape(operation, "dy", dy, "(..., D)", (*indices.shape, shape[1]))
-    given = accumulate.dweight if accumulate else None
+    require_gradients(operation, "accumulate", accumulate, EmbeddingGrads)
+    given = None if accumulate is None else accumulate.dweight
     dweight = gradient_to_add_to(operation, "dweight", given, "(V, D)", shape, dtype)
     _core.embedding_backward(indices, as_rows(dy), dweight, -1 if padding_idx is None else padding_idx)
     return EmbeddingGrads(dweight)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from weft.ops.arrays import require_gradients
 from weft.ops.recurrent import Array, RecurrentCall, Saved, recurrent_backward, recurrent_forward
 
 
@@ -112,6 +113,7 @@ def gru_backward(
     Raises:
         ValueError, TypeError: as in `gru_forward`.
     """
+    require_gradients("gru_backward", "accumulate", accumulate, GRUGrads)
     g = accumulate
     given = (g.dw_ih, g.dw_hh, g.db_ih, g.db_hh) if g else ()
     grads = recurrent_backward("gru", saved, dy, dh_n, None, given, need_dx)

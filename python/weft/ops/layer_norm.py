@@ -12,7 +12,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from weft import _core
-from weft.ops.arrays import Array, as_rows, gradient_to_add_to, require_array, require_saved, require_shape
+from weft.ops.arrays import (
+    Array,
+    as_rows,
+    gradient_to_add_to,
+    require_array,
+    require_gradients,
+    require_saved,
+    require_shape,
+)
 from weft.ops.scalars import require_numbers
 
 
@@ -90,6 +98,7 @@ def layer_norm_backward(
     require_saved(operation, "layer_norm_forward", saved, LayerNormSaved)
     x, weight, has_bias, mean, inverse_deviation = saved
     require_shape(operation, "dy", dy, "(..., D)", x.shape)
+    require_gradients(operation, "accumulate", accumulate, LayerNormGrads)
     given, shape = accumulate or LayerNormGrads(None, None, None), x.shape[-1:]
     dweight = dbias = None
     if weight is not None:

@@ -10,7 +10,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from weft import _core
-from weft.ops.arrays import Array, as_rows, gradient_to_add_to, require_array, require_saved, require_shape
+from weft.ops.arrays import (
+    Array,
+    as_rows,
+    gradient_to_add_to,
+    require_array,
+    require_gradients,
+    require_saved,
+    require_shape,
+)
 
 
 class LinearGrads(NamedTuple):
@@ -81,6 +89,7 @@ def linear_backward(
     require_saved(operation, "linear_forward", saved, LinearSaved)
     x, weight, has_bias = saved
     require_shape(operation, "dy", dy, "(..., O)", (*x.shape[:-1], weight.shape[0]))
+    require_gradients(operation, "accumulate", accumulate, LinearGrads)
     given = accumulate or LinearGrads(None, None, None)
     dweight = gradient_to_add_to(operation, "dweight", given.dweight, "(O, I)", weight.shape, x.dtype)
     dbias = None

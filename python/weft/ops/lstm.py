@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from weft.ops.arrays import require_gradients
 from weft.ops.recurrent import Array, RecurrentCall, Saved, recurrent_backward, recurrent_forward
 
 
@@ -129,6 +130,7 @@ def lstm_backward(
     Raises:
         ValueError, TypeError: as in `lstm_forward`.
     """
+    require_gradients("lstm_backward", "accumulate", accumulate, LSTMGrads)
     g = accumulate
     given = (g.dw_ih, g.dw_hh, g.db_ih, g.db_hh, g.dw_peephole, g.dw_proj) if g else ()
     grads = recurrent_backward("lstm", saved, dy, dh_n, dc_n, given, need_dx)

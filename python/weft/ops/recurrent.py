@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from weft import _core
 from weft.arguments import check_count
+from weft.ops.arrays import require_array
 
 Array: TypeAlias = NDArray[Any]
 Saved: TypeAlias = "_core.RecurrentSaved"
@@ -131,10 +132,14 @@ def recurrent_forward_all(calls: Sequence[RecurrentCall]) -> list[RecurrentResul
 
 def _checked(call: RecurrentCall) -> RecurrentCall:
     """The call as _core takes it; what only Python can check is checked here."""
+    if type(call.x) is not np.ndarray:
+        require_array(f"{call.operation}_forward", "x", call.x, "(B, T, I)")
+    if call.w_hh is None:
+        require_array(f"{call.operation}_forward", "w_hh", call.w_hh, "(GH, P)")
     lengths, resets, zoneout_mask = call.lengths, call.resets, call.zoneout_mask
     if call.checkpoint_every is not None:
         every = check_count(f"{call.operation}_forward", "checkpoint_every", call.checkpoint_every)
-        call = call._replace(checkpoint_every=every)
+        call = call._replace(checkpoint_every=min(every, 2**63 - 1))  # beyond any number of steps
     if lengths is None and resets is None and zoneout_mask is None:
         return call
     if lengths is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from weft.ops.arrays import require_gradients
 from weft.ops.recurrent import Array, RecurrentCall, Saved, recurrent_backward, recurrent_forward
 
 
@@ -118,6 +119,7 @@ def rnn_backward(
     Raises:
         ValueError, TypeError: as in `rnn_forward`.
     """
+    require_gradients("rnn_backward", "accumulate", accumulate, RNNGrads)
     g = accumulate
     given = (g.dw_ih, g.dw_hh, g.db_ih, g.db_hh) if g else ()
     grads = recurrent_backward("rnn", saved, dy, dh_n, None, given, need_dx)

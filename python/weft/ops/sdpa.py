@@ -22,7 +22,15 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from weft import _core
-from weft.ops.arrays import Array, as_indices, require_array, require_saved, require_shape
+from weft.ops.arrays import (
+    Array,
+    as_indices,
+    require_array,
+    require_gradients,
+    require_plain,
+    require_saved,
+    require_shape,
+)
 from weft.ops.dropout import counter
 from weft.ops.scalars import require_integers, require_numbers
 
@@ -191,6 +199,7 @@ def sdpa_backward(
     assert saved is not None
     require_shape(operation, "dout", dout, "(B, N, T, E)", saved.shapes[3])
     given: tuple[Array | None, ...] = (None, None, None)
+    require_gradients(operation, "out", out, SDPAGrads)
     if out is not None:
         given = out[:3]
         names = (("out.dq", "(B, N, T, D)"), ("out.dk", "(B, Nk, S, D)"), ("out.dv", "(B, Nk, S, E)"))
@@ -205,10 +214,9 @@ def sdpa_backward(
     return SDPAGrads(dq, dk, dv, dbias)
 
 
-def _broadcast(operation: str, name: str, array: Any, shape: tuple[int, ...]) -> Array:
+def _broadcast(operation: str, name: str, array: Array, shape: tuple[int, ...]) -> Array:
     """`array` as [B, N, T, S], by strides."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{operation}: {name} must be a NumPy array, got {type(array).__name__}")
+    require_plain(operation, name, array)
     if array.shape == shape:
         return array
     try:
@@ -223,5 +231,8 @@ def _window(operation: str, window: Any) -> tuple[int, int]:
     if not isinstance(window, tuple | list) or len(window) != 2:
         raise ValueError(f"{operation}: window must be (left, right), got {window!r}")
     left, right = window
-    require_integers(operation, **{"window's left": left, "window's right": right})
+    sides = {"window's left": left, "window's right": right}
+    require_integers(operation, **sides)
+    if any(isinstance(side, bool) for side in sides.values()):
+        raise TypeError(f"{operation}: window must be two integers, got {window!r}")
     return int(left), int(right)
