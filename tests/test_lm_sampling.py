@@ -80,11 +80,11 @@ def test_a_seed_fixes_the_draws_and_inputs_stay() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": -1.0}, "temperature must be a finite number of at least 0, got -1.0"),
+        ({"temperature": -1.0}, "temperature must be a finite number >= 0, got -1.0"),
         ({"temperature": float("nan")}, "temperature must be"),
-        ({"top_k": 0}, "k must be at least 1, got 0"),
-        ({"top_p": 0.0}, "p must be above 0 and at most 1, got 0.0"),
-        ({"top_p": 1.5}, "p must be above 0 and at most 1, got 1.5"),
+        ({"top_k": 0}, "k must be an integer >= 1, got 0"),
+        ({"top_p": 0.0}, "p must be a finite number > 0 and <= 1, got 0.0"),
+        ({"top_p": 1.5}, "p must be a finite number > 0 and <= 1, got 1.5"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:

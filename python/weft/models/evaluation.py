@@ -52,6 +52,7 @@ class HeldOutText:
         if ids.ndim != 1 or ids.size < 2:
             raise ValueError(f"{name}: ids must be [N] with N >= 2, got shape {ids.shape}")
         self.sequence_length = check_count(name, "sequence_length", sequence_length)
+        context = check_count(name, "context", context, low=0)
         targets = ids.size - 1
         streams = max(1, min(check_count(name, "streams", streams), targets // max(1, 2 * context)))
         part = -(-targets // streams)

@@ -43,7 +43,7 @@ class HeldOutWindows:
         if ids.ndim != 1 or ids.size < 2:
             raise ValueError(f"HeldOutWindows: ids must be [N] with N >= 2, got shape {ids.shape}")
         self.ids = ids
-        self.context = check_count("HeldOutWindows", "context", context)
+        self.context = context = check_count("HeldOutWindows", "context", context)
         self.batch_size = check_count("HeldOutWindows", "batch_size", batch_size)
         self.dtype = dtype
         self.targets = ids.size - 1

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from weft.arguments import check_count, check_number
+
 __all__ = ["keep_top_k", "keep_top_p", "probabilities", "sample", "scale_temperature"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -35,10 +37,7 @@ def scale_temperature(logits: FloatArray, temperature: float) -> Float64Array:
     >>> scale_temperature(np.array([1.0, 2.0]), 0.0)
     array([-inf,   2.])
     """
-    if not (np.isfinite(temperature) and temperature >= 0):
-        raise ValueError(
-            f"scale_temperature: temperature must be a finite number of at least 0, got {temperature}"
-        )
+    temperature = check_number("scale_temperature", "temperature", temperature, low=0)
     if temperature == 0:
         return keep_top_k(logits, 1)
     logits = _checked(logits, "scale_temperature")
@@ -54,8 +53,7 @@ def keep_top_k(logits: FloatArray, k: int) -> Float64Array:
     >>> keep_top_k(np.array([1.0, 3.0, 2.0]), 2)
     array([-inf,   3.,   2.])
     """
-    if k < 1:
-        raise ValueError(f"keep_top_k: k must be at least 1, got {k}")
+    k = check_count("keep_top_k", "k", k)
     logits = _checked(logits, "keep_top_k")
     order = np.argsort(-logits, axis=-1, kind="stable")
     kept = np.full_like(logits, -np.inf)
@@ -72,8 +70,7 @@ def keep_top_p(logits: FloatArray, p: float) -> Float64Array:
     >>> keep_top_p(np.log(np.array([0.5, 0.1, 0.4])), 0.8).round(2)
     array([-0.69,  -inf, -0.92])
     """
-    if not 0 < p <= 1:
-        raise ValueError(f"keep_top_p: p must be above 0 and at most 1, got {p}")
+    p = check_number("keep_top_p", "p", p, above=0, high=1)
     logits = _checked(logits, "keep_top_p")
     if p == 1:
         return logits

@@ -43,7 +43,7 @@ def load(layer: Layer, path: PathLike) -> dict[str, str]:
     tensors, metadata = read_safetensors(path)
     try:
         layer.load_state_dict(tensors)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise ValueError(f"load: {path} is not of this model: {error}") from error
     return metadata
 

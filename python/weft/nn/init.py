@@ -15,7 +15,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from weft.arguments import check_choice
+from weft.arguments import check_choice, check_count, check_number
 from weft.nn.parameter import Array, Seed
 
 Shape = tuple[int, ...]
@@ -27,7 +27,7 @@ def zeros(shape: Shape, *, dtype: npt.DTypeLike = np.float32) -> Array:
     >>> zeros((2,))
     array([0., 0.], dtype=float32)
     """
-    return np.zeros(shape, dtype)
+    return np.zeros(_sizes("zeros", shape), dtype)
 
 
 def constant(shape: Shape, value: float, *, dtype: npt.DTypeLike = np.float32) -> Array:
@@ -36,7 +36,7 @@ def constant(shape: Shape, value: float, *, dtype: npt.DTypeLike = np.float32) -
     >>> constant((2,), 0.5)
     array([0.5, 0.5], dtype=float32)
     """
-    return np.full(shape, value, dtype)
+    return np.full(_sizes("constant", shape), value, dtype)
 
 
 def uniform(shape: Shape, bound: float, *, dtype: npt.DTypeLike = np.float32, rng: Seed = None) -> Array:
@@ -45,7 +45,8 @@ def uniform(shape: Shape, bound: float, *, dtype: npt.DTypeLike = np.float32, rn
     >>> bool(abs(uniform((9, 9), 0.1, rng=0)).max() <= 0.1)
     True
     """
-    return np.random.default_rng(rng).uniform(-bound, bound, shape).astype(dtype)
+    bound = check_number("uniform", "bound", bound)
+    return np.random.default_rng(rng).uniform(-bound, bound, _sizes("uniform", shape)).astype(dtype)
 
 
 def normal(shape: Shape, std: float, *, dtype: npt.DTypeLike = np.float32, rng: Seed = None) -> Array:
@@ -54,7 +55,8 @@ def normal(shape: Shape, std: float, *, dtype: npt.DTypeLike = np.float32, rng: 
     >>> normal((2, 3), 0.02, rng=0).shape
     (2, 3)
     """
-    return (std * np.random.default_rng(rng).standard_normal(shape)).astype(dtype)
+    std = check_number("normal", "std", std)
+    return (std * np.random.default_rng(rng).standard_normal(_sizes("normal", shape))).astype(dtype)
 
 
 def xavier_uniform(
@@ -138,7 +140,14 @@ def orthogonal(
     return (gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
 
 
+def _sizes(where: str, shape: Shape) -> Shape:
+    """As Python's integers, of which products do not overflow."""
+    sizes = shape if isinstance(shape, tuple | list) else (shape,)
+    return tuple([check_count(where, "shape", size, low=0) for size in sizes])
+
+
 def _matrix(where: str, shape: Shape) -> tuple[int, int]:
+    shape = _sizes(where, shape)
     if len(shape) < 2 or 0 in shape:
         raise ValueError(f"{where}: shape must have two or more axes, none of them empty, got {tuple(shape)}")
     return shape[0], math.prod(shape[1:])
@@ -146,7 +155,7 @@ def _matrix(where: str, shape: Shape) -> tuple[int, int]:
 
 def _fans(where: str, shape: Shape) -> tuple[int, int]:
     fan_out, fan_in = _matrix(where, shape)
-    return fan_in, fan_out * math.prod(shape[2:])
+    return fan_in, fan_out * math.prod(_sizes(where, shape)[2:])
 
 
 def _fan(where: str, shape: Shape, mode: str) -> int:

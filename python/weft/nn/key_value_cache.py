@@ -8,7 +8,7 @@ less than 2n steps. N heads of keys, D and V the sizes of a key and a value.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,13 @@ class KeyValueCache:
         self._length = 0  # of the longest row
         self._lengths: Array | None = None  # of each row, where they differ
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Buffers that are unpickled out of band are read-only, and `append` writes into them."""
+        vars(self).update(state)
+        if self._keys is not None and self._values is not None:
+            self._keys = np.require(self._keys, requirements=["W"])
+            self._values = np.require(self._values, requirements=["W"])
+
     def __len__(self) -> int:
         """Steps of the longest row."""
         return self._length
@@ -56,7 +63,7 @@ class KeyValueCache:
     @property
     def offset(self) -> int | Array:
         """Where the next step stands: the steps before it, [B] of them where rows differ."""
-        return self._length if self._lengths is None else self._lengths
+        return self._length if self._lengths is None else self._lengths.copy()
 
     @property
     def nbytes(self) -> int:

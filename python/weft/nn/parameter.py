@@ -52,8 +52,11 @@ class Parameter:
 
     @grad.setter
     def grad(self, values: npt.ArrayLike | None) -> None:
-        if values is not self._grad:
-            self._grad = None if values is None else self._like_data("grad", values)
+        if values is None:
+            self._grad = None
+        elif values is not self._grad:  # as it is after `grad *= 0.5`
+            grad = self._like_data("grad", values)
+            self._grad = grad.copy() if np.may_share_memory(grad, self._data) else grad
 
     def _like_data(self, name: str, values: npt.ArrayLike) -> Array:
         array = _learnable(name, values)

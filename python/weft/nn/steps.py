@@ -23,13 +23,17 @@ def steps_from(layer: object, offset: Any, time: int, batch: int | None = None) 
     array([[5, 6, 7],
            [0, 1, 2]])
     """
+    if type(offset) is int and -_FARTHEST <= offset <= _FARTHEST - time:  # as nearly always, and quick
+        return np.arange(offset, offset + time)
     where = f"{type(layer).__name__}: offset must be an integer, or integers (B,)"
     try:
         offsets = np.asarray(offset)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{where}, got {type(offset).__name__}") from error
-    if (offsets.dtype.kind not in "iu" and not isinstance(offset, int)) or isinstance(offset, bool):
-        kind = offsets.dtype if isinstance(offset, np.ndarray | np.generic) else type(offset).__name__
+    whole = offsets.dtype.kind in "iu" or (isinstance(offset, int) and not isinstance(offset, bool))
+    if not whole or isinstance(offset, np.ma.MaskedArray):
+        arrays = type(offset) is np.ndarray or isinstance(offset, np.generic)
+        kind = offsets.dtype if arrays else type(offset).__name__
         raise TypeError(f"{where}, got {kind}")
     if offsets.ndim > 1 or (offsets.ndim and batch is not None and len(offsets) != batch):
         expected = where if batch is None else f"{where} = ({batch},)"

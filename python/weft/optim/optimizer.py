@@ -66,6 +66,13 @@ class Optimizer:
                 self._add_penalties(parameter.data, grad)
             self._update(parameter.data, grad, state)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrays that are unpickled out of band are read-only, and an update writes into them."""
+        vars(self).update(state)
+        for slots in self.state:
+            for name, array in slots.items():
+                slots[name] = np.require(array, requirements=["C", "A", "W"])
+
     def zero_grad(self) -> None:
         """Sets every parameter's gradient to zero."""
         for parameter in self.parameters:

@@ -43,10 +43,10 @@ class Plan:
         counts = ("epochs", "steps", "validate_every", "log_every", "checkpoint_every", "patience")
         for name in counts:
             if getattr(self, name) is not None:
-                check_count(where, name, getattr(self, name))
+                self._take(name, check_count(where, name, getattr(self, name)))
         if self.time_limit is not None:
-            check_number(where, "time_limit", self.time_limit, above=0)
-        check_number(where, "min_delta", self.min_delta, low=0)
+            self._take("time_limit", check_number(where, "time_limit", self.time_limit, above=0))
+        self._take("min_delta", check_number(where, "min_delta", self.min_delta, low=0))
         if self.epochs is None and self.steps is None and self.time_limit is None:
             raise ValueError(f"{where}: give epochs, steps or time_limit, or training would never end")
         if self.validate_every is not None and self.validation is None:
@@ -62,6 +62,10 @@ class Plan:
             self.checkpoint_dir.mkdir(parents=True, exist_ok=True)
             if not os.access(self.checkpoint_dir, os.W_OK | os.X_OK):
                 raise PermissionError(f"{where}: cannot write into checkpoint_dir {self.checkpoint_dir}")
+
+    def _take(self, name: str, value: float) -> None:
+        """The value that was checked is the one that is used: NumPy's integers overflow."""
+        object.__setattr__(self, name, value)
 
     def reached(self, epoch: int, step: int, seconds: float) -> str | None:
         """The limit that has been reached: "epochs", "steps" or "time"."""

@@ -85,9 +85,10 @@ class Trainer:
         seed: int | None = None,
     ) -> None:
         _check_parts(model, loss, optimizer, schedule)
-        for name, bound in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-            if bound is not None:
-                check_number("Trainer", name, bound, above=0)
+        if clip_norm is not None:
+            clip_norm = check_number("Trainer", "clip_norm", clip_norm, above=0)
+        if clip_value is not None:
+            clip_value = check_number("Trainer", "clip_value", clip_value, above=0)
         if carry_state not in (None, True, False):
             raise TypeError(f"Trainer: carry_state must be None, True or False, got {carry_state!r}")
         _check_measures(metrics or {}, from_loss or {})
