@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -31,6 +32,10 @@ def float_arrays(inputs: Mapping[str, Any]) -> list[str]:
     return [
         name for name, value in inputs.items() if isinstance(value, np.ndarray) and value.dtype.kind == "f"
     ]
+
+
+def backward_arguments(op: str) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(getattr(weft.ops, f"{op}_backward")).parameters
 
 
 # ---- shapes and dtypes, of every array of every op ---------------------------------------------------------
@@ -298,3 +303,59 @@ def test_threads(threads: int) -> None:
 def test_threads_of_another_kind(threads: Any) -> None:
     with pytest.raises(TypeError, match=r"^set_num_threads: threads must "):
         weft.set_num_threads(threads)
+
+
+# ---- what is no array, or no gradients, of every op --------------------------------------------------------
+
+NO_ARRAYS: list[Any] = ["abc", 3, 2.5, {"x": 1}, len, [[1.0], [1.0, 2.0]], np.float64(1.0)]
+
+
+@pytest.mark.parametrize("case", TYPICAL, ids=str)
+def test_no_arrays(case: OpCase) -> None:
+    inputs = case.inputs()
+    for name in float_arrays(inputs):
+        for wrong in NO_ARRAYS:
+            refused(case, inputs | {name: wrong}, TypeError, rf"{name} must .*got ")
+
+
+MASKED = [("linear", "x"), ("layer_norm", "x"), ("relu", "x"), ("dropout", "x"), ("sdpa", "q"), ("gru", "x")]
+
+
+@pytest.mark.parametrize(("op", "name"), MASKED)
+def test_masks_are_not_looked_at(op: str, name: str) -> None:
+    """So an array that has one is refused."""
+    case = next(case for case in OPS if case.op == op)
+    masked = np.ma.masked_array(case.inputs()[name])
+    refused(case, case.inputs() | {name: masked}, TypeError, f"{name} must be a NumPy array, got MaskedArray")
+
+
+WITH_ACCUMULATE = [case for case in TYPICAL if "accumulate" in backward_arguments(case.op)]
+
+
+@pytest.mark.parametrize("case", WITH_ACCUMULATE, ids=str)
+def test_accumulate_must_be_gradients(case: OpCase) -> None:
+    outputs, saved = case.forward(case.inputs())
+    douts = case.douts(outputs)
+    for wrong in ([], (1, 2), {}, "abc", 3, douts[0]):
+        expected = rf"^{case.op}_backward: accumulate must be \w+Grads or None, got "
+        with pytest.raises(TypeError, match=expected):
+            case.backward_as_is(saved, douts, accumulate=wrong)
+
+
+def test_other_values_of_other_types() -> None:
+    x, targets = np.ones((2, 3)), np.array([0, 1])
+    calls: list[tuple[Any, str]] = [
+        (lambda: weft.ops.embedding_forward(targets, x, padding_idx="0"), "embedding_forward: padding_idx"),
+        (lambda: weft.ops.embedding_forward(targets, x, padding_idx=x), "embedding_forward: padding_idx"),
+        (lambda: weft.ops.embedding_forward([[1], [1, 2]], x), "embedding_forward: indices"),
+        (lambda: weft.ops.dropout_forward(x, 0.5, seed=True), "dropout_forward: seed"),
+        (lambda: weft.ops.grad_norm(None), "grad_norm: arrays"),
+        (lambda: weft.ops.grad_norm([x, "x"]), r"grad_norm: arrays\[1\]"),
+        (lambda: weft.ops.scale_(x[:, ::2], None), "scale_: factor"),
+        (lambda: weft.ops.scale_("x", 2.0), "scale_: array"),
+    ]
+    for call, name in calls:
+        with pytest.raises(TypeError, match=f"^{name} must be .*got "):
+            call()
+    with pytest.raises(ValueError, match=r"^gelu_forward: approximate must be .*, got array"):
+        weft.ops.gelu_forward(x, x)

@@ -416,12 +416,12 @@ X = np.zeros((B, T, E), np.float32)
         (
             lambda: nn.LearnedPositions(10, 4)(X),
             ValueError,
-            r"LearnedPositions: x must be \(B, T, E\) with E = 4",
+            r"LearnedPositions: x must be .* with E = 4",
         ),
         (
             lambda: nn.SinusoidalPositions(4)(X),
             ValueError,
-            r"SinusoidalPositions: x must be \(B, T, E\) with E = 4",
+            r"SinusoidalPositions: x must be .* E = 4",
         ),
         (lambda: nn.KeyValueCache(0), ValueError, "KeyValueCache: capacity must be an integer >= 1, got 0"),
         (lambda: nn.KeyValueCache().read(), RuntimeError, "append must come before read"),

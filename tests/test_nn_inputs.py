@@ -151,8 +151,8 @@ def test_arrays_beside_x(case: Case) -> None:
     if given.has_state:
         return
     for name, array in given.options.items():
-        if not isinstance(array, np.ndarray):
-            continue
+        if not isinstance(array, np.ndarray) or name == "offset":
+            continue  # what an offset may be: test_nn_positions.py
         for what, wrong in no_floats(array).items():
             if what == "another byte order" and array.dtype == bool:
                 continue  # there is none

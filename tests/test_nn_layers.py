@@ -293,7 +293,7 @@ def test_states_of_combinators(method):
         (
             lambda: nn.LayerNorm(4)(np.array(1, "f4")),
             ValueError,
-            r"LayerNorm: x must be \(\.\.\., 4\), got \(\)",
+            r"x must be \(\.\.\., 4\), got \(\)",
         ),
         (lambda: nn.Dropout(1.5), ValueError, "Dropout: p must be a finite number >= 0 and <= 1, got 1.5"),
         (lambda: nn.GELU("sigmoid"), ValueError, "GELU: approximate must be one of 'none', 'tanh'"),

@@ -82,6 +82,12 @@ def test_tied_weights_are_one_parameter_under_two_names():
         ValueError, match=r"1\.weight and 0\.weight are one tied weight, but got different values"
     ):
         model.load_state_dict({**state, "1.weight": state["1.weight"] + 1})
+    for missing in ("0.weight", "1.weight"):  # as files have it that keep a tied weight once
+        once = {name: array + 1 for name, array in state.items() if name != missing}
+        assert model.load_state_dict(once) == ([], [])
+        np.testing.assert_array_equal(encoder.weight.data, state["0.weight"] + 1)
+    with pytest.raises(ValueError, match=r"load_state_dict: missing 0\.weight$"):
+        model.load_state_dict({"1.bias": state["1.bias"]})
     copied = copy.deepcopy(model)
     assert copied[0].weight is copied[1].weight
     assert copied[0].weight is not encoder.weight
@@ -129,6 +135,10 @@ def test_load_state_dict_names_everything_that_is_wrong_and_changes_nothing():
     for wrong in (np.full((3, 2), "a"), np.zeros((3, 2), complex), np.full((3, 2), None)):
         with pytest.raises(TypeError, match=r"0\.weight must be of real numbers"):
             layer.load_state_dict({**before, "0.weight": wrong})
+    with pytest.raises(TypeError, match=r"0\.weight must be an array, got list"):
+        layer.load_state_dict({**before, "0.weight": [[1.0], [1.0, 2.0]]})
+    with pytest.raises(TypeError, match=r"mapping must map names to arrays, got NoneType"):
+        layer.load_state_dict(None)
     for name, array in layer.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
     unmatched = layer.load_state_dict({"0.bias": np.ones(3), "head": np.ones(1)}, strict=False)

@@ -51,17 +51,18 @@ class ALiBi(AttentionPositions):
 
     def predict(self, scores: Array, offset: int | Array = 0) -> Array:
         check_scores(self, scores, self.num_heads, None)
-        y: Array = scores + self._bias(scores.shape[2], scores.shape[3], offset, scores.dtype, len(scores))
+        steps = steps_from(self, offset, scores.shape[2], len(scores))
+        y: Array = scores + self._of_steps(steps, scores.shape[3], scores.dtype)
         return y
 
     def bias(
         self, time: int, keys: int, *, offset: int | Array = 0, dtype: npt.DTypeLike = np.float64
     ) -> Array:
         """-m_n |offset + t - s|: [N,T,S], or for an offset[B] [B,N,T,S]."""
-        return self._bias(time, keys, offset, dtype, None)
+        return self._of_steps(steps_from(self, offset, time), keys, dtype)
 
-    def _bias(self, time: int, keys: int, offset: int | Array, dtype: Any, batch: int | None) -> Array:
-        distance = np.abs(steps_from(self, offset, time, batch)[..., None] - np.arange(keys))
+    def _of_steps(self, steps: Array, keys: int, dtype: npt.DTypeLike) -> Array:
+        distance = np.abs(steps[..., None] - np.arange(keys))
         bias: Array = -self.slopes[:, None, None].astype(dtype) * distance[..., None, :, :].astype(dtype)
         return bias
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weft import ops
-from weft.arguments import check_number
+from weft.arguments import check_count, check_number
 from weft.nn.attention_positions import AttentionPositions
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
@@ -87,7 +87,8 @@ class MultiheadAttention(InProjection):
         rng = np.random.default_rng(rng)
         super().__init__(embed_dim, num_heads, num_kv_heads, kdim, vdim, bias=bias, dtype=dtype, rng=rng)
         self.dropout = check_number("MultiheadAttention", "dropout", dropout, low=0, below=1)
-        self.causal, self.window = causal, window
+        self.causal = causal
+        self.window = None if window is None else _window(window)
         self.positions = positions
         if positions is not None:
             positions.check_fits(num_heads, embed_dim // num_heads)
@@ -186,7 +187,7 @@ class MultiheadAttention(InProjection):
             out_weight=self.out_proj.weight,
             out_bias=self.out_proj.bias,
             causal=self.causal,
-            window=None if self.window is None else [int(side) for side in self.window],
+            window=None if self.window is None else list(self.window),
             positions=None if self.positions is None else writer.part(self.positions),
         )
 
@@ -281,3 +282,11 @@ class MultiheadAttention(InProjection):
         return (
             f"MultiheadAttention({self.embed_dim}, {self.num_heads}{', causal=True' if self.causal else ''})"
         )
+
+
+def _window(window: Any) -> tuple[int, int]:
+    """(left, right)."""
+    if not isinstance(window, tuple | list) or len(window) != 2:
+        raise ValueError(f"MultiheadAttention: window must be (left, right), got {window!r}")
+    left, right = (check_count("MultiheadAttention", "window", side, low=-1) for side in window)
+    return left, right

@@ -56,7 +56,7 @@ class RelativePositions(AttentionPositions):
         self.weight = Parameter(init.normal((num_buckets, num_heads), 0.02, dtype=dtype, rng=rng))
 
     def __call__(self, scores: Array, offset: int | Array = 0) -> tuple[Array, Backprop]:
-        bias, back = self.score_bias(*self._sizes(scores), offset, False, scores.dtype)
+        bias, back = self._bias(scores, offset)
         y = scores + bias
 
         def backprop(dy: Array) -> Array:
@@ -66,7 +66,7 @@ class RelativePositions(AttentionPositions):
         return y, Backprop(self, backprop, y)
 
     def predict(self, scores: Array, offset: int | Array = 0) -> Array:
-        y: Array = scores + self.score_bias(*self._sizes(scores), offset, False, scores.dtype)[0]
+        y: Array = scores + self._bias(scores, offset)[0]
         return y
 
     def check_fits(self, num_heads: int, head_size: int) -> None:
@@ -77,7 +77,10 @@ class RelativePositions(AttentionPositions):
         self, time: int, keys: int, offset: int | Array, causal: bool, dtype: Any
     ) -> tuple[Array, BiasBackprop]:
         """W[bucket, n] as [N,T,S], or for an offset[B] [B,N,T,S]."""
-        buckets = self.buckets(np.arange(keys) - steps_from(self, offset, time)[..., None])
+        return self._of_steps(steps_from(self, offset, time), keys)
+
+    def _of_steps(self, steps: Array, keys: int) -> tuple[Array, BiasBackprop]:
+        buckets = self.buckets(np.arange(keys) - steps[..., None])
         bias: Array = np.take(self.weight.data.T, buckets, axis=1)
         bias = bias if bias.ndim == 3 else bias.swapaxes(0, 1)
 
@@ -100,9 +103,10 @@ class RelativePositions(AttentionPositions):
         options = {"max_distance": self.max_distance, "bidirectional": self.bidirectional}
         return writer.entries(kind="relative", weight=self.weight, **options)
 
-    def _sizes(self, scores: Array) -> tuple[int, int]:
+    def _bias(self, scores: Array, offset: int | Array) -> tuple[Array, BiasBackprop]:
         check_scores(self, scores, self.num_heads, self.weight.dtype)
-        return scores.shape[2], scores.shape[3]
+        steps = steps_from(self, offset, scores.shape[2], len(scores))
+        return self._of_steps(steps, scores.shape[3])
 
     def __repr__(self) -> str:
         return f"RelativePositions({self.num_heads}, {self.num_buckets}, {self.max_distance})"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from weft import _core
-from weft.ops.arrays import Array, require_array, require_saved, require_shape
+from weft.ops.arrays import Array, require_array, require_plain, require_saved, require_shape
 
 
 class RotarySaved(NamedTuple):
@@ -83,6 +83,7 @@ def rotary_backward(saved: RotarySaved, dy: Array, *, out: Array | None = None) 
 
 def _table(operation: str, name: str, table: Any) -> Array:
     """[T, P] as [1, T, P]."""
-    require_array(operation, name, table, "(T, P)" if np.ndim(table) < 3 else "(B, T, P)")
+    require_plain(operation, name, table)
+    require_array(operation, name, table, "(T, P)" if table.ndim < 3 else "(B, T, P)")
     array: Array = table if table.ndim == 3 else table[None]
     return array
