@@ -159,6 +159,11 @@ def test_layers_of_ones_own() -> None:
     np.testing.assert_allclose(y, layer.predict(x), 1e-6, 1e-6)
 
 
+def test_a_graph_names_what_the_model_holds() -> None:
+    with pytest.raises(ValueError, match=r"the model does not hold Parameter\(shape=\(2,\)"):
+        GraphWriter(nn.Tanh()).node("scale", weight=nn.Parameter(np.ones(2)))
+
+
 @pytest.mark.parametrize(
     "model", [GPT(hidden_size=8, num_heads=2), LanguageModel(hidden_size=8), nn.GRU(2, 3)]
 )

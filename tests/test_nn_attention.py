@@ -381,6 +381,21 @@ X = np.zeros((B, T, E), np.float32)
             "RotaryPositions: dim must be at most the D = 3 features of a head, got 4",
         ),
         (
+            lambda: nn.MultiheadAttention(E, N, positions="rotary"),
+            TypeError,
+            "positions must be RotaryPositions, ALiBi or RelativePositions, got 'rotary'",
+        ),
+        (
+            lambda: nn.MultiheadAttention(E, N, window=(1,)),
+            ValueError,
+            r"MultiheadAttention: window must be \(left, right\), got \(1,\)",
+        ),
+        (
+            lambda: nn.TransformerEncoder([], E),
+            TypeError,
+            "TransformerEncoder: norm must be a LayerNorm or None, got 12",
+        ),
+        (
             lambda: nn.MultiheadAttention(E, N, positions=nn.ALiBi(8)),
             ValueError,
             "ALiBi: num_heads must be 4, got 8",

@@ -314,3 +314,8 @@ def test_embedding_takes_any_integers_and_keeps_its_padding_row():
     backprop(np.ones_like(y))
     assert (layer.weight.grad[199] == 0).all()
     assert (layer.weight.grad[1] == 1).all()
+
+
+def test_a_result_is_an_array_or_a_tuple_of_them():
+    with pytest.raises(TypeError, match=r"Backprop: y must be an array or a tuple of arrays, got list"):
+        nn.Backprop(nn.Tanh(), lambda dy: dy, [1.0])

@@ -211,7 +211,7 @@ def test_backprop_runs_once():
             r"MSELoss: target must have shape \(4, 3, 5\), got \(3, 5\)",
         ),
         (lambda: nn.MSELoss()(P, T.astype(np.float32)), TypeError, "MSELoss: target must have dtype float64"),
-        (lambda: nn.MSELoss()(P, T.tolist()), TypeError, "MSELoss: target must be an array"),
+        (lambda: nn.MSELoss()(P, T.tolist()), TypeError, "MSELoss: target must be a NumPy array"),
         (
             lambda: nn.MSELoss()(P.tolist(), T),
             TypeError,

@@ -80,6 +80,8 @@ class GraphWriter:
 
     def _entry(self, value: Any) -> Any:
         if isinstance(value, Parameter):
+            if id(value) not in self._names:
+                raise ValueError(f"GraphWriter: the model does not hold {value!r}, which a graph names")
             return self._names[id(value)]
         if isinstance(value, np.generic):
             return value.item()  # JSON has no NumPy numbers

@@ -91,6 +91,9 @@ class MultiheadAttention(InProjection):
         self.window = None if window is None else _window(window)
         self.positions = positions
         if positions is not None:
+            if not isinstance(positions, AttentionPositions):
+                expected = "RotaryPositions, ALiBi or RelativePositions"
+                raise TypeError(f"MultiheadAttention: positions must be {expected}, got {positions!r:.80}")
             positions.check_fits(num_heads, embed_dim // num_heads)
         self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype, rng=rng)
         if self.out_proj.bias is not None:

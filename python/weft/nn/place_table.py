@@ -24,7 +24,7 @@ class PlaceTable:
            [3.]], dtype=float32)
     >>> kept = table.nbytes
     >>> table.at(np.array([10**12]), np.dtype(np.float32)), table.nbytes == kept
-    (array([[1000000.]], dtype=float32), True)
+    (array([[1.e+06]], dtype=float32), True)
     """
 
     def __init__(self, rows: Callable[[Array], Array], width: int) -> None:

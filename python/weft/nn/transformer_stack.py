@@ -20,6 +20,8 @@ class TransformerStack(Layer):
             raise TypeError(
                 f"{type(self).__name__}: layers must be a list of {self.kind.__name__}, got {layers!r}"
             )
+        if norm is not None and not isinstance(norm, Layer):
+            raise TypeError(f"{type(self).__name__}: norm must be a LayerNorm or None, got {norm!r:.80}")
         self.layers: list[Any] = list(layers)
         self.norm = norm
 
