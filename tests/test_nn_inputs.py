@@ -218,8 +218,7 @@ X = np.zeros((2, 5, 4))
         ),
         (
             lambda: nn.Linear(4, 3).predict(np.ma.masked_array(X)),
-            "Linear: x must be a NumPy array, got MaskedArray "
-            "(x.filled(0), if that is what masked values count as)",
+            "Linear: x must be a plain array, got a masked array, whose mask would be lost",
         ),
         (
             lambda: nn.Embedding(4, 3).predict(X),
@@ -250,8 +249,8 @@ X = np.zeros((2, 5, 4))
             "MultiheadAttention: cache must be a KeyValueCache, got list",
         ),
         (lambda: GPT(hidden_size=8, num_heads=2).predict([[1, 2], [3]]), "GPT: x must be of integers, got"),
-        (lambda: LanguageModel(hidden_size=8).predict(X), "LanguageModel: x must be of integers, got float"),
-        (lambda: LanguageModel(hidden_size=8)(None), "LanguageModel: x must be of integers, got NoneType"),
+        (lambda: LanguageModel(hidden_size=8).predict(X), "Embedding: x must be of integers, got float"),
+        (lambda: LanguageModel(hidden_size=8)(None), "Embedding: x must be of integers, got NoneType"),
     ],
 )
 def test_the_sentence_names_the_type_and_the_cure(call: Callable[[], Any], message: str) -> None:

@@ -138,7 +138,7 @@ def test_a_gradient_is_not_the_data() -> None:
         (0.0, ValueError, r"must have shape \(2,\), got \(\)"),
         (np.zeros(2, np.float32), TypeError, "must have dtype float64, got float32"),
         (np.zeros(2, int), TypeError, "must be float32 or float64, got int64"),
-        (np.ma.masked_array(np.zeros(2)), TypeError, "must be a plain array, got MaskedArray"),
+        (np.ma.masked_array(np.zeros(2)), TypeError, "must be a plain array, got a masked array"),
         ([[1.0], [1.0, 2.0]], TypeError, "must be an array, got list"),
         ("text", TypeError, "must be float32 or float64"),
     ],

@@ -22,7 +22,6 @@ from weft.arguments import check_choice, check_count, check_number
 from weft.models.byte_model import VOCABULARY, ByteModel, Reader, check_shape, check_table
 from weft.nn.backprop import State, StatefulBackprop
 from weft.nn.graph import GraphWriter, Node
-from weft.nn.inputs import check_integers
 from weft.nn.parameter import Array, Seed
 
 __all__ = ["LanguageModel"]
@@ -97,7 +96,6 @@ class LanguageModel(ByteModel):
     def __call__(
         self, x: Array, state: State = None, *, lengths: Array | None = None, resets: Array | None = None
     ) -> tuple[tuple[Array, State], StatefulBackprop]:
-        self._check(x)
         embedded, back_embedding = self.embedding(x)
         dropped, back_input_dropout = self.input_dropout(embedded)
         (hidden, state), back_rnn = self.rnn(dropped, state, lengths=lengths, resets=resets)
@@ -115,14 +113,8 @@ class LanguageModel(ByteModel):
     def predict(
         self, x: Array, state: State = None, *, lengths: Array | None = None, resets: Array | None = None
     ) -> tuple[Array, State]:
-        self._check(x)
         hidden, state = self.rnn.predict(self.embedding.predict(x), state, lengths=lengths, resets=resets)
         return self.head.predict(hidden), state
-
-    def _check(self, x: Array) -> None:
-        check_integers(self, "x", x)
-        if np.ndim(x) != 2:
-            raise ValueError(f"LanguageModel: x must be (B, T), got {np.shape(x)}")
 
     def graph(self, writer: GraphWriter) -> Node:
         return writer.sequence(self.embedding, self.rnn, self.head)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from weft.ops.arrays import refuse_masked
+
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -57,13 +59,12 @@ def check_array(
 
 def check_plain(where: str, x: Any, dtype: npt.DTypeLike | None = None) -> None:
     """Refuse what is no NumPy array, or one whose mask no kernel would look at. `where` is "GRU: x"."""
-    if isinstance(x, np.ndarray) and not isinstance(x, np.ma.MaskedArray):
+    layer, name = where.rsplit(": ", 1)
+    refuse_masked(layer, name, x)
+    if isinstance(x, np.ndarray):
         return
-    name = where.rsplit(": ", 1)[-1]
     cure = f" (np.asarray({name}{'' if dtype is None else f', np.{np.dtype(dtype)}'}))"
-    if isinstance(x, np.ma.MaskedArray):
-        cure = f" ({name}.filled(0), if that is what masked values count as)"
-    elif not isinstance(x, (list, tuple)) and not hasattr(x, "__array__"):
+    if not isinstance(x, (list, tuple)) and not hasattr(x, "__array__"):
         cure = ""
     raise TypeError(f"{where} must be a NumPy array, got {type(x).__name__}{cure}")
 
@@ -107,8 +108,7 @@ def check_integers(layer: object, name: str, x: Any) -> None:
     if type(x) is np.ndarray and x.dtype.kind in "iu":
         return
     where = f"{type(layer).__name__}: {name}"
-    if isinstance(x, np.ma.MaskedArray):
-        check_plain(where, x)
+    refuse_masked(type(layer).__name__, name, x)
     try:
         array = np.asarray(x)
     except (TypeError, ValueError, RuntimeError) as error:  # a list of unequal rows, a tensor on a device

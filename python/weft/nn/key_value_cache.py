@@ -49,13 +49,6 @@ class KeyValueCache:
         self._length = 0  # of the longest row
         self._lengths: Array | None = None  # of each row, where they differ
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Buffers that are unpickled out of band are read-only, and `append` writes into them."""
-        vars(self).update(state)
-        if self._keys is not None and self._values is not None:
-            self._keys = np.require(self._keys, requirements=["W"])
-            self._values = np.require(self._values, requirements=["W"])
-
     def __len__(self) -> int:
         """Steps of the longest row."""
         return self._length
@@ -63,7 +56,7 @@ class KeyValueCache:
     @property
     def offset(self) -> int | Array:
         """Where the next step stands: the steps before it, [B] of them where rows differ."""
-        return self._length if self._lengths is None else self._lengths.copy()
+        return self._length if self._lengths is None else self._lengths
 
     @property
     def nbytes(self) -> int:
@@ -91,6 +84,13 @@ class KeyValueCache:
             self._lengths = np.array(lengths, np.int64)
             self._length = int(self._lengths.max(initial=0))
         return self.read()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Buffers that are unpickled out of band are read-only, and `append` writes into them."""
+        vars(self).update(state)
+        if self._keys is not None and self._values is not None:
+            self._keys = np.require(self._keys, requirements=["W"])
+            self._values = np.require(self._values, requirements=["W"])
 
     def read(self) -> CachedKeys:
         """What is there. Raises RuntimeError before the first append."""

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from weft.ops.arrays import refuse_masked
+
 Array: TypeAlias = npt.NDArray[Any]
 Seed: TypeAlias = "int | np.random.Generator | None"  # a string: numpy.random is loaded when it is used
 
@@ -104,8 +106,7 @@ class Parameter:
 
 def _learnable(name: str, values: npt.ArrayLike) -> Array:
     """The array itself if it is what kernels write to, else a copy."""
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"Parameter: {name} must be a plain array, got MaskedArray (its .filled(0))")
+    refuse_masked("Parameter", name, values)
     try:
         array: Array = np.require(values, requirements=["C", "A", "W", "E"])
     except (TypeError, ValueError) as error:  # rows of unequal lengths, a tensor that is on a device

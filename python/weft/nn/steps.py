@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from weft.nn.parameter import Array
+from weft.ops.arrays import refuse_masked
 
 _FARTHEST = 2**53  # beyond it float64, in which angles are computed, skips places
 
@@ -31,7 +32,8 @@ def steps_from(layer: object, offset: Any, time: int, batch: int | None = None) 
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{where}, got {type(offset).__name__}") from error
     whole = offsets.dtype.kind in "iu" or (isinstance(offset, int) and not isinstance(offset, bool))
-    if not whole or isinstance(offset, np.ma.MaskedArray):
+    refuse_masked(type(layer).__name__, "offset", offset)
+    if not whole:
         arrays = type(offset) is np.ndarray or isinstance(offset, np.generic)
         kind = offsets.dtype if arrays else type(offset).__name__
         raise TypeError(f"{where}, got {kind}")

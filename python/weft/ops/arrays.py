@@ -11,17 +11,20 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 
 
-def require_plain(operation: str, name: str, array: Any) -> None:
-    """Raise unless `array` is a NumPy array, and not one whose mask no kernel would look at."""
-    if type(array) is not np.ndarray and (
-        not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray)
-    ):
-        raise TypeError(f"{operation}: {name} must be a NumPy array, got {type(array).__name__}")
+def refuse_masked(operation: str, name: str, array: Any) -> None:
+    """Raise for a masked array: what is computed sees the numbers alone, those beneath the mask too."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            f"{operation}: {name} must be a plain array, got a masked array, whose mask would be lost: give "
+            "array.filled(0), and say by weights, lengths or a mask what counts"
+        )
 
 
 def require_array(operation: str, name: str, array: Any, axes: str) -> None:
     """Raise unless `array` is a NumPy array with the axes that `axes` spells: "(O, I)", "(..., I)"."""
-    require_plain(operation, name, array)
+    refuse_masked(operation, name, array)
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{operation}: {name} must be a NumPy array, got {type(array).__name__}")
     count = 0 if axes == "(...)" else axes.count(",") + (not axes.endswith(",)"))
     enough = array.ndim >= count - 1 if axes.startswith("(...") else array.ndim == count
     if not enough:
@@ -30,7 +33,9 @@ def require_array(operation: str, name: str, array: Any, axes: str) -> None:
 
 def require_shape(operation: str, name: str, array: Any, axes: str, shape: tuple[int, ...]) -> None:
     """Raise unless `array` is a NumPy array of that shape."""
-    require_plain(operation, name, array)
+    refuse_masked(operation, name, array)
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{operation}: {name} must be a NumPy array, got {type(array).__name__}")
     if array.shape != shape:
         raise ValueError(f"{operation}: {name} must be {axes} = {shape}, got {array.shape}")
 
@@ -43,15 +48,14 @@ def as_rows(array: Array) -> Array:
 
 
 def as_contiguous(array: Array) -> Array:
-    """The array itself if it is C-contiguous and aligned, else a copy that is."""
+    """The array itself if it is C-contiguous and aligned, else a copy that is (a masked one stays masked)."""
     flags = array.flags
-    return array if flags.c_contiguous and flags.aligned else np.array(array, order="C")
+    return array if flags.c_contiguous and flags.aligned else np.array(array, order="C", subok=True)
 
 
 def as_indices(operation: str, name: str, indices: Any) -> NDArray[np.int64]:
     """A copy of integers of any dtype as a C-contiguous int64 array: callers may reuse their buffers."""
-    if isinstance(indices, np.ma.MaskedArray):
-        require_plain(operation, name, indices)
+    refuse_masked(operation, name, indices)
     try:
         array = np.asarray(indices)
     except (TypeError, ValueError, RuntimeError) as error:  # a list of unequal rows, a tensor on a device

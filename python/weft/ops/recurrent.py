@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from weft import _core
 from weft.arguments import check_count
-from weft.ops.arrays import require_array
 
 Array: TypeAlias = NDArray[Any]
 Saved: TypeAlias = "_core.RecurrentSaved"
@@ -132,10 +131,6 @@ def recurrent_forward_all(calls: Sequence[RecurrentCall]) -> list[RecurrentResul
 
 def _checked(call: RecurrentCall) -> RecurrentCall:
     """The call as _core takes it; what only Python can check is checked here."""
-    if type(call.x) is not np.ndarray:
-        require_array(f"{call.operation}_forward", "x", call.x, "(B, T, I)")
-    if call.w_hh is None:
-        require_array(f"{call.operation}_forward", "w_hh", call.w_hh, "(GH, P)")
     lengths, resets, zoneout_mask = call.lengths, call.resets, call.zoneout_mask
     if call.checkpoint_every is not None:
         every = check_count(f"{call.operation}_forward", "checkpoint_every", call.checkpoint_every)
@@ -152,7 +147,7 @@ def _checked(call: RecurrentCall) -> RecurrentCall:
         if resets.dtype != np.bool_:
             raise TypeError(f"{call.operation}_forward: resets must have dtype bool, got {resets.dtype}")
     if isinstance(zoneout_mask, np.ndarray) and zoneout_mask.dtype == np.bool_:
-        zoneout_mask = zoneout_mask.astype(call.x.dtype)
+        zoneout_mask = zoneout_mask.astype(getattr(call.x, "dtype", np.float64))
     return call._replace(lengths=lengths, resets=resets, zoneout_mask=zoneout_mask)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from weft import _core
-from weft.ops.arrays import Array, require_array, require_plain, require_saved, require_shape
+from weft.ops.arrays import Array, require_array, require_saved, require_shape
 
 
 class RotarySaved(NamedTuple):
@@ -83,7 +83,7 @@ def rotary_backward(saved: RotarySaved, dy: Array, *, out: Array | None = None) 
 
 def _table(operation: str, name: str, table: Any) -> Array:
     """[T, P] as [1, T, P]."""
-    require_plain(operation, name, table)
-    require_array(operation, name, table, "(T, P)" if table.ndim < 3 else "(B, T, P)")
+    rows = isinstance(table, np.ndarray) and table.ndim == 3
+    require_array(operation, name, table, "(B, T, P)" if rows else "(T, P)")
     array: Array = table if table.ndim == 3 else table[None]
     return array

@@ -25,9 +25,9 @@ from weft import _core
 from weft.ops.arrays import (
     Array,
     as_indices,
+    refuse_masked,
     require_array,
     require_gradients,
-    require_plain,
     require_saved,
     require_shape,
 )
@@ -214,9 +214,11 @@ def sdpa_backward(
     return SDPAGrads(dq, dk, dv, dbias)
 
 
-def _broadcast(operation: str, name: str, array: Array, shape: tuple[int, ...]) -> Array:
+def _broadcast(operation: str, name: str, array: Any, shape: tuple[int, ...]) -> Array:
     """`array` as [B, N, T, S], by strides."""
-    require_plain(operation, name, array)
+    refuse_masked(operation, name, array)
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{operation}: {name} must be a NumPy array, got {type(array).__name__}")
     if array.shape == shape:
         return array
     try:

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from weft import _core
-from weft.ops.arrays import Array, as_contiguous, require_plain
+from weft.ops.arrays import Array, as_contiguous
 from weft.ops.scalars import require_integers, require_numbers
 
 
-def _contiguous(operation: str, name: str, grad: Any) -> Array:
-    require_plain(operation, name, grad)
-    return as_contiguous(grad)
+def _contiguous(grad: Any) -> Any:
+    return as_contiguous(grad) if isinstance(grad, np.ndarray) else grad
 
 
 def sgd_update(
@@ -55,9 +54,10 @@ def sgd_update(
         >>> w, v
         (array([0.775]), array([2.25]))
     """
-    grad = _contiguous("sgd_update", "grad", grad)
     try:
-        _core.sgd_update(param, grad, velocity, lr, momentum, dampening, nesterov, weight_decay, maximize)
+        _core.sgd_update(
+            param, _contiguous(grad), velocity, lr, momentum, dampening, nesterov, weight_decay, maximize
+        )
     except TypeError:
         require_numbers(
             "sgd_update", lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay
@@ -104,9 +104,10 @@ def adam_update(
         >>> w.round(6)
         array([0.9])
     """
-    grad = _contiguous("adam_update", "grad", grad)
     try:
-        _core.adam_update(param, grad, m, v, max_v, lr, beta1, beta2, eps, weight_decay, decoupled, step)
+        _core.adam_update(
+            param, _contiguous(grad), m, v, max_v, lr, beta1, beta2, eps, weight_decay, decoupled, step
+        )
     except TypeError:
         require_numbers("adam_update", lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
         require_integers("adam_update", step=step)
@@ -149,11 +150,10 @@ def rmsprop_update(
         >>> w.round(6), s
         (array([0.8]), array([1.]))
     """
-    grad = _contiguous("rmsprop_update", "grad", grad)
     try:
         _core.rmsprop_update(
             param,
-            grad,
+            _contiguous(grad),
             square_avg,
             momentum_buffer,
             grad_avg,
@@ -201,9 +201,8 @@ def adagrad_update(
         >>> w, s
         (array([0.9]), array([4.]))
     """
-    grad = _contiguous("adagrad_update", "grad", grad)
     try:
-        _core.adagrad_update(param, grad, state_sum, lr, eps, weight_decay, lr_decay, step)
+        _core.adagrad_update(param, _contiguous(grad), state_sum, lr, eps, weight_decay, lr_decay, step)
     except TypeError:
         require_numbers("adagrad_update", lr=lr, eps=eps, weight_decay=weight_decay, lr_decay=lr_decay)
         require_integers("adagrad_update", step=step)
@@ -224,15 +223,13 @@ def grad_norm(arrays: Iterable[Array]) -> float:
         >>> ops.grad_norm([np.array([3.0]), np.array([[4.0]], np.float32)])
         5.0
     """
-    if isinstance(arrays, np.ndarray):
-        raise TypeError("grad_norm: arrays must be a list of arrays, got one array")
     if not isinstance(arrays, Iterable):
         raise TypeError(f"grad_norm: arrays must be a list of arrays, got {type(arrays).__name__}")
-    total = 0.0
-    for i, array in enumerate(arrays):
-        name = f"arrays[{i}]"
-        total += _core.sum_of_squares("grad_norm", name, _contiguous("grad_norm", name, array))
-    return math.sqrt(total)
+    if isinstance(arrays, np.ndarray):
+        raise TypeError("grad_norm: arrays must be a list of arrays, got one array")
+    return math.sqrt(
+        sum(_core.sum_of_squares("grad_norm", f"arrays[{i}]", _contiguous(a)) for i, a in enumerate(arrays))
+    )
 
 
 def scale_(array: Array, factor: float) -> None:
@@ -251,9 +248,7 @@ def scale_(array: Array, factor: float) -> None:
         array([3., 3.])
     """
     try:
-        require_plain("scale_", "array", array)
-        if not array.flags.c_contiguous and array.dtype in (np.float32, np.float64):
-            require_numbers("scale_", factor=factor)
+        if isinstance(array, np.ndarray) and not array.flags.c_contiguous and array.dtype.kind == "f":
             np.multiply(array, array.dtype.type(factor), out=array)
         else:
             _core.scale("scale_", array, factor)
