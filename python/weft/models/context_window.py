@@ -53,13 +53,11 @@ class ContextReader:
         self.pieces: list[Array] = []  # of the window
 
     def __call__(self, ids: Array) -> Array:
-        self.pieces.append(ids)
-        self.count += ids.shape[1]
-        begin = window_start(self.count, self.model.context)
+        count, pieces, cache = self.count + ids.shape[1], [*self.pieces, ids], self.cache
+        begin = window_start(count, self.model.context)
         if begin > self.begin:  # the window moves on: what stays in it stands elsewhere now, and is read anew
-            ids = np.concatenate(self.pieces, axis=1)[:, begin - self.begin :]
-            self.begin, self.pieces = begin, [ids]
-            for layer_cache in self.cache:
-                layer_cache.truncate(0)
-        logits: Array = self.model.predict(ids, cache=self.cache)[:, -1]
+            ids = np.concatenate(pieces, axis=1)[:, begin - self.begin :]
+            pieces, cache = [ids], self.model.make_cache()
+        logits: Array = self.model.predict(ids, cache=cache)[:, -1]
+        self.begin, self.count, self.pieces, self.cache = begin, count, pieces, cache
         return logits

@@ -32,6 +32,8 @@ class FeedForward(Layer):
     (2, 5, 4)
     """
 
+    reads = "step"
+
     def __init__(
         self,
         d_model: int,

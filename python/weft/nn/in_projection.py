@@ -94,21 +94,24 @@ class InProjection(Layer):
 
     def check_given(self, given: list[Array]) -> None:
         """Refuse arrays of other axes or sizes, by the names of those that they stand for."""
-        name = type(self).__name__
         query, key, value = given[0], given[min(1, len(given) - 1)], given[-1]
-        for argument, axes, array, size in (
-            ("query", "B, T, E", query, self.embed_dim),
-            ("key", "B, S, kdim", key, self.kdim),
-            ("value", "B, S, vdim", value, self.vdim),
-        ):
-            if np.ndim(array) != 3 or array.shape[-1] != size:
-                expected = f"({axes}) with {axes.split()[-1]} = {size}"
-                raise ValueError(f"{name}: {argument} must be {expected}, got {np.shape(array)}")
+        self.check_query(query)
+        self._check_axes("key", "B, S, kdim", key, self.kdim)
+        self._check_axes("value", "B, S, vdim", value, self.vdim)
         if not (len(query) == len(key) == len(value) and key.shape[1] == value.shape[1]):
             raise ValueError(
-                f"{name}: query, key and value must agree in B, key and value in S, "
+                f"{type(self).__name__}: query, key and value must agree in B, key and value in S, "
                 f"got {query.shape}, {key.shape} and {value.shape}"
             )
+
+    def check_query(self, query: Array) -> None:
+        """Refuse a query of other axes or another size."""
+        self._check_axes("query", "B, T, E", query, self.embed_dim)
+
+    def _check_axes(self, argument: str, axes: str, array: Array, size: int) -> None:
+        if np.ndim(array) != 3 or array.shape[-1] != size:
+            expected = f"({axes}) with {axes.split()[-1]} = {size}"
+            raise ValueError(f"{type(self).__name__}: {argument} must be {expected}, got {np.shape(array)}")
 
     def _products(self, count: int) -> list[Product]:
         """The products that give q, k and v from so many arrays, as few as the weights allow."""

@@ -25,7 +25,7 @@ from weft.nn.cell import GivenStates, RecurrentCell, States, apart, check_input,
 from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter, Seed
-from weft.nn.rows import resets_backwards
+from weft.nn.rows import lengths_of, resets_backwards, resets_of
 
 
 class RecurrentLayer(Layer):
@@ -92,6 +92,10 @@ class RecurrentLayer(Layer):
         if dropout or recurrent_dropout or zoneout:
             self.draw_from(rng)
 
+    @property
+    def reads(self) -> str:
+        return "all" if self.bidirectional else "past"
+
     # ---- the cells' weights under PyTorch's names, as in lstm.weight_hh_l0_reverse ----
 
     def own_parameters(self) -> Iterator[tuple[str, Parameter]]:
@@ -123,7 +127,8 @@ class RecurrentLayer(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> tuple[tuple[Array, State], StatefulBackprop]:
-        y, last, saved = self._forward(x, state, lengths, resets, training=True)
+        with self.undrawn_if_refused():
+            y, last, saved = self._forward(x, state, lengths, resets, training=True)
 
         def backprop(dy: Array | None, dstate: State) -> tuple[Array | None, State]:
             return self._backward(saved, dy, dstate)
@@ -159,6 +164,7 @@ class RecurrentLayer(Layer):
         training: bool,
     ) -> tuple[Array, State, list[Any]]:
         check_input(self, x, "BTI", self.input_size)
+        lengths, resets = lengths_of(self, x, lengths), resets_of(self, x, resets)
         cell = self._cells[0][0]
         count = len(self._cells) * len(self._cells[0])
         initial: list[GivenStates] = [(None,) * len(cell.state_sizes)] * count

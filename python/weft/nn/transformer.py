@@ -19,6 +19,7 @@ from weft.nn.graph import GraphWriter, Node
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.parameter import Array, Seed
+from weft.nn.rows import lengths_of
 from weft.nn.transformer_decoder import TransformerDecoder
 from weft.nn.transformer_decoder_layer import TransformerDecoderLayer
 from weft.nn.transformer_encoder import TransformerEncoder
@@ -41,6 +42,9 @@ class Transformer(Layer):
     >>> dsource.shape, dx.shape
     ((3, 7, 8), (3, 5, 8))
     """
+
+    reads = "all"
+    takes_lengths = True  # those of the source
 
     def __init__(
         self,
@@ -85,6 +89,7 @@ class Transformer(Layer):
         lengths: npt.ArrayLike | None = None,
         x_lengths: npt.ArrayLike | None = None,
     ) -> tuple[Array, Backprop]:
+        lengths, x_lengths = self._checked(source, lengths, x, x_lengths)
         memory, back_encoder = self.encoder(source, lengths=lengths)
         y, back_decoder = self.decoder(x, memory, lengths=x_lengths, memory_lengths=lengths)
 
@@ -102,8 +107,18 @@ class Transformer(Layer):
         lengths: npt.ArrayLike | None = None,
         x_lengths: npt.ArrayLike | None = None,
     ) -> Array:
+        lengths, x_lengths = self._checked(source, lengths, x, x_lengths)
         memory = self.encoder.predict(source, lengths=lengths)
         return self.decoder.predict(x, memory, lengths=x_lengths, memory_lengths=lengths)
+
+    def _checked(
+        self, source: Array, lengths: npt.ArrayLike | None, x: Array, x_lengths: npt.ArrayLike | None
+    ) -> tuple[Array | None, Array | None]:
+        """Both lengths, before the encoder begins."""
+        return (
+            lengths_of(self, source, lengths, of="source"),
+            lengths_of(self, x, x_lengths, "x_lengths"),
+        )
 
     def graph(self, writer: GraphWriter) -> Node:
         raise writer.obstacle(self, "it reads two sequences")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import numpy.typing as npt
 
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
+from weft.nn.key_value_cache import unchanged_if_refused
 from weft.nn.parameter import Array
-from weft.nn.rows import without_padding
+from weft.nn.rows import lengths_of, without_padding
 from weft.nn.transformer_decoder_layer import DecoderCache, TransformerDecoderLayer
 from weft.nn.transformer_stack import TransformerStack
 
@@ -43,6 +46,8 @@ class TransformerDecoder(TransformerStack):
         lengths: npt.ArrayLike | None = None,
         memory_lengths: npt.ArrayLike | None = None,
     ) -> tuple[Array, Backprop]:
+        lengths = lengths_of(self, x, lengths)
+        memory_lengths = lengths_of(self, memory, memory_lengths, "memory_lengths", of="memory")
         y = x
         steps = []
         for layer in self.layers:
@@ -82,17 +87,20 @@ class TransformerDecoder(TransformerStack):
         memory_lengths: npt.ArrayLike | None = None,
         cache: list[DecoderCache] | None = None,
     ) -> Array:
-        for layer, layer_cache in self.with_caches(cache):
-            x = layer.predict(
-                x,
-                memory,
-                mask=mask,
-                memory_mask=memory_mask,
-                lengths=lengths,
-                memory_lengths=memory_lengths,
-                cache=layer_cache,
-            )
-        return without_padding(x if self.norm is None else self.norm.predict(x), lengths)
+        lengths = lengths_of(self, x, lengths)
+        memory_lengths = lengths_of(self, memory, memory_lengths, "memory_lengths", of="memory")
+        with unchanged_if_refused(chain.from_iterable(cache or ())):
+            for layer, layer_cache in self.with_caches(cache):
+                x = layer.predict(
+                    x,
+                    memory,
+                    mask=mask,
+                    memory_mask=memory_mask,
+                    lengths=lengths,
+                    memory_lengths=memory_lengths,
+                    cache=layer_cache,
+                )
+            return without_padding(x if self.norm is None else self.norm.predict(x), lengths)
 
     def graph(self, writer: GraphWriter) -> Node:
         raise writer.obstacle(self, "it reads a memory beside its steps")

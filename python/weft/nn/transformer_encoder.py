@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
-from weft.nn.key_value_cache import KeyValueCache
+from weft.nn.key_value_cache import KeyValueCache, unchanged_if_refused
 from weft.nn.parameter import Array
-from weft.nn.rows import without_padding
+from weft.nn.rows import lengths_of, without_padding
 from weft.nn.transformer_encoder_layer import TransformerEncoderLayer
 from weft.nn.transformer_stack import TransformerStack
 
@@ -44,6 +44,7 @@ class TransformerEncoder(TransformerStack):
         bias: Array | None = None,
         lengths: npt.ArrayLike | None = None,
     ) -> tuple[Array, Backprop]:
+        lengths = lengths_of(self, x, lengths)
         y = x
         steps = []
         for layer in self.layers:
@@ -78,9 +79,11 @@ class TransformerEncoder(TransformerStack):
         lengths: npt.ArrayLike | None = None,
         cache: list[KeyValueCache] | None = None,
     ) -> Array:
-        for layer, layer_cache in self.with_caches(cache):
-            x = layer.predict(x, mask=mask, bias=bias, lengths=lengths, cache=layer_cache)
-        return without_padding(x if self.norm is None else self.norm.predict(x), lengths)
+        lengths = lengths_of(self, x, lengths)
+        with unchanged_if_refused(cache or ()):
+            for layer, layer_cache in self.with_caches(cache):
+                x = layer.predict(x, mask=mask, bias=bias, lengths=lengths, cache=layer_cache)
+            return without_padding(x if self.norm is None else self.norm.predict(x), lengths)
 
     def graph(self, writer: GraphWriter) -> Node:
         return writer.sequence(*self.layers, *([] if self.norm is None else [self.norm]))

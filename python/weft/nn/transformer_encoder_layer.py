@@ -24,7 +24,7 @@ from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Array, Seed
-from weft.nn.rows import without_padding
+from weft.nn.rows import lengths_of, without_padding
 from weft.nn.transformer_layer import TransformerLayer
 
 
@@ -47,6 +47,8 @@ class TransformerEncoderLayer(TransformerLayer):
     >>> layer.predict(np.ones((3, 1, 8), np.float32), cache=cache).shape
     (3, 1, 8)
     """
+
+    takes_lengths = True
 
     def __init__(
         self,
@@ -87,6 +89,10 @@ class TransformerEncoderLayer(TransformerLayer):
         self.dropout1, self.dropout2 = Dropout(dropout, rng=rng), Dropout(dropout, rng=rng)
         self.norm_first = norm_first
 
+    @property
+    def reads(self) -> str:
+        return self.self_attn.reads
+
     def __call__(
         self,
         x: Array,
@@ -95,6 +101,8 @@ class TransformerEncoderLayer(TransformerLayer):
         bias: Array | None = None,
         lengths: npt.ArrayLike | None = None,
     ) -> tuple[Array, Backprop]:
+        lengths = lengths_of(self, x, lengths)
+
         def attend(z: Array) -> tuple[Array, Backprop]:
             return self.self_attn(z, mask=mask, bias=bias, kv_lengths=lengths)
 
@@ -119,6 +127,8 @@ class TransformerEncoderLayer(TransformerLayer):
         lengths: npt.ArrayLike | None = None,
         cache: KeyValueCache | None = None,
     ) -> Array:
+        lengths = lengths_of(self, x, lengths)
+
         def attend(z: Array) -> Array:
             y: Array = self.self_attn.predict(z, mask=mask, bias=bias, kv_lengths=lengths, cache=cache)
             return y

@@ -26,6 +26,7 @@ import numpy as np
 from weft.data import Batch, DataSource
 from weft.data.batch import Array
 from weft.nn import Layer
+from weft.nn.sequences import options_for, why_not_to_cut
 
 
 def segments(source: DataSource, epoch: int, k1: int | None) -> Iterator[tuple[int, Batch]]:
@@ -114,12 +115,12 @@ class Unroll:
         self.start: Any = None
         self.kept: list[Chunk] = []
         self._rows: int | None = None
-        self._both_ways = any(getattr(layer, "bidirectional", False) for _, layer in model.named_layers())
+        self._obstacle = why_not_to_cut(model) if model.stateful else None
 
     def forward(self, segment: Batch) -> tuple[Array, Callable[[Array], None]]:
         """The prediction for the segment, and the way back for its gradient."""
         if not self.model.stateful:
-            prediction, backprop = self.model(segment.x)
+            prediction, backprop = self.model(segment.x, **self._options(segment))
             return prediction, lambda dy: _discard(backprop(dy))
         self._begin(segment)
         context, own, kept_from = self._chunks(segment)
@@ -147,19 +148,23 @@ class Unroll:
     def predict(self, segment: Batch) -> Array:
         """The prediction alone; the state is carried, nothing is kept."""
         if not self.model.stateful:
-            return self.model.predict(segment.x)  # type: ignore[no-any-return]
+            return self.model.predict(segment.x, **self._options(segment))  # type: ignore[no-any-return]
         self._begin(segment)
         chunk = Chunk(segment.x, segment.lengths, segment.resets)
         prediction, self.start = self.model.predict(chunk.x, self.start, **chunk.options())
         return prediction  # type: ignore[no-any-return]
+
+    def _options(self, segment: Batch) -> dict[str, Array]:
+        """What a model without a state is given beside x."""
+        return options_for("Trainer", self.model, segment.lengths, segment.resets)
 
     def _begin(self, segment: Batch) -> None:
         """Forgets the past, unless the segment continues it."""
         rows = len(segment.x)
         if not (segment.continues if self.carry is None else self.carry):
             self.start, self.kept = None, []
-        elif self._both_ways:
-            raise ValueError("Trainer: a bidirectional model cannot carry its state from batch to batch")
+        elif self._obstacle is not None:
+            raise ValueError(f"Trainer: the state cannot go on from batch to batch: {self._obstacle}")
         elif self._rows not in (None, rows):
             raise ValueError(
                 f"Trainer: a batch that continues must have B = {self._rows} rows like the one before, "
