@@ -31,8 +31,8 @@ class Batch:
     """Inputs and targets of one step. B rows, T time steps.
 
     x: [B,T] of integers, [B,T,I], or [B,I] for a model without time; y: targets, [B,...].
-    lengths: int[B], the valid steps of each row; past them nothing is computed or learned.
-    resets: bool[B,T], True where a new sequence begins inside a row.
+    lengths: int[B], the valid steps of each row, its first ones; past them nothing is read or learned.
+    resets: bool[B,T], True where a new sequence begins inside a row: after a `done`, not at it.
     weight: like y, or [B,T]; how much each element counts in the loss. With `lengths` and a target at every
         step it is made from the lengths unless given.
     continues: the rows go on where those of the batch before ended, so the state carries over.
