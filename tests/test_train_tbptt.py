@@ -211,7 +211,7 @@ def test_a_segment_that_is_refused_leaves_the_carried_state(method: str, k: Any)
     unroll.forward(data.Batch(x[:, :4], y[:, :4]))
     before = unroll.state_dict()
     for wrong in (data.Batch(x[:, :, :1], y), data.Batch(x[:2], y[:2], continues=True)):
-        with pytest.raises(ValueError, match="x must be|must have B = 3 rows"):
+        with pytest.raises(ValueError, match=r"x must be|must have B = 3 rows"):
             getattr(unroll, method)(wrong)
         arrays, outline = unroll.state_dict()
         assert outline == before[1]
