@@ -375,7 +375,7 @@ def test_the_trainer_refuses_what_would_read_padding_or_other_sequences() -> Non
             nn.Residual(nn.Sequential(recurrent(), nn.GRU(E, E // 2, bidirectional=True))),
             r"GRU \(at 0.layer.1\) reads later steps",
         ),
-        (nn.Sequential(recurrent(), encoder()), r"\(at 0.1.layers.0.self_attn\) reads later steps"),
+        (nn.Sequential(recurrent(), encoder()), r"TransformerEncoder \(at 0.1\) reads later steps"),
         (self_attention(positions=nn.ALiBi(2)), r"MultiheadAttention \(at 0\) reads later steps"),
         (self_attention(causal=True), r"MultiheadAttention \(at 0\) reads earlier steps, and has no state"),
         (nn.DotAttention(), r"DotAttention \(at 0\) reads later steps"),
@@ -389,6 +389,27 @@ def test_what_a_cut_would_change_is_not_cut(layer: nn.Layer, message: str) -> No
     for options in ({"tbptt": 3}, {"tbptt": (2, 4)}, {"carry_state": True}):
         with pytest.raises(ValueError, match=f"Trainer: {next(iter(options))} cuts sequences, .*{message}"):
             trainer_of(model, **options)
+
+
+class Own(nn.Layer):
+    """A layer of one's own with a state."""
+
+    stateful = True
+
+    def __init__(self, rnn: nn.Layer) -> None:
+        self.blocks = [linear(), rnn]
+
+
+class Sure(Own):
+    reads = "past"
+
+
+def test_a_layer_with_a_state_is_what_is_inside_it_unless_it_says_otherwise() -> None:
+    for layer in (Own(recurrent()), Sure(recurrent(bidirectional=True))):
+        trainer_of(layer, tbptt=3)
+    for wrong in (recurrent(bidirectional=True), Silent(), self_attention()):
+        with pytest.raises(ValueError, match=rf"tbptt cuts .*: {type(wrong).__name__} \(at blocks.1\)"):
+            trainer_of(Own(wrong), tbptt=3)
 
 
 @pytest.mark.parametrize("options", [{"tbptt": 3}, {"carry_state": True}], ids=str)

@@ -64,6 +64,9 @@ class Layer:
     takes_lengths: bool = False
     takes_resets: bool = False
 
+    # Whether it does nothing to sequences but what the layers inside it do: Sequential and Residual.
+    transparent: bool = False
+
     # What a layer draws at random when it trains depends on these two alone; None: it draws nothing.
     seed: int | None = None
     calls: int = 0

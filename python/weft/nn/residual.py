@@ -32,7 +32,7 @@ class Residual(Layer):
     (2, 5, 4)
     """
 
-    takes_lengths = takes_resets = True
+    takes_lengths = takes_resets = transparent = True
 
     def __init__(self, layer: Layer) -> None:
         require_layer("Residual", layer)

@@ -69,38 +69,35 @@ def options_for(where: str, layer: Layer, lengths: Any, resets: Any) -> dict[str
     return options
 
 
-def why_not_to_cut(model: Layer) -> str | None:
+def why_not_to_cut(model: Layer, path: str = "") -> str | None:
     """The layer by which a cut between two calls changes the result, and why; None: there is none.
+
+    A layer that says what it reads speaks for those inside it; for a silent one with a state, they speak.
 
     >>> from weft.nn import GRU, Linear, Sequential
     >>> why_not_to_cut(Sequential(GRU(2, 2), Linear(2, 2)))
     >>> why_not_to_cut(Sequential(GRU(2, 2, bidirectional=True), Linear(4, 2)))
     'GRU (at 0) reads later steps'
     """
-    return _why_not_to_cut(model, "")
-
-
-def _why_not_to_cut(layer: Layer, path: str) -> str | None:
-    if layer.reads == "step":
-        return None
-    own = _effect_of_a_cut(layer)
-    for name, child in layer.named_children():
-        if own is None or child.reads == layer.reads:  # else it is not what makes this layer an obstacle
-            found = _why_not_to_cut(child, f"{path}.{name}" if path else name)
-            if found is not None:
-                return found
+    if model.transparent or (model.reads is None and model.stateful):
+        children = ((f"{path}.{name}" if path else name, child) for name, child in model.named_children())
+        return next(filter(None, (why_not_to_cut(child, at) for at, child in children)), None)
+    effect = _effect_of_a_cut(model)
     at = f" (at {path})" if path else ""
-    return None if own is None else f"{type(layer).__name__}{at} {own}"
+    return None if effect is None else f"{type(model).__name__}{at} {effect}"
 
 
 def _effect_of_a_cut(layer: Layer) -> str | None:
-    if layer.reads == "all":
-        return "reads later steps"
-    if layer.stateful:
-        return None
-    if layer.reads == "past":
-        return "reads earlier steps, and has no state that brings them along"
-    return "counts steps from where a call begins" if layer.reads == "place" else _SILENT
+    match layer.reads:
+        case "all":
+            return "reads later steps"
+        case "past":
+            return None if layer.stateful else "reads earlier steps, and has no state that brings them along"
+        case "place":
+            return "counts steps from where a call begins"
+        case "step":
+            return None
+    return _SILENT
 
 
 _SILENT = "does not say which steps it reads (see weft.nn.Layer.reads)"

@@ -35,7 +35,7 @@ class Sequential(Layer):
     ((8, 5, 2), 1, (8, 5, 3))
     """
 
-    takes_lengths = takes_resets = True
+    takes_lengths = takes_resets = transparent = True
 
     def __init__(self, *layers: Layer) -> None:
         for layer in layers:
