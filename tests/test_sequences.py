@@ -265,7 +265,11 @@ class Mean(Silent):
 @pytest.mark.parametrize(
     ("layer", "given", "message"),
     [
-        (Silent(), "lengths", "lengths must be None for Silent, which .* does not say which steps it reads"),
+        (
+            Silent(),
+            "lengths",
+            "lengths must be None for Silent, which says neither that it takes them nor which",
+        ),
         (Silent(), "resets", "resets must be None for Silent"),
         (Mean(), "lengths", "lengths must be None for Mean, which .* reads past a row's end"),
         (encoder(), "resets", "resets must be None for TransformerEncoder, .* goes on from one sequence"),

@@ -56,7 +56,8 @@ class MultiheadAttention(InProjection):
             weights[B,N,T,S] if average_attn_weights is False. They are for looking at: no gradient.
 
     predict(x, cache=KeyValueCache()) goes on after the steps in the cache, and adds x to them; it needs
-    causal=True. predict(x, memory, cache=...) keeps the memory's keys and values there for the next calls.
+    causal=True. predict(x, memory, cache=...) keeps the memory's keys and values there for the next calls,
+    which may leave kv_lengths out.
 
     Weights are in_proj_weight[(N+2K)D, E], or where kdim or vdim is not E q_proj_weight, k_proj_weight and
     v_proj_weight; in_proj_bias; out_proj.weight and out_proj.bias, which is all that a step with nothing to

@@ -97,12 +97,11 @@ def _effect_of_a_cut(layer: Layer) -> str | None:
             return "counts steps from where a call begins"
         case "step":
             return None
-    return _SILENT
-
-
-_SILENT = "does not say which steps it reads (see weft.nn.Layer.reads)"
+    return "does not say which steps it reads (see weft.nn.Layer.reads)"
 
 
 def _refusal(where: str, name: str, layer: Layer, effect: str) -> str:
-    reason = _SILENT if layer.reads is None else f"without them {effect}"
-    return f"{where}: {name} must be None for {type(layer).__name__}, which does not take them and {reason}"
+    refusal = f"{where}: {name} must be None for {type(layer).__name__}, which"
+    if layer.reads is None:
+        return f"{refusal} says neither that it takes them nor which steps it reads (see weft.nn.Layer.reads)"
+    return f"{refusal} does not take them and without them {effect}"
