@@ -302,6 +302,23 @@ def test_lengths_of_a_memory_that_was_kept() -> None:
     np.testing.assert_array_equal(y, np.broadcast_to(layer.out_proj.bias.data, y.shape))
 
 
+@pytest.mark.parametrize("kind", ["mask", "bias"])
+def test_masks_of_keys_that_are_padding_in_every_row(kind: str) -> None:
+    """The cache does not keep such keys; the mask is still of all that were given."""
+    lengths, hidden = [3, 1], np.arange(T) != 1
+    given = {kind: hidden if kind == "mask" else np.where(hidden, 0, -np.inf).astype(np.float32)}
+    layer = attention()
+    expected = layer.predict(X, X, kv_lengths=lengths, **given)
+    cache = nn.KeyValueCache()
+    for _ in range(2):
+        y = layer.predict(X, X, kv_lengths=lengths, cache=cache, **given)
+        np.testing.assert_allclose(y, expected, 0, 1e-6)
+    own = attention(causal=True)
+    expected = own.predict(X, lengths=lengths, **given)
+    y = own.predict(X, lengths=lengths, cache=nn.KeyValueCache(), **given)
+    np.testing.assert_allclose(y, expected, 0, 1e-6)
+
+
 def test_an_interrupted_call_too() -> None:
     cache = nn.KeyValueCache()
     with pytest.raises(KeyboardInterrupt), unchanged_if_refused([cache]):

@@ -178,6 +178,9 @@ class MultiheadAttention(InProjection):
                 self._turn([q, k], offset)
                 if cache is not None:
                     k, v, kv_lengths = cache.append(k, v, kv_lengths)
+            if cache is not None:
+                given_keys = (query if key is None else key).shape[1]
+                mask, bias = (_of_kept(array, given_keys, k.shape[2]) for array in (mask, bias))
             added, _ = self._score_bias(bias, q, k, offset)
             options = self._options(mask, added, kv_lengths, need_weights, average_attn_weights)
             read, _, *weights = ops.sdpa_forward(q, k, v, causal=causal, training=False, **options)
@@ -303,3 +306,9 @@ class MultiheadAttention(InProjection):
         return (
             f"MultiheadAttention({self.embed_dim}, {self.num_heads}{', causal=True' if self.causal else ''})"
         )
+
+
+def _of_kept(array: Array | None, given: int, kept: int) -> Array | None:
+    """A mask or bias [..., S] of the keys that a call gave, without those that are padding in every row: no
+    cache keeps them."""
+    return array[..., :kept] if array is not None and np.shape(array)[-1:] == (given,) else array
