@@ -44,6 +44,8 @@ def shared(dtype: Any) -> nn.Layer:
 class Identity(nn.Layer):
     """The trap for combinators: y is x itself, and dx is dy itself."""
 
+    reads = "step"
+
     def __call__(self, x: np.ndarray) -> tuple[np.ndarray, nn.Backprop]:
         return x, nn.Backprop(self, lambda dy: dy, x)
 

@@ -41,12 +41,17 @@ def test_batch_counts_tokens(x: np.ndarray, tokens: int) -> None:
     [
         ({"y": np.zeros(3)}, ValueError, "y must have B = 2 rows like x, got 3"),
         ({"x": [1, 2]}, TypeError, "x must be an array"),
-        ({"lengths": np.array([1.0, 2.0])}, TypeError, "lengths must be an array of integers, got float64"),
-        ({"lengths": np.array([1, 6])}, ValueError, r"lengths must lie in 0..T = 5, got 1..6"),
-        ({"lengths": np.array([-1, 2])}, ValueError, r"got -1..2"),
-        ({"lengths": np.array([1])}, ValueError, r"lengths must be \(B\) = \(2,\), got \(1,\)"),
-        ({"resets": np.zeros((2, 5))}, TypeError, "resets must be an array of bool, got float64"),
+        ({"lengths": np.array([1.0, 2.0])}, TypeError, "Batch: lengths must be integers, got float64"),
+        ({"lengths": np.array([1, 6])}, ValueError, r"lengths must be in 0..T = 0..5, got lengths\[1\] = 6"),
+        ({"lengths": np.array([-1, 2])}, ValueError, r"got lengths\[0\] = -1"),
+        ({"lengths": np.array([1])}, ValueError, r"lengths must be \(B,\) = \(2,\), got shape \(1,\)"),
+        ({"resets": np.zeros((2, 5))}, TypeError, "resets must have dtype bool, got float64"),
         ({"resets": np.zeros((2, 4), bool)}, ValueError, r"resets must be \(B, T\) = \(2, 5\)"),
+        (
+            {"x": np.zeros(2), "lengths": [1, 1]},
+            ValueError,
+            r"x must be \(B, T, ...\) where lengths or resets",
+        ),
         ({"weight": np.zeros((2, 4))}, ValueError, r"weight must be y.shape = \(2, 5\), or its first axes"),
     ],
 )
@@ -226,7 +231,7 @@ def test_array_dataset_in_order_is_views_and_keeps_lengths() -> None:
         (
             lambda: data.ArrayDataset((np.zeros((2, 3, 1)), np.zeros(2)), lengths=[4, 1]),
             ValueError,
-            "lengths must lie in",
+            "lengths must be in 0..T = 0..3",
         ),
     ],
 )

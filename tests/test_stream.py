@@ -28,8 +28,11 @@ def test_capacity() -> None:
         stream.step(X[3])
     assert stream.position == 3
     stream.reset()
+    stream.step(X[0])
     with pytest.raises(RuntimeError, match="capacity"):
-        stream.process(X)
+        stream.process(X[1:])
+    assert stream.position == 1, "none of the steps is done"
+    np.testing.assert_array_equal(steps(stream, X[1:3]), expected[1:])
     stream.reset()
     np.testing.assert_array_equal(steps(stream, X[:3]), expected)
     for capacity, error in ((-1, ValueError), (1.5, TypeError)):
@@ -112,11 +115,14 @@ def test_steps_that_do_not_fit_leave_the_state(layer: nn.Layer, x: Any, error: t
     assert stream.position == 0
 
 
-def test_process_stops_at_a_bad_token() -> None:
+def test_process_reads_no_token_where_one_is_bad() -> None:
     stream = weft.Stream(nn.Sequential(nn.Embedding(5, 2, rng=0), GRU))
+    expected = copy.copy(stream).process([3, 1, 2])
+    stream.step(3)
     with pytest.raises(ValueError, match="token"):
         stream.process([1, 2, 7, 1])
-    assert stream.position == 2
+    assert stream.position == 1
+    np.testing.assert_array_equal(stream.process([1, 2]), expected[1:])
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,24 @@ def test_pieces_where_every_row_has_ended_are_left_out() -> None:
     assert [piece.tokens for piece in pieces] == [5, 2]
 
 
+@pytest.mark.parametrize("k", [None, (2, 5)])
+@pytest.mark.parametrize("method", ["forward", "predict"])
+def test_a_segment_that_is_refused_leaves_the_carried_state(method: str, k: Any) -> None:
+    model = build("gru")
+    trainer = train.Trainer(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.0), tbptt=k)
+    x, y, _ = stream(8, 1)
+    unroll = trainer.unroll
+    unroll.forward(data.Batch(x[:, :4], y[:, :4]))
+    before = unroll.state_dict()
+    for wrong in (data.Batch(x[:, :, :1], y), data.Batch(x[:2], y[:2], continues=True)):
+        with pytest.raises(ValueError, match=r"x must be|must have B = 3 rows"):
+            getattr(unroll, method)(wrong)
+        arrays, outline = unroll.state_dict()
+        assert outline == before[1]
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(array, before[0][name])
+
+
 def test_refuses_what_cannot_be_cut() -> None:
     model = build("gru")
     trainer = train.Trainer(model, nn.MSELoss(), optim.SGD(model.parameters()), tbptt=3)
@@ -208,11 +226,13 @@ def test_refuses_what_cannot_be_cut() -> None:
     with pytest.raises(ValueError, match=r"tbptt needs a target at every step, y\[B,T,...\] with T = 9"):
         trainer.fit(source, epochs=1, progress=False)
     both = nn.GRU(I, H, bidirectional=True, dtype=np.float64, rng=0)
-    with pytest.raises(ValueError, match="tbptt cannot cut the sequences of a bidirectional model"):
+    with pytest.raises(ValueError, match=r"tbptt cuts sequences, .*: GRU reads later steps"):
         train.Trainer(both, nn.MSELoss(), optim.SGD(both.parameters()), tbptt=3)
     _, _, continuing = stream(8, 2)
     wide = nn.Sequential(both, nn.Linear(2 * H, O, dtype=np.float64, rng=0))
-    with pytest.raises(ValueError, match="a bidirectional model cannot carry its state"):
+    with pytest.raises(
+        ValueError, match=r"the state cannot go on from batch to batch: GRU \(at 0\) reads later steps"
+    ):
         train.Trainer(wide, nn.MSELoss(), optim.SGD(wide.parameters())).fit(
             continuing, epochs=1, progress=False
         )

@@ -17,6 +17,7 @@ from weft.arguments import check_count
 from weft.files import Array, PathLike
 from weft.nn.files import to_bytes
 from weft.nn.layer import Layer
+from weft.ragged import check_lengths
 
 __all__ = ["Model", "Stream"]
 
@@ -110,8 +111,11 @@ class Model(_Sizes):
             read. threads: at most so many; 0: as many as set_num_threads says.
         Raises ValueError for shapes and values that do not fit, TypeError for another dtype.
         """
-        rows = None if lengths is None else _integers("Model.run", "lengths", lengths)
-        return self._core.run(self._steps("Model.run", x), rows, threads)
+        x = self._steps("Model.run", x)
+        rows = None
+        if lengths is not None and x.ndim > 1:  # else x is what will be refused
+            rows = check_lengths("Model.run", lengths, *x.shape[:2])
+        return self._core.run(x, rows, threads)
 
     def _steps(self, where: str, x: npt.ArrayLike) -> Array:
         return _integers(where, "x", x) if self.takes_tokens else np.asarray(x)
@@ -157,7 +161,7 @@ class Stream(_Sizes):
     def process(self, x: npt.ArrayLike) -> Array:
         """y[n,outputs] of n steps x[n,inputs], or of n tokens.
 
-        Raises as `step` does; the steps before the one that failed are done, `position` says how many.
+        Raises as `step` does, for any of the steps: none of them is then done.
         """
         if self.takes_tokens:
             return self._core.process(_integers("Stream.process", "x", x))

@@ -154,7 +154,9 @@ void test_statuses() {
   weft::Stream stream(attention.model, 2);
   check(stream.capacity() == 2, "capacity");
   check(attention.process(stream, 0, 0, 3, y.data()) == Status::full, "full");
-  check(stream.position() == 2, "the steps before it are done");
+  check(stream.position() == 0 && y[0] == 7.0f, "none of the steps is done");
+  check(attention.process(stream, 0, 0, 2, y.data()) == Status::ok && stream.position() == 2,
+        "as many as fit");
   y.assign(3 * 16, 7.0f);
   check(attention.step(stream, 0, 2, y.data()) == Status::full && y[0] == 7.0f, "full: nothing is written");
   check(stream.step(int64_t(1), y.data()) == Status::wrong_input, "a token for features");
@@ -177,7 +179,8 @@ void test_statuses() {
   const int64_t tokens[] = {3, 8, 9, 1};
   std::vector<float> logits(4 * 9, 7.0f);
   check(reader.process(tokens, logits.data(), 4) == Status::bad_token, "a token outside");
-  check(reader.position() == 2 && logits[18] == 7.0f, "those before it are done");
+  check(reader.position() == 0 && logits[0] == 7.0f, "none of the tokens is read");
+  check(reader.process(tokens, logits.data(), 2) == Status::ok && reader.position() == 2, "the right ones");
   check(reader.step(int64_t(-1), logits.data()) == Status::bad_token, "a negative token");
   check(reader.step(logits.data(), y.data()) == Status::wrong_input, "features for tokens");
   for (int status = 0; status < 4; ++status)

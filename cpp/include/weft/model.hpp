@@ -98,8 +98,7 @@ class WEFT_API BasicStream {
   ///   y  [outputs]  out; it may not overlap x
   Status step(const T* x, T* y) noexcept;
   Status step(int64_t token, T* y) noexcept;
-  /// n steps: x [n, inputs] or tokens [n], y [n, outputs]. Stops at the first step that is not `ok`; those
-  /// before it are done.
+  /// n steps: x [n, inputs] or tokens [n], y [n, outputs]. All of them, or none where one would not be `ok`.
   Status process(const T* x, T* y, int64_t n) noexcept;
   Status process(const int64_t* tokens, T* y, int64_t n) noexcept;
 

@@ -513,8 +513,7 @@ WEFT_API weft_status weft_stream_step_f64(weft_stream* stream, const double* x, 
 WEFT_API weft_status weft_stream_step_token(weft_stream* stream, int64_t token, float* y);
 WEFT_API weft_status weft_stream_step_token_f64(weft_stream* stream, int64_t token, double* y);
 
-// n steps: x [n, inputs] or tokens [n], y [n, outputs]. They stop at the first that is not WEFT_OK; those
-// before it are done.
+// n steps: x [n, inputs] or tokens [n], y [n, outputs]. All of them, or none where one would not be WEFT_OK.
 WEFT_API weft_status weft_stream_process(weft_stream* stream, const float* x, float* y, int64_t n);
 WEFT_API weft_status weft_stream_process_f64(weft_stream* stream, const double* x, double* y, int64_t n);
 WEFT_API weft_status weft_stream_process_tokens(weft_stream* stream, const int64_t* tokens, float* y,

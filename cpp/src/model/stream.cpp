@@ -82,23 +82,22 @@ template <class T>
 Status BasicStream<T>::process(const T* x, T* y, int64_t n) noexcept {
   const Program<T>& program = *program_;
   if (program.takes_tokens) return Status::wrong_input;
+  if (n > end_ - position_) return Status::full;
   const FlushDenormals flush;
-  for (int64_t i = 0; i < n; ++i, x += program.inputs, y += program.outputs) {
-    if (position_ == end_) return Status::full;
+  for (int64_t i = 0; i < n; ++i, x += program.inputs, y += program.outputs)
     program.step(memory_.get(), x, position_++, y);
-  }
   return Status::ok;
 }
 template <class T>
 Status BasicStream<T>::process(const int64_t* tokens, T* y, int64_t n) noexcept {
   const Program<T>& program = *program_;
   if (!program.takes_tokens) return Status::wrong_input;
-  const FlushDenormals flush;
-  for (int64_t i = 0; i < n; ++i, y += program.outputs) {
+  if (n > end_ - position_) return Status::full;
+  for (int64_t i = 0; i < n; ++i)
     if (tokens[i] < 0 || tokens[i] >= program.inputs) return Status::bad_token;
-    if (position_ == end_) return Status::full;
+  const FlushDenormals flush;
+  for (int64_t i = 0; i < n; ++i, y += program.outputs)
     program.step(memory_.get(), program.embedding(tokens[i]), position_++, y);
-  }
   return Status::ok;
 }
 

@@ -10,6 +10,7 @@ import numpy as np
 from weft.arguments import check_count
 from weft.data.batch import Batch
 from weft.data.order import epoch_order
+from weft.ragged import check_lengths, check_resets
 
 
 class ArrayDataset:
@@ -42,7 +43,11 @@ class ArrayDataset:
         self.batch_size = check_count("ArrayDataset", "batch_size", batch_size)
         self.seed = check_count("ArrayDataset", "seed", seed, low=0)
         self.shuffle = shuffle
-        given = {"x": arrays[0], "y": arrays[1], "lengths": lengths, "resets": resets, "weight": weight}
+        x = np.asarray(arrays[0])
+        if x.ndim > 1:  # else Batch says that they need time
+            lengths = None if lengths is None else check_lengths("ArrayDataset", lengths, *x.shape[:2])
+            resets = None if resets is None else check_resets("ArrayDataset", resets, *x.shape[:2])
+        given = {"x": x, "y": arrays[1], "lengths": lengths, "resets": resets, "weight": weight}
         self._arrays: dict[str, Any] = {
             name: np.asarray(array) for name, array in given.items() if array is not None
         }

@@ -9,6 +9,8 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.ragged import check_lengths, check_resets
+
 Array: TypeAlias = NDArray[Any]
 
 
@@ -29,8 +31,8 @@ class Batch:
     """Inputs and targets of one step. B rows, T time steps.
 
     x: [B,T] of integers, [B,T,I], or [B,I] for a model without time; y: targets, [B,...].
-    lengths: int[B], the valid steps of each row; past them nothing is computed or learned.
-    resets: bool[B,T], True where a new sequence begins inside a row.
+    lengths: int[B], the valid steps of each row, its first ones; past them nothing is read or learned.
+    resets: bool[B,T], True where a new sequence begins inside a row: after a `done`, not at it.
     weight: like y, or [B,T]; how much each element counts in the loss. With `lengths` and a target at every
         step it is made from the lengths unless given.
     continues: the rows go on where those of the batch before ended, so the state carries over.
@@ -57,18 +59,14 @@ class Batch:
         if len(self.x) != len(self.y):
             raise ValueError(f"Batch: y must have B = {len(self.x)} rows like x, got {len(self.y)}")
         steps = self.x.shape[:2]
+        if len(steps) < 2 and not (self.lengths is None and self.resets is None):
+            raise ValueError(f"Batch: x must be (B, T, ...) where lengths or resets are given, got {steps}")
         if self.lengths is not None:
-            lengths = np.asarray(self.lengths)
-            _require("lengths", lengths, "iu", "integers", "B", steps[:1])
-            if lengths.size and (lengths.min() < 0 or lengths.max() > steps[-1]):
-                raise ValueError(
-                    f"Batch: lengths must lie in 0..T = {steps[-1]}, got {lengths.min()}..{lengths.max()}"
-                )
-            object.__setattr__(self, "lengths", lengths)
+            object.__setattr__(self, "lengths", check_lengths("Batch", self.lengths, *steps))
         if self.resets is not None:
-            _require("resets", self.resets, "b", "bool", "B, T", steps)
+            object.__setattr__(self, "resets", check_resets("Batch", self.resets, *steps))
         if self.weight is not None:
-            _require("weight", self.weight, "fbiu", "numbers", None, self.y.shape)
+            _check_weight(self.weight, self.y.shape)
         elif self.lengths is not None and self.y.shape[:2] == steps and len(steps) == 2:
             object.__setattr__(self, "weight", np.arange(steps[1]) < self.lengths[:, None])
 
@@ -81,13 +79,10 @@ class Batch:
         return len(self.x) if timeless else self.x.shape[0] * self.x.shape[1]
 
 
-def _require(
-    name: str, array: Any, kinds: str, content: str, axes: str | None, shape: tuple[int, ...]
-) -> None:
-    """Refuses an array of another dtype or shape; without named axes a leading part of the shape will do."""
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
-        kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-        raise TypeError(f"Batch: {name} must be an array of {content}, got {kind}")
-    if array.shape != (shape if axes else shape[: array.ndim]):
-        expected = f"({axes}) = {shape}" if axes else f"y.shape = {shape}, or its first axes"
-        raise ValueError(f"Batch: {name} must be {expected}, got {array.shape}")
+def _check_weight(weight: Any, shape: tuple[int, ...]) -> None:
+    """Refuses what is not an array of numbers shaped like y, or like its first axes."""
+    if not isinstance(weight, np.ndarray) or weight.dtype.kind not in "fbiu":
+        kind = weight.dtype if isinstance(weight, np.ndarray) else type(weight).__name__
+        raise TypeError(f"Batch: weight must be an array of numbers, got {kind}")
+    if weight.shape != shape[: weight.ndim]:
+        raise ValueError(f"Batch: weight must be y.shape = {shape}, or its first axes, got {weight.shape}")

@@ -1,6 +1,7 @@
 """RaggedBatches: sequences of different lengths, batched with their like so that little is padding.
 
-The padded places cost nothing: recurrent layers stop at each row's own length, the loss gives them no weight.
+Padding comes last in a row, and is never read: recurrent layers stop at each row's own length, attention does
+not look beyond it, the loss gives it no weight. docs/ragged.md shows how padding on the left is turned.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from weft.data.order import epoch_order
 
 
 class RaggedBatches:
-    """Batches of sequences x_i[T_i] (ids) or x_i[T_i,I], zero-padded to the longest, with lengths.
+    """Batches of sequences x_i[T_i] (ids) or x_i[T_i,I], zero-padded behind to the longest, with lengths.
 
     targets, by `per`:
         "step"      y_i[T_i,...], one at every step: y[B,T,...], no weight on padding;

@@ -53,13 +53,14 @@ class ContextReader:
         self.pieces: list[Array] = []  # of the window
 
     def __call__(self, ids: Array) -> Array:
-        self.pieces.append(ids)
-        self.count += ids.shape[1]
-        begin = window_start(self.count, self.model.context)
+        count, pieces = self.count + ids.shape[1], [*self.pieces, ids]
+        begin = window_start(count, self.model.context)
         if begin > self.begin:  # the window moves on: what stays in it stands elsewhere now, and is read anew
-            ids = np.concatenate(self.pieces, axis=1)[:, begin - self.begin :]
-            self.begin, self.pieces = begin, [ids]
+            self.model.embedding.predict(ids)  # raises for what are no bytes, before anything is forgotten
+            ids = np.concatenate(pieces, axis=1)[:, begin - self.begin :]
+            pieces = [ids]
             for layer_cache in self.cache:
                 layer_cache.truncate(0)
         logits: Array = self.model.predict(ids, cache=self.cache)[:, -1]
+        self.begin, self.count, self.pieces = begin, count, pieces
         return logits

@@ -50,6 +50,8 @@ class GPT(ByteModel):
     (1, 4, 256)
     """
 
+    reads = "past"
+
     def __init__(
         self,
         *,

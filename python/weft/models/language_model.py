@@ -23,6 +23,7 @@ from weft.models.byte_model import VOCABULARY, ByteModel, Reader, check_shape, c
 from weft.nn.backprop import State, StatefulBackprop
 from weft.nn.graph import GraphWriter, Node
 from weft.nn.parameter import Array, Seed
+from weft.nn.rows import lengths_of, without_padding
 
 __all__ = ["LanguageModel"]
 
@@ -49,6 +50,7 @@ class LanguageModel(ByteModel):
     """
 
     stateful = True
+    reads = "past"
 
     def __init__(
         self,
@@ -96,14 +98,18 @@ class LanguageModel(ByteModel):
     def __call__(
         self, x: Array, state: State = None, *, lengths: Array | None = None, resets: Array | None = None
     ) -> tuple[tuple[Array, State], StatefulBackprop]:
-        embedded, back_embedding = self.embedding(x)
+        lengths = lengths_of(self, x, lengths)
+        embedded, back_embedding = self.embedding(without_padding(x, lengths))
         dropped, back_input_dropout = self.input_dropout(embedded)
         (hidden, state), back_rnn = self.rnn(dropped, state, lengths=lengths, resets=resets)
         kept, back_output_dropout = self.output_dropout(hidden)
         logits, back_head = self.head(kept)
+        logits = without_padding(logits, lengths)
 
         def backward(dlogits: Array | None, dstate: State) -> tuple[None, State]:
-            dhidden = None if dlogits is None else back_output_dropout(back_head(dlogits))
+            dhidden = None
+            if dlogits is not None:
+                dhidden = back_output_dropout(back_head(without_padding(dlogits, lengths)))
             ddropped, dstate = back_rnn(dhidden, dstate)
             back_embedding(back_input_dropout(ddropped))
             return None, dstate
@@ -113,8 +119,10 @@ class LanguageModel(ByteModel):
     def predict(
         self, x: Array, state: State = None, *, lengths: Array | None = None, resets: Array | None = None
     ) -> tuple[Array, State]:
-        hidden, state = self.rnn.predict(self.embedding.predict(x), state, lengths=lengths, resets=resets)
-        return self.head.predict(hidden), state
+        lengths = lengths_of(self, x, lengths)
+        embedded = self.embedding.predict(without_padding(x, lengths))
+        hidden, state = self.rnn.predict(embedded, state, lengths=lengths, resets=resets)
+        return without_padding(self.head.predict(hidden), lengths), state
 
     def graph(self, writer: GraphWriter) -> Node:
         return writer.sequence(self.embedding, self.rnn, self.head)
@@ -124,8 +132,10 @@ class LanguageModel(ByteModel):
 
         def read(ids: Array) -> Array:
             nonlocal state
+            reached = state  # `state` goes on when all has been read
             for start in range(0, ids.shape[1], _PIECE):
-                logits, state = self.predict(ids[:, start : start + _PIECE], state)
+                logits, reached = self.predict(ids[:, start : start + _PIECE], reached)
+            state = reached
             last: Array = logits[:, -1]
             return last
 

@@ -27,6 +27,7 @@ from weft.nn.parameter import Array
 class Activation(Layer):
     """Base of the activations: an op and its backward. x, y of any shape, float32 or float64."""
 
+    reads = "step"
     kind: str  # what a model file calls it
     axes: tuple[str, ...] = ("...",)  # of x
     forward: Any

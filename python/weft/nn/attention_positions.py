@@ -33,6 +33,8 @@ class AttentionPositions(Layer):
     offset: how many steps came before x, an int, or [B] where the rows of a cache differ.
     """
 
+    reads = "place"
+
     def check_fits(self, num_heads: int, head_size: int) -> None:
         """Raises ValueError where it is not for heads so many and so large."""
 

@@ -14,7 +14,7 @@ from weft.nn.graph import GraphWriter, Node, takes_tokens
 from weft.nn.inputs import check_plain
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array
-from weft.nn.rows import resets_backwards, reverse_rows
+from weft.nn.rows import lengths_of, resets_backwards, resets_of, reverse_rows
 from weft.nn.sequential import require_layer
 
 
@@ -34,6 +34,7 @@ class Bidirectional(Layer):
     """
 
     stateful = True
+    reads = "all"
 
     def __init__(self, forwards: Layer, backwards: Layer) -> None:
         require_layer("Bidirectional", forwards, stateful=True)
@@ -51,6 +52,7 @@ class Bidirectional(Layer):
     ) -> tuple[tuple[Array, State], StatefulBackprop]:
         check_plain("Bidirectional: x", x)
         initial, initial_back = _pair(state)
+        lengths, resets = lengths_of(self, x, lengths), resets_of(self, x, resets)
         (y, last), backprop = self.forwards(x, initial, lengths=lengths, resets=resets)
         (y_back, last_back), backprop_back = self.backwards(
             reverse_rows(x, lengths), initial_back, lengths=lengths, resets=_reversed_resets(resets, lengths)
@@ -78,6 +80,7 @@ class Bidirectional(Layer):
     ) -> tuple[Array, State]:
         check_plain("Bidirectional: x", x)
         initial, initial_back = _pair(state)
+        lengths, resets = lengths_of(self, x, lengths), resets_of(self, x, resets)
         y, last = self.forwards.predict(x, initial, lengths=lengths, resets=resets)
         y_back, last_back = self.backwards.predict(
             reverse_rows(x, lengths), initial_back, lengths=lengths, resets=_reversed_resets(resets, lengths)
@@ -102,7 +105,7 @@ def _pair(state: State) -> tuple[State, State]:
     return state[0], state[1]
 
 
-def _reversed_resets(resets: npt.ArrayLike | None, lengths: npt.ArrayLike | None) -> Array | None:
+def _reversed_resets(resets: Array | None, lengths: Array | None) -> Array | None:
     """Where a sequence starts for a layer that is given the reversed rows."""
     ends = resets_backwards(resets, lengths)
     return None if ends is None else reverse_rows(ends, lengths)

@@ -33,6 +33,7 @@ class RecurrentCell(Layer):
     A cell of one's own is its weights and the names by which ops knows it.
     """
 
+    reads = "step"
     operation: str  # "lstm": what errors call it
     weight_peephole: Parameter | None = None
     weight_hr: Parameter | None = None  # the projection

@@ -26,6 +26,8 @@ class Dropout(Layer):
     [0.0, 2.0]
     """
 
+    reads = "step"
+
     def __init__(self, p: float = 0.5, *, rng: Seed = None) -> None:
         self.p = check_number("Dropout", "p", p, low=0, high=1)
         self.draw_from(rng)
@@ -34,7 +36,8 @@ class Dropout(Layer):
         check_array(self, "x", x, ("...",))
         if self.p == 0.0:  # the identity, as it stands: nothing is drawn or copied
             return x, Backprop(self, lambda dy: dy, x)
-        y, saved = ops.dropout_forward(x, self.p, **self.next_draw())
+        with self.undrawn_if_refused():
+            y, saved = ops.dropout_forward(x, self.p, **self.next_draw())
         return y, Backprop(self, lambda dy: ops.dropout_backward(saved, dy), y)
 
     def predict(self, x: Array) -> Array:

@@ -31,6 +31,8 @@ class Embedding(Layer):
     (4, 16)
     """
 
+    reads = "step"
+
     def __init__(
         self,
         num_embeddings: int,

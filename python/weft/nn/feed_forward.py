@@ -33,6 +33,8 @@ class FeedForward(Layer):
     (2, 5, 4)
     """
 
+    reads = "step"
+
     def __init__(
         self,
         d_model: int,

@@ -103,17 +103,20 @@ class InProjection(Layer):
 
     def check_given(self, given: list[Array]) -> None:
         """Refuse arrays of other axes or sizes, by the names of those that they stand for."""
-        name = type(self).__name__
         query, key, value = given[0], given[min(1, len(given) - 1)], given[-1]
         of_query = "x" if len(given) == 1 else "query"
-        check_array(self, of_query, query, ("B", "T", "E"), self.embed_dim, self.dtype)
+        self.check_query(query, of_query)
         check_array(self, "key", key, ("B", "S", "kdim"), self.kdim, self.dtype)
         check_array(self, "value", value, ("B", "S", "vdim"), self.vdim, self.dtype)
         if not (len(query) == len(key) == len(value) and key.shape[1] == value.shape[1]):
             raise ValueError(
-                f"{name}: query, key and value must agree in B, key and value in S, "
+                f"{type(self).__name__}: query, key and value must agree in B, key and value in S, "
                 f"got {query.shape}, {key.shape} and {value.shape}"
             )
+
+    def check_query(self, query: Array, name: str = "query") -> None:
+        """Refuse a query of other axes or another size."""
+        check_array(self, name, query, ("B", "T", "E"), self.embed_dim, self.dtype)
 
     def _products(self, count: int) -> list[Product]:
         """The products that give q, k and v from so many arrays, as few as the weights allow."""

@@ -8,6 +8,9 @@ A stateful layer runs over sequences x[B,T,I] and also takes a state and gives t
     (y, state), backprop = layer(x, state, lengths=None, resets=None)       dx, dstate = backprop(dy, dstate)
     y, state = layer.predict(x, state, lengths=None, resets=None)
 
+A layer without a state may take lengths too: it says so in `takes_lengths`, and in `reads` which steps it
+reads. By these, Sequential and the Trainer know what to give it; what would go wrong is refused.
+
 backprop adds dL/dw to the `.grad` of the layer's parameters, and writes to no array that it was given. A
 result may share memory with an argument (Dropout's predict gives x itself): so do not write into either.
 
@@ -34,6 +37,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,12 +60,38 @@ class Layer:
 
     stateful: bool = False
 
+    # Whether its call takes lengths[B] (y is then zero past a row's end, where nothing of x and dy is
+    # read) and resets[B,T]. A stateful layer takes both.
+    takes_lengths: bool = False
+    takes_resets: bool = False
+
+    # Whether it does nothing to sequences but what the layers inside it do: Sequential and Residual.
+    transparent: bool = False
+
     # What a layer draws at random when it trains depends on these two alone; None: it draws nothing.
     seed: int | None = None
     calls: int = 0
 
     __call__: Callable[..., Any]
     predict: Callable[..., Any]
+
+    # ---- sequences ----
+
+    @property
+    def reads(self) -> str | None:
+        """Which steps of x[B,T,...] decide step t of y: "step" (x[t] alone), "place" (t itself too), "past"
+        (no later ones) or "all". None: it does not say, and is refused where that matters (sequences.py).
+
+        A layer of one's own says it as an attribute of the class: `reads = "step"`.
+        """
+        return None
+
+    def lengths_after(self, lengths: Array) -> Array | None:
+        """The valid steps of each row of y[B,T,...], given those of x; None where y has no steps.
+
+        For a layer that changes how many there are; y's first so many are valid.
+        """
+        return lengths
 
     # ---- the tree ----
 
@@ -202,6 +232,16 @@ class Layer:
             raise RuntimeError(f"{type(self).__name__}: draw_from must come before next_draw")
         self.calls += 1
         return {"seed": self.seed, "offset": self.calls - 1}
+
+    @contextmanager
+    def undrawn_if_refused(self) -> Iterator[None]:
+        """Whatever is raised inside, this layer will draw next what it would have drawn before."""
+        calls = self.calls
+        try:
+            yield
+        except BaseException:
+            self.calls = calls
+            raise
 
     def random_state(self) -> dict[str, list[int]]:
         """path -> [seed, calls] of every layer that draws: with it, training goes on to the same bits."""

@@ -31,6 +31,8 @@ class LayerNorm(Layer):
     array([[-1.342, -0.447,  0.447,  1.342]], dtype=float32)
     """
 
+    reads = "step"
+
     def __init__(
         self,
         normalized_shape: int,

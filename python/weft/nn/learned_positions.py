@@ -31,6 +31,8 @@ class LearnedPositions(Layer):
     (2, 3, 4)
     """
 
+    reads = "place"
+
     def __init__(
         self, max_len: int, d_model: int, *, dtype: npt.DTypeLike = np.float32, rng: Seed = None
     ) -> None:

@@ -31,6 +31,8 @@ class Linear(Layer):
     ((5, 2), (5, 3))
     """
 
+    reads = "step"
+
     def __init__(
         self,
         in_features: int,

@@ -23,7 +23,7 @@ from weft.nn.inputs import check_array, check_mask, given_arrays
 from weft.nn.layer import Layer
 from weft.nn.linear import Linear
 from weft.nn.parameter import Array, Seed
-from weft.nn.rows import without_padding
+from weft.nn.rows import lengths_of, without_padding
 
 Arguments: TypeAlias = dict[str, Any]
 Back: TypeAlias = Callable[[ops.SDPAGrads], tuple[Array, Array]]
@@ -45,6 +45,7 @@ class MemoryAttention(Layer):
     A step with nothing to read gets zeros.
     """
 
+    takes_lengths = True
     query_proj: Linear | None = None
     query_size: int | None = None  # None: as many as the other
     key_size: int | None = None
@@ -54,6 +55,10 @@ class MemoryAttention(Layer):
         self.causal = causal
         if dropout:
             self.draw_from(rng)
+
+    @property
+    def reads(self) -> str:
+        return "past" if self.causal else "all"
 
     def compare(self, query: Array, key: Array) -> tuple[Arguments, Back]:
         """The arguments of ops.sdpa_forward that make the scores, and from its gradients (dquery, dkey)."""
@@ -70,14 +75,13 @@ class MemoryAttention(Layer):
         kv_lengths: npt.ArrayLike | None = None,
         need_weights: bool = False,
     ) -> tuple[Any, Backprop]:
-        given, kv_lengths = self._given([query, memory, value], lengths, kv_lengths)
+        given, lengths, kv_lengths = self._given([query, memory, value], lengths, kv_lengths)
         scores, back = self.compare(given[0], given[min(1, len(given) - 1)])
-        drawn: dict[str, Any] = self.next_draw() if self.dropout else {}
-        options = self._options(given[0].dtype, mask, kv_lengths, need_weights) | {
-            "dropout": self.dropout,
-            **drawn,
-        }
-        read, saved, *weights = ops.sdpa_forward(v=given[-1][:, None], **scores, **options)
+        with self.undrawn_if_refused():
+            drawn: dict[str, Any] = self.next_draw() if self.dropout else {}
+            options = self._options(given[0].dtype, mask, kv_lengths, need_weights)
+            options |= {"dropout": self.dropout, **drawn}
+            read, saved, *weights = ops.sdpa_forward(v=given[-1][:, None], **scores, **options)
         y = without_padding(read[:, 0], lengths)
 
         def backprop(dy: Array) -> Any:
@@ -101,7 +105,7 @@ class MemoryAttention(Layer):
         kv_lengths: npt.ArrayLike | None = None,
         need_weights: bool = False,
     ) -> Any:
-        given, kv_lengths = self._given([query, memory, value], lengths, kv_lengths)
+        given, lengths, kv_lengths = self._given([query, memory, value], lengths, kv_lengths)
         scores, _ = self.compare(given[0], given[min(1, len(given) - 1)])
         options = self._options(given[0].dtype, mask, kv_lengths, need_weights)
         read, _, *weights = ops.sdpa_forward(v=given[-1][:, None], training=False, **scores, **options)
@@ -116,9 +120,9 @@ class MemoryAttention(Layer):
         arrays: list[Array | None],
         lengths: npt.ArrayLike | None,
         kv_lengths: npt.ArrayLike | None,
-    ) -> tuple[list[Array], npt.ArrayLike | None]:
+    ) -> tuple[list[Array], Array | None, Array | None]:
         """The arrays that were given, checked, with zeros for padding (no product may meet a NaN there), and
-        the valid steps of the memory."""
+        the valid steps of the query and of the memory."""
         given = given_arrays(self, ("query", "memory", "value"), arrays)
         query, key, value = given[0], given[min(1, len(given) - 1)], given[-1]
         dtype = None if self.query_proj is None else self.query_proj.weight.dtype  # None: either, but one
@@ -132,11 +136,13 @@ class MemoryAttention(Layer):
                 f"{type(self).__name__}: query, memory and value must agree in B, memory and value in S, "
                 f"got {query.shape}, {key.shape} and {value.shape}"
             )
+        lengths = lengths_of(self, query, lengths, of="query")
+        kv_lengths = lengths_of(self, key, kv_lengths, "kv_lengths", of="memory")
         given = [without_padding(array, kv_lengths if i else lengths) for i, array in enumerate(given)]
-        return given, lengths if kv_lengths is None and len(given) == 1 else kv_lengths
+        return given, lengths, lengths if kv_lengths is None and len(given) == 1 else kv_lengths
 
     def _options(
-        self, dtype: Any, mask: Array | None, kv_lengths: npt.ArrayLike | None, need_weights: bool
+        self, dtype: Any, mask: Array | None, kv_lengths: Array | None, need_weights: bool
     ) -> dict[str, Any]:
         """What a call asks of ops.sdpa_forward, whether it trains or not. There is one head."""
         check_mask(self, "mask", mask, dtype)

@@ -24,11 +24,12 @@ from weft.nn.graph import GraphWriter, Node
 from weft.nn.heads import join_heads, split_heads
 from weft.nn.in_projection import InProjection
 from weft.nn.inputs import check_array, check_mask, given_arrays
-from weft.nn.key_value_cache import KeyValueCache
+from weft.nn.key_value_cache import KeyValueCache, unchanged_if_refused
 from weft.nn.linear import Linear
 from weft.nn.parameter import Array, Seed
-from weft.nn.rows import without_padding
+from weft.nn.rows import lengths_of, without_padding
 from weft.nn.sum_to import sum_to
+from weft.ragged import check_lengths
 
 
 class MultiheadAttention(InProjection):
@@ -56,7 +57,8 @@ class MultiheadAttention(InProjection):
             weights[B,N,T,S] if average_attn_weights is False. They are for looking at: no gradient.
 
     predict(x, cache=KeyValueCache()) goes on after the steps in the cache, and adds x to them; it needs
-    causal=True. predict(x, memory, cache=...) keeps the memory's keys and values there for the next calls.
+    causal=True. predict(x, memory, cache=...) keeps the memory's keys and values there for the next calls,
+    which may leave kv_lengths out.
 
     Weights are in_proj_weight[(N+2K)D, E], or where kdim or vdim is not E q_proj_weight, k_proj_weight and
     v_proj_weight; in_proj_bias; out_proj.weight and out_proj.bias, which is all that a step with nothing to
@@ -67,6 +69,8 @@ class MultiheadAttention(InProjection):
     >>> backprop(np.ones_like(y)).shape
     (3, 5, 8)
     """
+
+    takes_lengths = True
 
     def __init__(
         self,
@@ -101,6 +105,11 @@ class MultiheadAttention(InProjection):
         if dropout:
             self.draw_from(rng)
 
+    @property
+    def reads(self) -> str:
+        ahead = -1 if self.window is None else self.window[1]
+        return "past" if self.causal or ahead == 0 else "all"
+
     def __call__(
         self,
         query: Array,
@@ -114,15 +123,16 @@ class MultiheadAttention(InProjection):
         need_weights: bool = False,
         average_attn_weights: bool = True,
     ) -> tuple[Any, Backprop]:
-        given, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
+        given, lengths, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
         (q, k, v), back_project = self.project(given)
         back_turns = self._turn([q, k], 0)
         added, back_added = self._score_bias(bias, q, k, 0)
         options = self._options(mask, added, kv_lengths, need_weights, average_attn_weights)
-        drawn: dict[str, Any] = self.next_draw() if self.dropout else {}
-        read, saved, *weights = ops.sdpa_forward(
-            q, k, v, causal=self.causal, dropout=self.dropout, **drawn, **options
-        )
+        with self.undrawn_if_refused():
+            drawn: dict[str, Any] = self.next_draw() if self.dropout else {}
+            read, saved, *weights = ops.sdpa_forward(
+                q, k, v, causal=self.causal, dropout=self.dropout, **drawn, **options
+            )
         y, back_out = self.out_proj(join_heads(read))
         y = without_padding(y, lengths)
 
@@ -160,22 +170,28 @@ class MultiheadAttention(InProjection):
     ) -> Any:
         if cache is not None and not isinstance(cache, KeyValueCache):
             raise TypeError(f"MultiheadAttention: cache must be a KeyValueCache, got {type(cache).__name__}")
-        causal: bool | Literal["top_left", "bottom_right"] = self.causal
-        offset: int | Array = 0
-        if cache is not None and key is not None:
-            q, k, v, kv_lengths = self._with_memory([query, key, value], lengths, kv_lengths, cache)
-        else:
-            given, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
-            (q, k, v), _ = self.project(given)
+        with unchanged_if_refused([] if cache is None else [cache]):
+            causal: bool | Literal["top_left", "bottom_right"] = self.causal
+            offset: int | Array = 0
+            if cache is not None and key is not None:
+                self.check_query(query)
+                lengths = lengths_of(self, query, lengths, of="query")
+                q, k, v, kv_lengths = self._with_memory([query, key, value], lengths, kv_lengths, cache)
+            else:
+                given, lengths, kv_lengths = self._given([query, key, value], lengths, kv_lengths)
+                (q, k, v), _ = self.project(given)
+                if cache is not None:
+                    causal, offset = self._causal_after(cache), cache.offset
+                self._turn([q, k], offset)
+                if cache is not None:
+                    k, v, kv_lengths = cache.append(k, v, kv_lengths)
             if cache is not None:
-                causal, offset = self._causal_after(cache), cache.offset
-            self._turn([q, k], offset)
-            if cache is not None:
-                k, v, kv_lengths = cache.append(k, v, kv_lengths)
-        added, _ = self._score_bias(bias, q, k, offset)
-        options = self._options(mask, added, kv_lengths, need_weights, average_attn_weights)
-        read, _, *weights = ops.sdpa_forward(q, k, v, causal=causal, training=False, **options)
-        y = without_padding(self.out_proj.predict(join_heads(read)), lengths)
+                given_keys = (query if key is None else key).shape[1]
+                mask, bias = (_of_kept(array, given_keys, k.shape[2]) for array in (mask, bias))
+            added, _ = self._score_bias(bias, q, k, offset)
+            options = self._options(mask, added, kv_lengths, need_weights, average_attn_weights)
+            read, _, *weights = ops.sdpa_forward(q, k, v, causal=causal, training=False, **options)
+            y = without_padding(self.out_proj.predict(join_heads(read)), lengths)
         return (y, *weights) if weights else y
 
     def graph(self, writer: GraphWriter) -> Node:
@@ -199,17 +215,19 @@ class MultiheadAttention(InProjection):
         arrays: list[Array | None],
         lengths: npt.ArrayLike | None,
         kv_lengths: npt.ArrayLike | None,
-    ) -> tuple[list[Array], npt.ArrayLike | None]:
+    ) -> tuple[list[Array], Array | None, Array | None]:
         """The arrays that were given, with zeros for padding (no product may meet a NaN there), and the valid
-        steps of keys."""
+        steps of query and keys."""
         given = given_arrays(self, ("query", "key", "value"), arrays)
         self.check_given(given)
         if self.positions is not None and len(given) > 1:
             raise ValueError(
                 f"MultiheadAttention: {self.positions!r} is for one sequence, attention(x), got key or value"
             )
+        lengths = lengths_of(self, given[0], lengths, of="query")
+        kv_lengths = lengths_of(self, given[-1], kv_lengths, "kv_lengths", of="key")
         given = [without_padding(array, kv_lengths if i else lengths) for i, array in enumerate(given)]
-        return given, lengths if kv_lengths is None and len(given) == 1 else kv_lengths
+        return given, lengths, lengths if kv_lengths is None and len(given) == 1 else kv_lengths
 
     def _options(
         self,
@@ -262,24 +280,36 @@ class MultiheadAttention(InProjection):
             raise ValueError(
                 "MultiheadAttention: cache needs causal=True, else earlier steps would have to read x too"
             )
-        return "bottom_right" if len(cache) else "top_left"
+        return "bottom_right" if cache.begun else "top_left"
 
     def _with_memory(
         self,
         arrays: list[Any],
-        lengths: npt.ArrayLike | None,
+        lengths: Array | None,
         kv_lengths: npt.ArrayLike | None,
         cache: KeyValueCache,
-    ) -> tuple[Array, Array, Array, npt.ArrayLike | None]:
+    ) -> tuple[Array, Array, Array, Array | None]:
         """q, and the memory's k, v and lengths, which the first call puts into the cache."""
         if self.causal:
             raise ValueError("MultiheadAttention: cache of a memory must not be with causal=True")
-        if len(cache):
-            check_array(self, "query", arrays[0], ("B", "T", "E"), self.embed_dim, self.dtype)
-            return self.project_query(without_padding(arrays[0], lengths)), *cache.read()
-        given, kv_lengths = self._given(arrays, lengths, kv_lengths)
-        (q, k, v), _ = self.project(given)
-        return q, *cache.append(k, v, kv_lengths)
+        if not cache.begun:
+            given, _, kv_lengths = self._given(arrays, lengths, kv_lengths)
+            (q, k, v), _ = self.project(given)
+            return q, *cache.append(k, v, kv_lengths)
+        k, v, kept = cache.read()
+        if kv_lengths is not None:
+            self._check_kept(kv_lengths, kept, len(k), k.shape[2])
+        return self.project_query(without_padding(arrays[0], lengths)), k, v, kept
+
+    def _check_kept(self, kv_lengths: npt.ArrayLike, kept: Array | None, rows: int, steps: int) -> None:
+        """Refuse lengths of a memory that are not those of the first call, which hold."""
+        expected = np.full(rows, steps) if kept is None else kept
+        given = check_lengths("MultiheadAttention", kv_lengths, rows, steps, name="kv_lengths", axis="S")
+        if not np.array_equal(given, expected):
+            raise ValueError(
+                f"MultiheadAttention: kv_lengths must be those of the memory in the cache, "
+                f"{expected.tolist()}, got {given.tolist()}"
+            )
 
     def __repr__(self) -> str:
         return (
@@ -293,3 +323,9 @@ def _window(window: Any) -> tuple[int, int]:
         raise ValueError(f"MultiheadAttention: window must be (left, right), got {window!r}")
     left, right = (check_count("MultiheadAttention", "window", side, low=-1) for side in window)
     return left, right
+
+
+def _of_kept(array: Array | None, given: int, kept: int) -> Array | None:
+    """A mask or bias [..., S] of the keys that a call gave, without those that are padding in every row: no
+    cache keeps them."""
+    return array[..., :kept] if array is not None and np.shape(array)[-1:] == (given,) else array

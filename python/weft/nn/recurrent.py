@@ -26,7 +26,7 @@ from weft.nn.graph import GraphWriter, Node
 from weft.nn.inputs import check_array
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter, Seed
-from weft.nn.rows import resets_backwards
+from weft.nn.rows import lengths_of, resets_backwards, resets_of
 from weft.nn.tree import members
 
 
@@ -94,6 +94,10 @@ class RecurrentLayer(Layer):
         if dropout or recurrent_dropout or zoneout:
             self.draw_from(rng)
 
+    @property
+    def reads(self) -> str:
+        return "all" if self.bidirectional else "past"
+
     # ---- the cells' weights under PyTorch's names, as in lstm.weight_hh_l0_reverse ----
 
     def named_members(self) -> Iterator[tuple[str, Parameter | Layer]]:
@@ -124,7 +128,8 @@ class RecurrentLayer(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> tuple[tuple[Array, State], StatefulBackprop]:
-        y, last, saved = self._forward(x, state, lengths, resets, training=True)
+        with self.undrawn_if_refused():
+            y, last, saved = self._forward(x, state, lengths, resets, training=True)
 
         def backprop(dy: Array | None, dstate: State) -> tuple[Array | None, State]:
             return self._backward(saved, dy, dstate)
@@ -162,6 +167,7 @@ class RecurrentLayer(Layer):
         cell = self._cells[0][0]
         dtype = cell.weight_ih.dtype
         check_array(self, "x", x, ("B", "T", "I"), self.input_size, dtype)
+        lengths, resets = lengths_of(self, x, lengths), resets_of(self, x, resets)
         count = len(self._cells) * len(self._cells[0])
         initial: list[GivenStates] = [(None,) * len(cell.state_sizes)] * count
         if state is not None:

@@ -14,16 +14,17 @@ from weft.nn.graph import GraphWriter, Node
 from weft.nn.inputs import check_array
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array
-from weft.nn.rows import without_padding
+from weft.nn.rows import lengths_of, resets_of, without_padding
+from weft.nn.sequences import masks_padding, options_for
 from weft.nn.sequential import require_layer
 
 
 class Residual(Layer):
     """A layer that adds to what goes past it: y = x + layer(x). It is stateful if its layer is.
 
-    x, y of one shape. With `lengths`, x goes past only where it is valid: y is zero past a row's end, as the
-    layer's is. Parameters keep their names behind "layer.".
-    Raises ValueError if layer(x) is not shaped like x.
+    x, y of one shape. lengths and resets go to the layer if it takes them. With lengths, y is zero past a
+    row's end, and nothing of x and dy is read there. Parameters keep their names behind "layer.".
+    Raises ValueError if layer(x) is not shaped like x, TypeError as Sequential does.
 
     >>> import numpy as np
     >>> from weft.nn import LSTM
@@ -32,10 +33,16 @@ class Residual(Layer):
     (2, 5, 4)
     """
 
+    takes_lengths = takes_resets = transparent = True
+
     def __init__(self, layer: Layer) -> None:
         require_layer("Residual", layer)
         self.layer = layer
         self.stateful = layer.stateful
+
+    @property
+    def reads(self) -> str | None:
+        return self.layer.reads
 
     def __call__(
         self,
@@ -46,19 +53,28 @@ class Residual(Layer):
         resets: npt.ArrayLike | None = None,
     ) -> Any:
         check_array(self, "x", x, ("...",))
+        lengths, options = self._options(x, state, lengths, resets)
+        x = without_padding(x, lengths)
         if not self.stateful:
-            self._refuse(state, lengths, resets)
-            inner, backprop = self.layer(x)
-            y = self._sum(x, inner, None)
-            return y, Backprop(self, lambda dy: dy + backprop(dy), y)
-        (inner, last), stateful_backprop = self.layer(x, state, lengths=lengths, resets=resets)
+            inner, backprop = self.layer(x, **options)
+            y = self._sum(x, inner, lengths)
+
+            def backward(dy: Array) -> Array:
+                dy = without_padding(dy, lengths)
+                dx: Array = dy + backprop(dy)
+                return dx
+
+            return y, Backprop(self, backward, y)
+
+        (inner, last), stateful_backprop = self.layer(x, state, **options)
         y = self._sum(x, inner, lengths)
 
-        def backward(dy: Array | None, dstate: State) -> tuple[Array, State]:
+        def stateful_backward(dy: Array | None, dstate: State) -> tuple[Array, State]:
+            dy = None if dy is None else without_padding(dy, lengths)
             dx, dinitial = stateful_backprop(dy, dstate)
-            return (dx if dy is None else without_padding(dy, lengths) + dx), dinitial
+            return (dx if dy is None else dy + dx), dinitial
 
-        return (y, last), StatefulBackprop(self, backward, y, last)
+        return (y, last), StatefulBackprop(self, stateful_backward, y, last)
 
     def predict(
         self,
@@ -69,25 +85,32 @@ class Residual(Layer):
         resets: npt.ArrayLike | None = None,
     ) -> Any:
         check_array(self, "x", x, ("...",))
+        lengths, options = self._options(x, state, lengths, resets)
+        x = without_padding(x, lengths)
         if not self.stateful:
-            self._refuse(state, lengths, resets)
-            return self._sum(x, self.layer.predict(x), None)
-        inner, last = self.layer.predict(x, state, lengths=lengths, resets=resets)
+            return self._sum(x, self.layer.predict(x, **options), lengths)
+        inner, last = self.layer.predict(x, state, **options)
         return self._sum(x, inner, lengths), last
 
     def graph(self, writer: GraphWriter) -> Node:
         return writer.node("residual", layer=self.layer)
 
-    def _sum(self, x: Array, inner: Array, lengths: npt.ArrayLike | None) -> Array:
+    def _options(
+        self, x: Array, state: State, lengths: npt.ArrayLike | None, resets: npt.ArrayLike | None
+    ) -> tuple[Array | None, dict[str, Any]]:
+        """The lengths, checked, and what the layer is given beside x."""
+        if not self.stateful and state is not None:
+            raise TypeError("Residual: state needs a stateful layer")
+        lengths, resets = lengths_of(self, x, lengths), resets_of(self, x, resets)
+        return lengths, options_for("Residual", self.layer, lengths, resets)
+
+    def _sum(self, x: Array, inner: Array, lengths: Array | None) -> Array:
         if inner.shape != x.shape:
             raise ValueError(
                 f"Residual: the layer's result must be shaped like x, {x.shape}, got {inner.shape}"
             )
-        return without_padding(x, lengths) + inner
-
-    def _refuse(self, *given: Any) -> None:
-        if any(value is not None for value in given):
-            raise TypeError("Residual: state, lengths and resets need a stateful layer")
+        y = x + inner
+        return y if masks_padding(self.layer) else without_padding(y, lengths)
 
     def __repr__(self) -> str:
         return f"Residual({self.layer!r})"

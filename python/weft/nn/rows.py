@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from weft.nn.parameter import Array
+from weft.ragged import check_lengths, check_resets
+
+
+def lengths_of(layer: object, x: Any, lengths: Any, name: str = "lengths", of: str = "x") -> Array | None:
+    """None, or the lengths of x[B, T, ...] as int64[B], checked in the name of a layer: what the functions
+    below take. `of`: what the layer calls x; the time of a memory is S."""
+    if lengths is None:
+        return None
+    where, axis = type(layer).__name__, "S" if name in ("kv_lengths", "memory_lengths") else "T"
+    return check_lengths(where, lengths, *_rows_and_steps(where, x, of), name=name, axis=axis)
+
+
+def resets_of(layer: object, x: Any, resets: Any) -> Array | None:
+    """None, or the resets of x[B, T, ...] as bool[B, T], checked in the name of a layer."""
+    if resets is None:
+        return None
+    where = type(layer).__name__
+    return check_resets(where, resets, *_rows_and_steps(where, x, "x"))
+
+
+def _rows_and_steps(where: str, x: Any, name: str) -> tuple[int, int]:
+    shape = np.shape(x)
+    if len(shape) < 2:
+        raise ValueError(f"{where}: {name} must be (B, T, ...), got {shape}")
+    return shape[0], shape[1]
 
 
 def valid_steps(lengths: npt.ArrayLike, time: int) -> Array:
@@ -26,10 +53,7 @@ def without_padding(x: Array, lengths: npt.ArrayLike | None) -> Array:
     """
     if lengths is None:
         return x
-    if np.shape(lengths) != x.shape[:1]:
-        raise ValueError(
-            f"without_padding: lengths must be (B,) = {x.shape[:1]}, got shape {np.shape(lengths)}"
-        )
+    x = np.asarray(x)
     valid = valid_steps(lengths, x.shape[1]).reshape(*x.shape[:2], *[1] * (x.ndim - 2))
     return np.where(valid, x, x.dtype.type(0))
 
@@ -48,7 +72,7 @@ def reverse_rows(x: Array, lengths: npt.ArrayLike | None = None) -> Array:
     return x[np.arange(len(x))[:, None], source]
 
 
-def resets_backwards(resets: npt.ArrayLike | None, lengths: npt.ArrayLike | None = None) -> Array | None:
+def resets_backwards(resets: Array | None, lengths: npt.ArrayLike | None = None) -> Array | None:
     """The resets[B, T] for reading from the end: where a sequence starts at t, another one ends at t - 1.
 
     So a row of several sequences is, in both directions, the same as these sequences in rows of their own.
@@ -58,7 +82,6 @@ def resets_backwards(resets: npt.ArrayLike | None, lengths: npt.ArrayLike | None
     """
     if resets is None:
         return None
-    resets = np.asarray(resets)
     shifted = np.zeros_like(resets)
     shifted[:, :-1] = resets[:, 1:]
     if lengths is not None:

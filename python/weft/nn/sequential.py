@@ -13,6 +13,8 @@ from weft.nn.graph import GraphWriter, Node
 from weft.nn.inputs import check_plain
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array, Parameter
+from weft.nn.rows import lengths_of, resets_of, without_padding
+from weft.nn.sequences import masks_padding, options_for, widest
 from weft.nn.tree import members
 
 
@@ -20,8 +22,11 @@ class Sequential(Layer):
     """Layers one after the other.
 
     It is stateful if one of its layers is. Then its state is a tuple with an entry for each stateful layer
-    (None: zeros), and `lengths` and `resets` go to each of these. Names are by position, "0.weight".
-    Raises TypeError for what is not a layer, or is a cell (a single step: use the layer of that name).
+    (None: zeros). Names are by position, "0.weight".
+    lengths[B] and resets[B,T] go to every layer that takes them. With lengths, y is zero past a row's end,
+    and nothing of x and dy is read there.
+    Raises TypeError for what is not a layer, or is a cell (a single step: use the layer of that name); and
+    for lengths or resets with a layer that does not take them and cannot do without.
 
     >>> import numpy as np
     >>> from weft.nn import GRU, Linear
@@ -32,11 +37,25 @@ class Sequential(Layer):
     ((8, 5, 2), 1, (8, 5, 3))
     """
 
+    takes_lengths = takes_resets = transparent = True
+
     def __init__(self, *layers: Layer) -> None:
         for layer in layers:
             require_layer("Sequential", layer)
         self.layers = layers
         self.stateful = any(layer.stateful for layer in layers)
+
+    @property
+    def reads(self) -> str | None:
+        return widest(self.layers)
+
+    def lengths_after(self, lengths: Array) -> Array | None:
+        for layer in self.layers:
+            after = layer.lengths_after(lengths)
+            if after is None:
+                return None
+            lengths = after
+        return lengths
 
     def __call__(
         self,
@@ -46,18 +65,23 @@ class Sequential(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> Any:
-        states = self._states(x, state, lengths, resets)
+        states = self._states(x, state)
+        options, padded, padded_after = self._options(x, lengths, resets)
+        x = without_padding(x, padded)
         last = []
         steps = []
-        for layer in self.layers:
+        for layer, given in zip(self.layers, options, strict=True):
             if layer.stateful:
-                (x, layer_last), backprop = layer(x, next(states), lengths=lengths, resets=resets)
+                (x, layer_last), backprop = layer(x, next(states), **given)
                 last.append(layer_last)
             else:
-                x, backprop = layer(x)
+                x, backprop = layer(x, **given)
             steps.append(backprop)
+        x = without_padding(x, padded_after)
 
         def backward(dy: Any, dstate: State) -> tuple[Any, State]:
+            if dy is not None:
+                dy = without_padding(dy, padded_after)
             dlast = list(dstate or [None] * len(last))
             dinitial = []
             for layer in reversed(self.layers):
@@ -81,22 +105,41 @@ class Sequential(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> Any:
-        states = self._states(x, state, lengths, resets)
+        states = self._states(x, state)
+        options, padded, padded_after = self._options(x, lengths, resets)
+        x = without_padding(x, padded)
         last = []
-        for layer in self.layers:
+        for layer, given in zip(self.layers, options, strict=True):
             if layer.stateful:
-                x, layer_last = layer.predict(x, next(states), lengths=lengths, resets=resets)
+                x, layer_last = layer.predict(x, next(states), **given)
                 last.append(layer_last)
             else:
-                x = layer.predict(x)
+                x = layer.predict(x, **given)
+        x = without_padding(x, padded_after)
         return (x, tuple(last)) if self.stateful else x
 
-    def _states(
-        self, x: Array, state: State, lengths: npt.ArrayLike | None, resets: npt.ArrayLike | None
-    ) -> Iterator[State]:
+    def _options(
+        self, x: Array, lengths: npt.ArrayLike | None, resets: npt.ArrayLike | None
+    ) -> tuple[list[dict[str, Any]], Array | None, Array | None]:
+        """What each layer is given beside x; the lengths by which x has still to be masked, and those for y:
+        None where the first or the last layer masks by itself."""
+        if lengths is None and resets is None:
+            return [{}] * len(self.layers), None, None
+        if not isinstance(x, list | tuple):  # as integers may come to an embedding
+            check_plain("Sequential: x", x)
+        own = after = lengths_of(self, x, lengths)
+        resets = resets_of(self, x, resets)
+        options = []
+        for layer in self.layers:
+            options.append(options_for("Sequential", layer, after, resets))
+            after = None if after is None else layer.lengths_after(after)
+        masked = [masks_padding(layer) for layer in self.layers] or [False]
+        return options, None if masked[0] else own, None if masked[-1] else after
+
+    def _states(self, x: Array, state: State) -> Iterator[State]:
         count = sum(layer.stateful for layer in self.layers)
-        if not self.stateful and not (state is None and lengths is None and resets is None):
-            raise TypeError("Sequential: state, lengths and resets need a stateful layer, and there is none")
+        if not self.stateful and state is not None:
+            raise TypeError("Sequential: state needs a stateful layer, and there is none")
         if state is not None and (not isinstance(state, tuple | list) or len(state) != count):
             raise ValueError(f"Sequential: state must be None or a tuple of {count}, one a stateful layer")
         if not self.layers:  # none that would check it

@@ -32,6 +32,8 @@ class SinusoidalPositions(Layer):
             [ 0.91, -0.42,  0.02,  1.  ]]])
     """
 
+    reads = "place"
+
     def __init__(self, d_model: int, base: float = 10000.0) -> None:
         self.d_model = check_count("SinusoidalPositions", "d_model", d_model)
         self.base = check_number("SinusoidalPositions", "base", base, above=0)

@@ -20,6 +20,7 @@ from weft.nn.inputs import check_array
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.parameter import Array, Seed
+from weft.nn.rows import lengths_of
 from weft.nn.transformer_decoder import TransformerDecoder
 from weft.nn.transformer_decoder_layer import TransformerDecoderLayer
 from weft.nn.transformer_encoder import TransformerEncoder
@@ -42,6 +43,9 @@ class Transformer(Layer):
     >>> dsource.shape, dx.shape
     ((3, 7, 8), (3, 5, 8))
     """
+
+    reads = "all"
+    takes_lengths = True  # those of the source
 
     def __init__(
         self,
@@ -88,7 +92,7 @@ class Transformer(Layer):
         lengths: npt.ArrayLike | None = None,
         x_lengths: npt.ArrayLike | None = None,
     ) -> tuple[Array, Backprop]:
-        self._check(source, x)
+        lengths, x_lengths = self._checked(source, lengths, x, x_lengths)
         memory, back_encoder = self.encoder(source, lengths=lengths)
         y, back_decoder = self.decoder(x, memory, lengths=x_lengths, memory_lengths=lengths)
 
@@ -106,13 +110,20 @@ class Transformer(Layer):
         lengths: npt.ArrayLike | None = None,
         x_lengths: npt.ArrayLike | None = None,
     ) -> Array:
-        self._check(source, x)
+        lengths, x_lengths = self._checked(source, lengths, x, x_lengths)
         memory = self.encoder.predict(source, lengths=lengths)
         return self.decoder.predict(x, memory, lengths=x_lengths, memory_lengths=lengths)
 
-    def _check(self, source: Array, x: Array) -> None:
+    def _checked(
+        self, source: Array, lengths: npt.ArrayLike | None, x: Array, x_lengths: npt.ArrayLike | None
+    ) -> tuple[Array | None, Array | None]:
+        """Both lengths; with the arrays, all is checked before the encoder begins."""
         check_array(self, "source", source, ("B", "S", "E"), self.d_model, self.dtype)
         check_array(self, "x", x, ("B", "T", "E"), self.d_model, self.dtype)
+        return (
+            lengths_of(self, source, lengths, of="source"),
+            lengths_of(self, x, x_lengths, "x_lengths"),
+        )
 
     def graph(self, writer: GraphWriter) -> Node:
         raise writer.obstacle(self, "it reads two sequences")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import numpy.typing as npt
 
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
 from weft.nn.inputs import check_array
+from weft.nn.key_value_cache import unchanged_if_refused
 from weft.nn.parameter import Array
-from weft.nn.rows import without_padding
+from weft.nn.rows import lengths_of, without_padding
 from weft.nn.transformer_decoder_layer import DecoderCache, TransformerDecoderLayer
 from weft.nn.transformer_stack import TransformerStack
 
@@ -46,6 +49,8 @@ class TransformerDecoder(TransformerStack):
     ) -> tuple[Array, Backprop]:
         check_array(self, "x", x, ("B", "T", "E"))
         check_array(self, "memory", memory, ("B", "S", "E"))
+        lengths = lengths_of(self, x, lengths)
+        memory_lengths = lengths_of(self, memory, memory_lengths, "memory_lengths", of="memory")
         y = x
         steps = []
         for layer in self.layers:
@@ -87,17 +92,21 @@ class TransformerDecoder(TransformerStack):
     ) -> Array:
         check_array(self, "x", x, ("B", "T", "E"))
         check_array(self, "memory", memory, ("B", "S", "E"))
-        for layer, layer_cache in self.with_caches(cache):
-            x = layer.predict(
-                x,
-                memory,
-                mask=mask,
-                memory_mask=memory_mask,
-                lengths=lengths,
-                memory_lengths=memory_lengths,
-                cache=layer_cache,
-            )
-        return without_padding(x if self.norm is None else self.norm.predict(x), lengths)
+        lengths = lengths_of(self, x, lengths)
+        memory_lengths = lengths_of(self, memory, memory_lengths, "memory_lengths", of="memory")
+        layers = self.with_caches(cache)
+        with unchanged_if_refused(chain.from_iterable(cache or ())):
+            for layer, layer_cache in layers:
+                x = layer.predict(
+                    x,
+                    memory,
+                    mask=mask,
+                    memory_mask=memory_mask,
+                    lengths=lengths,
+                    memory_lengths=memory_lengths,
+                    cache=layer_cache,
+                )
+            return without_padding(x if self.norm is None else self.norm.predict(x), lengths)
 
     def graph(self, writer: GraphWriter) -> Node:
         raise writer.obstacle(self, "it reads a memory beside its steps")

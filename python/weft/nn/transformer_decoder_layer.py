@@ -21,12 +21,12 @@ from weft.nn.dropout import Dropout
 from weft.nn.feed_forward import FeedForward
 from weft.nn.graph import GraphWriter, Node
 from weft.nn.inputs import check_array
-from weft.nn.key_value_cache import KeyValueCache
+from weft.nn.key_value_cache import KeyValueCache, unchanged_if_refused
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Array, Seed
-from weft.nn.rows import without_padding
+from weft.nn.rows import lengths_of, without_padding
 from weft.nn.transformer_layer import TransformerLayer
 
 
@@ -57,6 +57,8 @@ class TransformerDecoderLayer(TransformerLayer):
     >>> dx.shape, dmemory.shape
     ((3, 5, 8), (3, 7, 8))
     """
+
+    takes_lengths = True
 
     def __init__(
         self,
@@ -93,6 +95,10 @@ class TransformerDecoderLayer(TransformerLayer):
         self.dropout1, self.dropout2, self.dropout3 = [Dropout(dropout, rng=rng) for _ in range(3)]
         self.norm_first = norm_first
 
+    @property
+    def reads(self) -> str:
+        return self.self_attn.reads
+
     def __call__(
         self,
         x: Array,
@@ -103,13 +109,16 @@ class TransformerDecoderLayer(TransformerLayer):
         lengths: npt.ArrayLike | None = None,
         memory_lengths: npt.ArrayLike | None = None,
     ) -> tuple[Array, Backprop]:
+        self._check(x, memory)
+        lengths = lengths_of(self, x, lengths)
+        memory_lengths = lengths_of(self, memory, memory_lengths, "memory_lengths", of="memory")
+
         def attend(z: Array) -> tuple[Array, Backprop]:
             return self.self_attn(z, mask=mask, kv_lengths=lengths)
 
         def recall(z: Array) -> tuple[Array, Backprop]:
             return self.multihead_attn(z, memory, mask=memory_mask, kv_lengths=memory_lengths)
 
-        self._check(x, memory)
         x = without_padding(x, lengths)
         g, back_attend = self.sublayer(x, attend, self.norm1, self.dropout1)
         h, back_recall = self.sublayer(g, recall, self.norm2, self.dropout2)
@@ -138,6 +147,9 @@ class TransformerDecoderLayer(TransformerLayer):
         if cache is not None and not isinstance(cache, DecoderCache):
             expected = "a DecoderCache (layer.make_cache())"
             raise TypeError(f"TransformerDecoderLayer: cache must be {expected}, got {type(cache).__name__}")
+        self._check(x, memory)
+        lengths = lengths_of(self, x, lengths)
+        memory_lengths = lengths_of(self, memory, memory_lengths, "memory_lengths", of="memory")
 
         def attend(z: Array) -> Array:
             own = None if cache is None else cache.steps
@@ -150,12 +162,12 @@ class TransformerDecoderLayer(TransformerLayer):
             y: Array = self.multihead_attn.predict(z, memory, **options)
             return y
 
-        self._check(x, memory)
-        x = without_padding(x, lengths)
-        g = self.predict_sublayer(x, attend, self.norm1)
-        h = self.predict_sublayer(g, recall, self.norm2)
-        y = self.predict_sublayer(h, self.feed_forward.predict, self.norm3)
-        return without_padding(y, lengths)
+        with unchanged_if_refused(cache or ()):
+            x = without_padding(x, lengths)
+            g = self.predict_sublayer(x, attend, self.norm1)
+            h = self.predict_sublayer(g, recall, self.norm2)
+            y = self.predict_sublayer(h, self.feed_forward.predict, self.norm3)
+            return without_padding(y, lengths)
 
     def _check(self, x: Array, memory: Array) -> None:
         size, dtype = self.self_attn.embed_dim, self.self_attn.dtype

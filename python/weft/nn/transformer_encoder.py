@@ -10,9 +10,9 @@ import numpy.typing as npt
 from weft.nn.backprop import Backprop
 from weft.nn.graph import GraphWriter, Node
 from weft.nn.inputs import check_array
-from weft.nn.key_value_cache import KeyValueCache
+from weft.nn.key_value_cache import KeyValueCache, unchanged_if_refused
 from weft.nn.parameter import Array
-from weft.nn.rows import without_padding
+from weft.nn.rows import lengths_of, without_padding
 from weft.nn.transformer_encoder_layer import TransformerEncoderLayer
 from weft.nn.transformer_stack import TransformerStack
 
@@ -46,6 +46,7 @@ class TransformerEncoder(TransformerStack):
         lengths: npt.ArrayLike | None = None,
     ) -> tuple[Array, Backprop]:
         check_array(self, "x", x, ("B", "T", "E"))
+        lengths = lengths_of(self, x, lengths)
         y = x
         steps = []
         for layer in self.layers:
@@ -81,9 +82,12 @@ class TransformerEncoder(TransformerStack):
         cache: list[KeyValueCache] | None = None,
     ) -> Array:
         check_array(self, "x", x, ("B", "T", "E"))
-        for layer, layer_cache in self.with_caches(cache):
-            x = layer.predict(x, mask=mask, bias=bias, lengths=lengths, cache=layer_cache)
-        return without_padding(x if self.norm is None else self.norm.predict(x), lengths)
+        lengths = lengths_of(self, x, lengths)
+        layers = self.with_caches(cache)
+        with unchanged_if_refused(cache or ()):
+            for layer, layer_cache in layers:
+                x = layer.predict(x, mask=mask, bias=bias, lengths=lengths, cache=layer_cache)
+            return without_padding(x if self.norm is None else self.norm.predict(x), lengths)
 
     def graph(self, writer: GraphWriter) -> Node:
         return writer.sequence(*self.layers, *([] if self.norm is None else [self.norm]))

@@ -25,7 +25,7 @@ from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Array, Seed
-from weft.nn.rows import without_padding
+from weft.nn.rows import lengths_of, without_padding
 from weft.nn.transformer_layer import TransformerLayer
 
 
@@ -48,6 +48,8 @@ class TransformerEncoderLayer(TransformerLayer):
     >>> layer.predict(np.ones((3, 1, 8), np.float32), cache=cache).shape
     (3, 1, 8)
     """
+
+    takes_lengths = True
 
     def __init__(
         self,
@@ -88,6 +90,10 @@ class TransformerEncoderLayer(TransformerLayer):
         self.dropout1, self.dropout2 = Dropout(dropout, rng=rng), Dropout(dropout, rng=rng)
         self.norm_first = norm_first
 
+    @property
+    def reads(self) -> str:
+        return self.self_attn.reads
+
     def __call__(
         self,
         x: Array,
@@ -96,10 +102,12 @@ class TransformerEncoderLayer(TransformerLayer):
         bias: Array | None = None,
         lengths: npt.ArrayLike | None = None,
     ) -> tuple[Array, Backprop]:
+        check_array(self, "x", x, ("B", "T", "E"), self.self_attn.embed_dim, self.self_attn.dtype)
+        lengths = lengths_of(self, x, lengths)
+
         def attend(z: Array) -> tuple[Array, Backprop]:
             return self.self_attn(z, mask=mask, bias=bias, kv_lengths=lengths)
 
-        check_array(self, "x", x, ("B", "T", "E"), self.self_attn.embed_dim, self.self_attn.dtype)
         x = without_padding(x, lengths)
         h, back_attend = self.sublayer(x, attend, self.norm1, self.dropout1)
         y, back_feed = self.sublayer(h, self.feed_forward, self.norm2, self.dropout2)
@@ -121,11 +129,13 @@ class TransformerEncoderLayer(TransformerLayer):
         lengths: npt.ArrayLike | None = None,
         cache: KeyValueCache | None = None,
     ) -> Array:
+        check_array(self, "x", x, ("B", "T", "E"), self.self_attn.embed_dim, self.self_attn.dtype)
+        lengths = lengths_of(self, x, lengths)
+
         def attend(z: Array) -> Array:
             y: Array = self.self_attn.predict(z, mask=mask, bias=bias, kv_lengths=lengths, cache=cache)
             return y
 
-        check_array(self, "x", x, ("B", "T", "E"), self.self_attn.embed_dim, self.self_attn.dtype)
         x = without_padding(x, lengths)
         h = self.predict_sublayer(x, attend, self.norm1)
         y = self.predict_sublayer(h, self.feed_forward.predict, self.norm2)

@@ -7,6 +7,7 @@ from typing import Any
 
 from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
+from weft.nn.sequences import widest
 from weft.nn.transformer_layer import TransformerLayer
 
 
@@ -14,6 +15,7 @@ class TransformerStack(Layer):
     """Base of TransformerEncoder and TransformerDecoder: what they are made of."""
 
     kind: type[TransformerLayer]  # of the layers
+    takes_lengths = True
 
     def __init__(self, layers: Sequence[Any], norm: LayerNorm | None = None) -> None:
         if not isinstance(layers, list | tuple) or not all(isinstance(layer, self.kind) for layer in layers):
@@ -24,6 +26,10 @@ class TransformerStack(Layer):
             raise TypeError(f"{type(self).__name__}: norm must be a LayerNorm or None, got {norm!r:.80}")
         self.layers: list[Any] = list(layers)
         self.norm = norm
+
+    @property
+    def reads(self) -> str | None:
+        return widest(self.layers)
 
     def make_cache(self, capacity: int = 64, *, fixed: bool = False) -> list[Any]:
         """Empty caches for predict, one a layer; the capacity is that for steps."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from weft import _core
 from weft.arguments import check_count
+from weft.ragged import check_lengths, check_resets
 
 Array: TypeAlias = NDArray[Any]
 Saved: TypeAlias = "_core.RecurrentSaved"
@@ -137,15 +138,10 @@ def _checked(call: RecurrentCall) -> RecurrentCall:
         call = call._replace(checkpoint_every=min(every, 2**63 - 1))  # beyond any number of steps
     if lengths is None and resets is None and zoneout_mask is None:
         return call
-    if lengths is not None:
-        lengths = np.asarray(lengths)
-        if lengths.dtype.kind not in "iu" and lengths.size:
-            raise TypeError(f"{call.operation}_forward: lengths must be integers, got {lengths.dtype}")
-        lengths = lengths.astype(np.int64)  # a copy: a loader may use its array again before backward
-    if resets is not None:
-        resets = np.asarray(resets)
-        if resets.dtype != np.bool_:
-            raise TypeError(f"{call.operation}_forward: resets must have dtype bool, got {resets.dtype}")
+    if isinstance(call.x, np.ndarray) and call.x.ndim == 3:  # else x is what will be refused
+        where, (rows, steps) = f"{call.operation}_forward", call.x.shape[:2]
+        lengths = None if lengths is None else check_lengths(where, lengths, rows, steps)
+        resets = None if resets is None else check_resets(where, resets, rows, steps)
     if isinstance(zoneout_mask, np.ndarray) and zoneout_mask.dtype == np.bool_:
         zoneout_mask = zoneout_mask.astype(getattr(call.x, "dtype", np.float64))
     return call._replace(lengths=lengths, resets=resets, zoneout_mask=zoneout_mask)

@@ -24,7 +24,6 @@ import numpy as np
 from weft import _core
 from weft.ops.arrays import (
     Array,
-    as_indices,
     refuse_masked,
     require_array,
     require_gradients,
@@ -33,6 +32,7 @@ from weft.ops.arrays import (
 )
 from weft.ops.dropout import counter
 from weft.ops.scalars import require_integers, require_numbers
+from weft.ragged import check_lengths
 
 Causal = bool | Literal["top_left", "bottom_right"]
 
@@ -127,6 +127,8 @@ def sdpa_forward(
             float_mask = full
         else:
             raise TypeError(f"{operation}: mask must have dtype bool or {q.dtype}, got {full.dtype}")
+    if kv_lengths is not None:
+        kv_lengths = check_lengths(operation, kv_lengths, len(k), k.shape[2], name="kv_lengths", axis="S")
     full_bias = None
     if bias is not None:
         full_bias = _broadcast(operation, "bias", bias, scores)
@@ -153,7 +155,7 @@ def sdpa_forward(
             bool_mask,
             float_mask,
             full_bias,
-            None if kv_lengths is None else as_indices(operation, "kv_lengths", kv_lengths),
+            kv_lengths,
             scale,
             softcap,
             causal == "bottom_right",

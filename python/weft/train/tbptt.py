@@ -26,6 +26,7 @@ import numpy as np
 from weft.data import Batch, DataSource
 from weft.data.batch import Array
 from weft.nn import Layer
+from weft.nn.sequences import options_for, why_not_to_cut
 
 
 def segments(source: DataSource, epoch: int, k1: int | None) -> Iterator[tuple[int, Batch]]:
@@ -114,16 +115,16 @@ class Unroll:
         self.start: Any = None
         self.kept: list[Chunk] = []
         self._rows: int | None = None
-        self._both_ways = any(getattr(layer, "bidirectional", False) for _, layer in model.named_layers())
+        self._obstacle = why_not_to_cut(model) if model.stateful else None
 
     def forward(self, segment: Batch) -> tuple[Array, Callable[[Array], None]]:
         """The prediction for the segment, and the way back for its gradient."""
         if not self.model.stateful:
-            prediction, backprop = self.model(segment.x)
+            prediction, backprop = self.model(segment.x, **self._options(segment))
             return prediction, lambda dy: _discard(backprop(dy))
-        self._begin(segment)
-        context, own, kept_from = self._chunks(segment)
-        state, starts, steps, predictions = self.start, [], [], []
+        state, kept = self._past(segment)
+        context, own, kept_from = self._chunks(kept, segment)
+        starts, steps, predictions = [], [], []
         for chunk in context + own:
             starts.append(state)
             (y, state), backprop = self.model(chunk.x, state, **chunk.options())
@@ -131,6 +132,7 @@ class Unroll:
             predictions.append(y)
         self.kept = (context + own)[kept_from:]
         self.start = starts[kept_from] if self.kept else state
+        self._rows = len(segment.x)
         predictions = predictions[len(context) :]
 
         def backward(dy: Array) -> None:
@@ -147,29 +149,35 @@ class Unroll:
     def predict(self, segment: Batch) -> Array:
         """The prediction alone; the state is carried, nothing is kept."""
         if not self.model.stateful:
-            return self.model.predict(segment.x)  # type: ignore[no-any-return]
-        self._begin(segment)
+            return self.model.predict(segment.x, **self._options(segment))  # type: ignore[no-any-return]
+        state, _ = self._past(segment)
         chunk = Chunk(segment.x, segment.lengths, segment.resets)
-        prediction, self.start = self.model.predict(chunk.x, self.start, **chunk.options())
+        prediction, last = self.model.predict(chunk.x, state, **chunk.options())
+        self.start, self.kept, self._rows = last, [], len(segment.x)
         return prediction  # type: ignore[no-any-return]
 
-    def _begin(self, segment: Batch) -> None:
-        """Forgets the past, unless the segment continues it."""
+    def _options(self, segment: Batch) -> dict[str, Array]:
+        """What a model without a state is given beside x."""
+        return options_for("Trainer", self.model, segment.lengths, segment.resets)
+
+    def _past(self, segment: Batch) -> tuple[Any, list[Chunk]]:
+        """(start, kept) before the segment: nothing, unless it continues what was before. A segment that is
+        refused leaves both."""
         rows = len(segment.x)
         if not (segment.continues if self.carry is None else self.carry):
-            self.start, self.kept = None, []
-        elif self._both_ways:
-            raise ValueError("Trainer: a bidirectional model cannot carry its state from batch to batch")
-        elif self._rows not in (None, rows):
+            return None, []
+        if self._obstacle is not None:
+            raise ValueError(f"Trainer: the state cannot go on from batch to batch: {self._obstacle}")
+        if self._rows not in (None, rows):
             raise ValueError(
                 f"Trainer: a batch that continues must have B = {self._rows} rows like the one before, "
                 f"got {rows}"
             )
-        self._rows = rows
+        return self.start, self.kept
 
-    def _chunks(self, segment: Batch) -> tuple[list[Chunk], list[Chunk], int]:
+    def _chunks(self, kept: list[Chunk], segment: Batch) -> tuple[list[Chunk], list[Chunk], int]:
         """The context, the segment, and the first chunk of both that the next segment's context keeps."""
-        context, own = list(self.kept), [Chunk(segment.x, segment.lengths, segment.resets)]
+        context, own = list(kept), [Chunk(segment.x, segment.lengths, segment.resets)]
         if not self.context:
             return context, own, len(context) + 1
         surplus = sum(chunk.steps for chunk in context + own) - self.context

@@ -20,6 +20,7 @@ import numpy as np
 from weft.arguments import check_count, check_number
 from weft.data import DataSource
 from weft.nn import Layer
+from weft.nn.sequences import why_not_to_cut
 from weft.optim import Optimizer
 from weft.train import snapshot
 from weft.train.fit import Fit
@@ -91,6 +92,8 @@ class Trainer:
             clip_value = check_number("Trainer", "clip_value", clip_value, above=0)
         if carry_state not in (None, True, False):
             raise TypeError(f"Trainer: carry_state must be None, True or False, got {carry_state!r}")
+        if carry_state:
+            _check_cuts("carry_state", model)
         _check_measures(metrics or {}, from_loss or {})
         self.model = model
         self.loss = loss
@@ -268,11 +271,19 @@ def _checked_tbptt(tbptt: Any, model: Layer) -> tuple[int, int] | None:
         raise ValueError(
             f"Trainer: tbptt needs k2 >= k1, so that every step is learned from, got ({k1}, {k2})"
         )
-    if not model.stateful:
-        raise ValueError("Trainer: tbptt needs a model with a state, such as an LSTM")
-    if any(getattr(layer, "bidirectional", False) for _, layer in model.named_layers()):
-        raise ValueError("Trainer: tbptt cannot cut the sequences of a bidirectional model")
+    _check_cuts("tbptt", model)
     return k1, k2
+
+
+def _check_cuts(argument: str, model: Layer) -> None:
+    """Refuses a model that gives something else where its sequences are cut."""
+    if not model.stateful:
+        raise ValueError(f"Trainer: {argument} needs a model with a state, such as an LSTM")
+    obstacle = why_not_to_cut(model)
+    if obstacle is not None:
+        raise ValueError(
+            f"Trainer: {argument} cuts sequences, which changes what this model gives: {obstacle}"
+        )
 
 
 def _reseed(model: Layer, seed: int) -> None:
