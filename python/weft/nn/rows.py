@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from weft.nn.inputs import check_plain
 from weft.nn.parameter import Array
 from weft.ragged import check_lengths, check_resets
 
@@ -29,10 +30,20 @@ def resets_of(layer: object, x: Any, resets: Any) -> Array | None:
 
 
 def _rows_and_steps(where: str, x: Any, name: str) -> tuple[int, int]:
+    if not _are_integers(x):
+        check_plain(f"{where}: {name}", x)
     shape = np.shape(x)
     if len(shape) < 2:
         raise ValueError(f"{where}: {name} must be (B, T, ...), got {shape}")
     return shape[0], shape[1]
+
+
+def _are_integers(x: Any) -> bool:
+    """Whether it is a list of integers, as an embedding takes."""
+    try:
+        return isinstance(x, list | tuple) and np.asarray(x).dtype.kind in "iu"
+    except ValueError:  # rows of unequal lengths
+        return False
 
 
 def valid_steps(lengths: npt.ArrayLike, time: int) -> Array:

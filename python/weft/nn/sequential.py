@@ -125,8 +125,6 @@ class Sequential(Layer):
         None where the first or the last layer masks by itself."""
         if lengths is None and resets is None:
             return [{}] * len(self.layers), None, None
-        if not isinstance(x, list | tuple):  # as integers may come to an embedding
-            check_plain("Sequential: x", x)
         own = after = lengths_of(self, x, lengths)
         resets = resets_of(self, x, resets)
         options = []
