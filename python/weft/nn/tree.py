@@ -35,6 +35,8 @@ _OTHER_CONTAINERS = (
     ValuesView,
     ItemsView,
 )
+# What most lists are of: a vocabulary has a hundred thousand words, and is walked at every zero_grad.
+_PLAIN = frozenset((str, bytes, int, float, bool, complex, type(None)))
 
 
 def members(where: str, attributes: Mapping[str, Any], kind: type[Layer]) -> Iterator[tuple[str, Member]]:
@@ -61,11 +63,14 @@ def _within(
     above = (*above, id(value))
     if isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
-            yield from _within(where, f"{name}.{index}", item, kind, above)
+            if type(item) not in _PLAIN:
+                yield from _within(where, f"{name}.{index}", item, kind, above)
     elif isinstance(value, dict):
         for key, item in value.items():
             if isinstance(key, (Parameter, kind)):
                 _check_key(where, name, key)
+            if type(item) in _PLAIN:
+                continue
             for found in _within(where, f"{name}.{key}", item, kind, above):
                 _check_key(where, name, key)
                 yield found
