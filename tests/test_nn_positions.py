@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import weft
 from weft import nn
 from weft.nn.place_table import PlaceTable
 
@@ -147,3 +148,16 @@ def test_before_zero() -> None:
     for offset in (-1, np.array([0, -1])):
         with pytest.raises(ValueError, match="LearnedPositions: offset must be at least 0, got "):
             learned.predict(x, offset=offset)
+
+
+def test_native_code_has_the_same_bits() -> None:
+    """A run and a stream of the C++ library, at near places and at those that a stream has reached."""
+    model = nn.Sequential(nn.Linear(SIZE, SIZE, bias=False), nn.SinusoidalPositions(SIZE))
+    model[0].weight.data = np.eye(SIZE, dtype=np.float32)
+    x = np.random.default_rng(0).normal(size=(1, 300, SIZE)).astype(np.float32)
+    y, stream = model.predict(x), weft.Stream(model)
+    np.testing.assert_array_equal(weft.Model(model).run(x), y)
+    np.testing.assert_array_equal(stream.process(x[0]), y[0])
+    assert stream.position == 300
+    far = model[1].predict(x[:, :1], offset=300)
+    np.testing.assert_array_equal(stream.step(x[0, 0]), far[0, 0])
