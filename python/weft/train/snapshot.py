@@ -6,7 +6,6 @@ carried along the stream, the layers' random state, and what was measured and wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,7 +85,7 @@ def _weights(trainer: Trainer) -> dict[str, Array]:
     return {name: parameter.data for name, parameter in trainer.model.all_parameters()}
 
 
-def _under_all_names(trainer: Trainer, arrays: Mapping[str, Array]) -> dict[str, Array]:
+def _under_all_names(trainer: Trainer, arrays: Any) -> dict[str, Array]:
     """The arrays, a tied weight's under each of its names: a file may have it under one."""
     named = dict(trainer.model.all_parameters())
     given = {id(parameter): arrays[name] for name, parameter in named.items() if name in arrays}
