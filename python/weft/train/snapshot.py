@@ -85,16 +85,22 @@ def _weights(trainer: Trainer) -> dict[str, Array]:
     return {name: parameter.data for name, parameter in trainer.model.all_parameters()}
 
 
+def _under_all_names(trainer: Trainer, arrays: Any) -> dict[str, Array]:
+    """The arrays, a tied weight's under each of its names: a file may have it under one."""
+    named = dict(trainer.model.all_parameters())
+    given = {id(parameter): arrays[name] for name, parameter in named.items() if name in arrays}
+    tied = {name: given[id(parameter)] for name, parameter in named.items() if id(parameter) in given}
+    return {**tied, **arrays}
+
+
 def _part(arrays: Any, prefix: str) -> dict[str, Array]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _check_model(trainer: Trainer, checkpoint: Checkpoint) -> None:
     """Refuses the checkpoint of another model."""
-    own, other = _weights(trainer), checkpoint.model
-    given = {id(parameter) for name, parameter in trainer.model.all_parameters() if name in other}
-    named = trainer.model.named_parameters()  # of a tied weight one name is enough
-    problems = [f"lacks {name}" for name, parameter in named if id(parameter) not in given]
+    own, other = _weights(trainer), _under_all_names(trainer, checkpoint.model)
+    problems = [f"lacks {name}" for name in own if name not in other]
     problems += [f"has {name}, which this model lacks" for name in other if name not in own]
     problems += [
         f"has {name} {other[name].dtype} {other[name].shape}, here {array.dtype} {array.shape}"
