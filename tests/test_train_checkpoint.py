@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft.files
 from weft import data, nn, optim, train
 from weft.train import checkpoint as module
 from weft.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -366,7 +365,7 @@ def test_fit_reports_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(weft.files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="could not save the checkpoint"):
         trainer.fit(source(), epochs=2, checkpoint_dir=tmp_path, progress=False)
     monkeypatch.undo()

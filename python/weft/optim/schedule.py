@@ -151,10 +151,16 @@ class PlateauLR:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what `state_dict` gave."""
-        self.best = None if state["best"] is None else float(state["best"])
-        self.bad_checks, self.resting = int(state["bad_checks"]), int(state["resting"])
-        self.reductions = int(state["reductions"])
+        """Takes back what `state_dict` gave; nothing changes unless all of it is right."""
+        best = state["best"]
+        if best is not None:
+            best = check_number("PlateauLR", "best", best)
+        counts = [
+            check_count("PlateauLR", name, state[name], low=0)
+            for name in ("bad_checks", "resting", "reductions")
+        ]
+        self.best = best
+        self.bad_checks, self.resting, self.reductions = counts
 
 
 def _warmup(step: int, warmup_steps: int) -> float:
