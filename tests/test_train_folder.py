@@ -1,4 +1,4 @@
-"""The folder of a run: one run at a time, refused by name; a reader beside a save gets one checkpoint whole."""
+"""The folder of a run: one run at a time, refused by name; a reader beside a save gets one checkpoint."""
 
 from __future__ import annotations
 

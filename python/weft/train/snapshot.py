@@ -125,17 +125,13 @@ def _checked(trainer: Trainer, folder: Path) -> tuple[Checkpoint, _Numbers]:
         )
         for name in ("random", "stream") if config["schedule"] is None else ("random", "stream", "schedule"):
             mapping_of(config, name)
-        optimizer = mapping_of(config, "optimizer")
-        count_of(optimizer, "steps"), number_of(optimizer, "lr", low=0)
     with _naming(folder / MODEL):
         _check_model(trainer, checkpoint)
     with _naming(folder / TRAINING):
         strange = [name for name in training if not name.startswith(("optimizer.", "stream."))]
         if strange:
             raise ValueError(f"it has arrays that belong to nothing: {strange[:5]}")
-        for name, array in _part(training, "optimizer.").items():
-            if np.isnan(array).any():
-                raise ValueError(f"the optimizer's state {name} holds NaN")
+        _check_optimizer(trainer, mapping_of(config, "optimizer"), _part(training, "optimizer."))
         Unroll(trainer.model).load_state_dict(_part(training, "stream."), config["stream"])
     return checkpoint, numbers
 
@@ -203,6 +199,25 @@ def _check_model(trainer: Trainer, checkpoint: Checkpoint) -> None:
     for name, array in other.items():
         if not np.isfinite(array).all():
             raise ValueError(f"{name} has values that are NaN or infinite")
+
+
+def _check_optimizer(trainer: Trainer, scalars: Mapping[str, Any], arrays: dict[str, Array]) -> None:
+    """Refuses what the optimizer would refuse, which is known only when it has taken it, and NaN."""
+    own_arrays, own_scalars = trainer.optimizer.state_dict()
+    name = trainer.optimizer.name
+    if scalars["optimizer"] != own_scalars.get("optimizer"):
+        raise ValueError(f"{name}: the state is of another optimizer, {scalars['optimizer']!s:.80}")
+    count_of(scalars, "steps")
+    number_of(scalars, "lr", low=0)
+    for path in sorted(own_arrays.keys() | arrays.keys()):
+        own, other = (
+            f"{found[path].dtype} {found[path].shape}" if path in found else "nothing"
+            for found in (own_arrays, arrays)
+        )
+        if own != other:
+            raise ValueError(f"{name}: state {path} must be {own}, got {other}")
+        if np.isnan(arrays[path]).any():
+            raise ValueError(f"{name}: state {path} holds NaN")
 
 
 def _check_place(trainer: Trainer, config: Any) -> None:
