@@ -27,7 +27,11 @@ class CsvLog:
         self.columns = columns
         self._records = records
         self._warned = False
-        self._file: TextIO | None = self._start()
+        self._file: TextIO | None = None
+        try:
+            self._file = self._start()
+        except OSError as error:
+            raise OSError(error.errno, f"log_csv: {error.strerror or error}", str(path)) from error
 
     def add(self, record: Record) -> None:
         """Appends a line."""

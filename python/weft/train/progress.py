@@ -6,6 +6,7 @@ closed under nohup): then nothing is shown any more, and training goes on.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -167,7 +168,9 @@ class _Bar:
         try:
             write()
         except (OSError, ValueError):  # ValueError: the stream was closed
-            self._bar.disable = True
+            # Closed without a further write: one that is only left would keep its place above later bars.
+            self._bar.fp, self._bar.sp = io.StringIO(), lambda text: None
+            self._bar.close()
 
 
 def _is_terminal(stream: TextIO) -> bool:
