@@ -48,6 +48,7 @@ def test_other_signals_save_and_end_too(number: int, text: str, tmp_path: Path) 
         [sys.executable, "-m", "weft", "lm", "train", text, *settings],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # the suite may run under nohup
     ) as process:
         assert process.stderr is not None
         assert any(b"step 4 " in line for line in process.stderr)

@@ -325,7 +325,7 @@ def test_a_full_disk_at_any_call_keeps_the_old_checkpoint_and_says_so(
             assert "No space left on device" in str(error)
             assert Path(error.filename).is_relative_to(tmp_path) and error.filename in error.strerror
             switched = number_in(tmp_path) > current
-            assert ("it is whole, but its files" if switched else "before it is whole") in str(error)
+            assert ("the new one is whole" if switched else "before it is whole") in str(error)
         found = number_in(tmp_path)
         assert found in (current, current + 1)
         current = found

@@ -114,6 +114,21 @@ def test_two_threads_train_into_one_folder(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path / "last").config["position"]["step"] == first.position.step
 
 
+def test_a_run_resumed_twice_goes_on_once(tmp_path: Path) -> None:
+    """Not at the same time: the second would take the run back to where it was when it was resumed."""
+    options: dict[str, Any] = {"checkpoint_dir": tmp_path, "progress": False}
+    small_trainer().fit(source(), epochs=1, **options)
+    first, second = small_trainer().resume(tmp_path), small_trainer().resume(tmp_path)
+    first.fit(source(), epochs=2, **options)
+    with pytest.raises(FileExistsError, match=r"holds a run already; go on with it by trainer\.resume"):
+        second.fit(source(), epochs=3, **options)
+    second.resume(tmp_path).fit(source(), epochs=3, **options)
+    back = small_trainer().resume(tmp_path / "best")
+    back.fit(source(), epochs=4, **options)
+    back.fit(source(), epochs=5, **options)
+    assert read_checkpoint(tmp_path / "last").config["position"]["epoch"] == 5
+
+
 def test_who_trains_in_a_folder_may_save_into_it(tmp_path: Path) -> None:
     def save(trainer: Trainer, record: Any) -> None:
         trainer.save(tmp_path / "last")
@@ -225,6 +240,13 @@ def test_each_save_has_an_id_of_its_own(tmp_path: Path) -> None:
         write_checkpoint(tmp_path, numbered(1))
         ids.add(read_checkpoint(tmp_path).config["checkpoint"])
     assert len(ids) == 3
+
+
+def test_what_was_read_can_be_saved_again(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, numbered(1))
+    saved = write_checkpoint(tmp_path / "copy", read_checkpoint(tmp_path))
+    assert read_checkpoint(tmp_path / "copy").config["checkpoint"] == saved
+    assert number_in(tmp_path / "copy") == 1
 
 
 def test_what_killed_saves_left_is_cleared_away_by_the_next(tmp_path: Path) -> None:

@@ -54,28 +54,27 @@ def run_of(folder: Path) -> Path:
     return folder.parent if folder.name in ("last", "best") else folder
 
 
-def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Saves into the folder, in place of the checkpoint there.
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> str:
+    """Saves into the folder, in place of the checkpoint there; gives the save's id.
 
     Raises OSError, which names the file, if it cannot (a full disk, say): the old checkpoint is then as it
     was. Raises FolderInUseError where another process or thread is saving into the folder, or into the run
     that it belongs to.
     """
-    saved = False
+    mark = secrets.token_hex(8)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FolderLock(run_of(folder)):
             _settle(folder)
-            mark = secrets.token_hex(8)
             metadata = {**checkpoint.metadata, "checkpoint": mark}
             try:
                 write_safetensors(_new(folder, MODEL, mark), checkpoint.model, metadata)
                 write_safetensors(_new(folder, TRAINING, mark), checkpoint.training, {"checkpoint": mark})
-                config = {"format": FORMAT, "checkpoint": mark, **checkpoint.config}
+                config = {**checkpoint.config, "format": FORMAT, "checkpoint": mark}
                 with replace_file(folder / CONFIG) as file:
                     file.write(json.dumps(config, indent=1).encode())
-                saved = True
                 _settle(folder)
+                return mark
             except BaseException:
                 with suppress(OSError):
                     _settle(folder)
@@ -83,8 +82,10 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     except FolderInUseError:
         raise
     except OSError as error:
-        if saved:
-            outcome = "it is whole, but its files have still to be renamed, which the next save does"
+        if save_of(folder) == mark:  # it failed after the switch
+            outcome = (
+                "all the same the new one is whole, though its files may be renamed only by the next save"
+            )
         else:
             outcome = "the checkpoint before it is whole" if exists(folder) else "there was none before it"
         where = error.filename or folder
@@ -119,16 +120,19 @@ def exists(folder: Path) -> bool:
     return (folder / CONFIG).is_file()
 
 
+def save_of(folder: Path) -> str | None:
+    """The id of the save in the folder; None where there is none that could be read."""
+    try:
+        return str(_read_config(folder)["checkpoint"])
+    except (OSError, ValueError):
+        return None
+
+
 def model_file(folder: Path) -> Path:
     """The weights of the checkpoint in the folder, wherever an interrupted save has left them."""
     place = folder / MODEL
-    if place.exists() or not exists(folder):
-        return place
-    with suppress(ValueError, FileNotFoundError):
-        new = _new(folder, MODEL, _read_config(folder)["checkpoint"])
-        if new.exists():
-            return new
-    return place
+    mark = None if place.exists() else save_of(folder)
+    return _new(folder, MODEL, mark) if mark is not None and _new(folder, MODEL, mark).exists() else place
 
 
 def remove_checkpoint(folder: Path) -> None:
@@ -180,10 +184,7 @@ def _read_tensors(folder: Path, name: str, mark: str) -> tuple[dict[str, Array],
 def _settle(folder: Path) -> None:
     """Completes a save that was past its switch, clears away what others have left. Needs the folder's lock,
     under which every temporary file is one that a killed process left."""
-    try:
-        mark = _read_config(folder)["checkpoint"]
-    except (FileNotFoundError, ValueError):  # a config.json that is no longer one names no save
-        mark = None
+    mark = save_of(folder)
     for path in list(folder.iterdir()):
         if match := _NEW.fullmatch(path.name):
             if match["mark"] == mark:

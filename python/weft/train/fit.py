@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weft import ops
 from weft.arguments import check_choice
 from weft.data import Batch
-from weft.train.checkpoint import exists, remove_checkpoint
+from weft.train.checkpoint import exists, remove_checkpoint, save_of
 from weft.train.csv_log import CsvLog
 from weft.train.diverged import DivergedError
 from weft.train.folder_lock import FolderLock
@@ -250,8 +250,9 @@ class Fit:
     def _claim_folder(self, folder: Path) -> None:
         """Makes checkpoint_dir this run's; refuses another run's, or clears it away if told so."""
         trainer = self.trainer
-        if folder.resolve() == trainer.run_folder:
-            return
+        saved = save_of(folder / "last")
+        if folder.resolve() == trainer.run_folder and saved in (None, trainer.run_save):
+            return  # no other run has gone on with it meanwhile
         taken = [folder / name for name in ("last", "best") if exists(folder / name)]
         if taken and not self._overwrite:
             raise FileExistsError(
@@ -260,7 +261,7 @@ class Fit:
             )
         for old in taken:
             remove_checkpoint(old)
-        trainer.run_folder, trainer.best = folder.resolve(), None
+        trainer.run_folder, trainer.run_save, trainer.best = folder.resolve(), None, None
 
     def _take_watch(self) -> None:
         """The trainer's watch goes on, with this plan's patience; another quantity begins anew."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import socket
 import threading
 import warnings
 from contextlib import suppress
@@ -135,7 +134,7 @@ def _lock(folder: Path, since: str) -> int | None:
         if _stands_at(path, file):
             break
         os.close(file)  # its holder removed it when letting go of it
-    about = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    about = {"pid": os.getpid(), "host": os.uname().nodename, "since": since}
     with suppress(OSError):  # a full disk: the lock holds, its holder stays unnamed
         os.ftruncate(file, 0)
         os.pwrite(file, json.dumps(about).encode(), 0)

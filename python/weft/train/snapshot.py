@@ -24,6 +24,7 @@ from weft.train.checkpoint import (
     exists,
     read_checkpoint,
     run_of,
+    save_of,
     write_checkpoint,
 )
 from weft.train.history import Record
@@ -61,7 +62,10 @@ def save(trainer: Trainer, folder: Path) -> None:
     }
     training = {f"optimizer.{name}": array for name, array in optimizer_arrays.items()}
     training |= {f"stream.{name}": array for name, array in stream_arrays.items()}
-    write_checkpoint(folder, Checkpoint(_weights(trainer), training, config, trainer.model.metadata()))
+    checkpoint = Checkpoint(_weights(trainer), training, config, trainer.model.metadata())
+    saved = write_checkpoint(folder, checkpoint)
+    if trainer.run_folder is not None and folder.resolve() == trainer.run_folder / "last":
+        trainer.run_save = saved
 
 
 def resume(trainer: Trainer, folder: Path) -> None:
@@ -70,6 +74,7 @@ def resume(trainer: Trainer, folder: Path) -> None:
     """
     chosen = _chosen(folder)
     run = run_of(chosen)
+    last_save = save_of(run / "last")  # before it is read: another run may be saving
     checkpoint, numbers = _checked(trainer, chosen)
     if chosen == run / "last" and exists(run / "best"):
         # A check when training ended may have found a better one than `last` knows of.
@@ -80,6 +85,7 @@ def resume(trainer: Trainer, folder: Path) -> None:
     trainer.best = trainer.history.best = best.best
     trainer.history.best_step = best.best_step
     trainer.run_folder = run.resolve() if run != chosen else None
+    trainer.run_save = last_save
     trainer.history.checkpoint = chosen
 
 

@@ -101,7 +101,8 @@ class Trainer:
             clip_norm=clip_norm,
             clip_value=clip_value,
         )
-        self.run_folder: Path | None = None
+        self.run_folder: Path | None = None  # the run's that this trainer began or resumed,
+        self.run_save: str | None = None  # and the id of its `last`, by which another's is noticed
         self.best: float | None = None
         if seed is not None:
             _reseed(model, check_count("Trainer", "seed", seed, low=0))
