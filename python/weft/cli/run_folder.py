@@ -5,6 +5,7 @@
     last/               the last checkpoint, for --resume
     log.csv  loss.png   the course of the loss
     sample.txt          the sample at the end
+    .lock               while a run is in it
 
 A folder that holds another run is never written to.
 """

@@ -152,14 +152,14 @@ class PlateauLR:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what `state_dict` gave; nothing changes unless all of it is right."""
-        best = state["best"]
-        if best is not None:
-            best = check_number("PlateauLR", "best", best)
+        best = math.nan if state["best"] is None else state["best"]
+        if isinstance(best, bool) or not isinstance(best, (int, float)):
+            raise TypeError(f"PlateauLR: best must be a number or None, got {best!r:.80}")
         counts = [
             check_count("PlateauLR", name, state[name], low=0)
             for name in ("bad_checks", "resting", "reductions")
         ]
-        self.best = best
+        self.best = None if math.isnan(best) else float(best)  # NaN: a state from before it was no best
         self.bad_checks, self.resting, self.reductions = counts
 
 

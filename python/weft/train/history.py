@@ -103,7 +103,7 @@ class History:
 
     def plot(self, path: str | PathLike[str]) -> Path:
         """Draws each quantity over the steps, training and validation together, as PNG, SVG or PDF by the
-        path.
+        path; the file is written whole or not at all.
 
         Raises ImportError without matplotlib (the extra `plot`), ValueError if nothing was recorded.
         """
@@ -130,8 +130,11 @@ class History:
             axes.set_ylabel(name.replace("_", " "))
             axes.grid(alpha=0.3)
             axes.legend()
-        figure.savefig(path, dpi=150)
-        return Path(path)
+        path, picture = Path(path), io.BytesIO()
+        figure.savefig(picture, format=path.suffix[1:] or "png", dpi=150)
+        with replace_file(path) as file:
+            file.write(picture.getvalue())
+        return path
 
     def _quantities(self) -> list[str]:
         names = dict.fromkeys(name.removeprefix(VALIDATION) for name in self.columns)

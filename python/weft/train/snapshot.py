@@ -126,17 +126,18 @@ def _checked(trainer: Trainer, folder: Path) -> tuple[Checkpoint, _Numbers]:
         numbers = _numbers(config)
         _check_place(trainer, config)
         Watch().load_state_dict(dict(mapping_of(config, "watch")))
-        Meter(trainer.meter.metrics, trainer.meter.from_loss).load_state_dict(
-            dict(mapping_of(config, "meter"))
-        )
-        for name in ("random", "stream") if config["schedule"] is None else ("random", "stream", "schedule"):
-            mapping_of(config, name)
+        meter = Meter(trainer.meter.metrics, trainer.meter.from_loss)
+        meter.load_state_dict(dict(mapping_of(config, "meter")))
+        mapping_of(config, "random")
+        mapping_of(config, "stream")
+        if config["schedule"] is not None:
+            mapping_of(config, "schedule")
     with _naming(folder / MODEL):
         _check_model(trainer, checkpoint)
     with _naming(folder / TRAINING):
         strange = [name for name in training if not name.startswith(("optimizer.", "stream."))]
         if strange:
-            raise ValueError(f"it has arrays that belong to nothing: {strange[:5]}")
+            raise ValueError(f"it has arrays that belong to nothing: {strange[0]:.80}")
         _check_optimizer(trainer, mapping_of(config, "optimizer"), _part(training, "optimizer."))
         Unroll(trainer.model).load_state_dict(_part(training, "stream."), config["stream"])
     return checkpoint, numbers
@@ -191,7 +192,7 @@ def _check_model(trainer: Trainer, checkpoint: Checkpoint) -> None:
     """Refuses the checkpoint of another model."""
     own, other = _weights(trainer), checkpoint.model
     problems = [f"lacks {name}" for name in own if name not in other]
-    problems += [f"has {name}, which this model lacks" for name in other if name not in own]
+    problems += [f"has {name:.80}, which this model lacks" for name in other if name not in own]
     problems += [
         f"has {name} {other[name].dtype} {other[name].shape}, here {array.dtype} {array.shape}"
         for name, array in own.items()
@@ -221,18 +222,16 @@ def _check_optimizer(trainer: Trainer, scalars: Mapping[str, Any], arrays: dict[
             for found in (own_arrays, arrays)
         )
         if own != other:
-            raise ValueError(f"{name}: state {path} must be {own}, got {other}")
+            raise ValueError(f"{name}: state {path:.80} must be {own}, got {other}")
         if np.isnan(arrays[path]).any():
             raise ValueError(f"{name}: state {path} holds NaN")
 
 
 def _check_place(trainer: Trainer, config: Any) -> None:
     """Refuses to go on in the middle of an epoch that would be cut differently."""
-    if not config["position"]["segment"]:
-        return
     there = (config["tbptt"], config["accumulate"])
     here = (list(trainer.tbptt) if trainer.tbptt else None, trainer.learner.accumulate)
-    if there != here:
+    if config["position"]["segment"] and there != here:
         raise ValueError(
             "the checkpoint stands in the middle of an epoch, with (tbptt, accumulate) = "
             f"{there}; the trainer has {here}"

@@ -211,7 +211,8 @@ class Unroll:
             raise TypeError(f"stream: kept must be a list of chunks, got {outline['kept']!r:.80}")
         chunks = [_checked_chunk(chunk, rows) for chunk in kept]
         if used != arrays.keys():
-            raise ValueError(f"stream: arrays {sorted(arrays.keys() - used)} belong to nothing")
+            strange = min(arrays.keys() - used)
+            raise ValueError(f"stream: the array {strange:.80} belongs to nothing")
         self.start, self.kept, self._rows = start, chunks, rows
 
 
