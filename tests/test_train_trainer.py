@@ -266,11 +266,20 @@ def test_a_log_that_cannot_be_written_ends_no_training(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_log_that_cannot_be_started_is_named_before_work_starts() -> None:
+def test_a_log_that_cannot_be_started_is_named_before_work_starts(tmp_path: Path) -> None:
     trainer = trainer_of(linear())
+    trainer_of(linear()).save(tmp_path / "last")
     with pytest.raises(OSError, match="/dev/full"):
-        trainer.fit(linear_data(), steps=1, log_csv="/dev/full", progress=False)
-    assert trainer.position.step == 0
+        trainer.fit(
+            linear_data(),
+            steps=1,
+            log_csv="/dev/full",
+            checkpoint_dir=tmp_path,
+            overwrite=True,
+            progress=False,
+        )
+    assert trainer.position.step == 0 and trainer.run_folder is None
+    assert train.read_checkpoint(tmp_path / "last")
 
 
 def test_a_log_into_a_pipe(tmp_path: Path) -> None:

@@ -11,13 +11,12 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft import ops
 from weft.arguments import check_choice
 from weft.data import Batch
-from weft.train.checkpoint import exists, remove_checkpoint, save_of
+from weft.train.claim import check_folder, claim_folder
 from weft.train.csv_log import CsvLog
 from weft.train.diverged import DivergedError
 from weft.train.folder_lock import FolderLock
@@ -53,12 +52,19 @@ class Fit:
 
     def run(self) -> History:
         """Trains until there is a reason to stop."""
-        check_choice("Trainer.fit", "monitor", self.plan.monitor, self.meter.names)
+        plan = self.plan
+        check_choice("Trainer.fit", "monitor", plan.monitor, self.meter.names)
         with ExitStack() as stack:
-            if self.plan.checkpoint_dir is not None:
-                stack.enter_context(FolderLock(self.plan.checkpoint_dir))
-                self._claim_folder(self.plan.checkpoint_dir)
+            if plan.checkpoint_dir is not None:
+                stack.enter_context(FolderLock(plan.checkpoint_dir))
+                check_folder(self.trainer, plan.checkpoint_dir, overwrite=self._overwrite)
+            if plan.log_csv is not None:
+                log = CsvLog(plan.log_csv, self._columns(), self.history.records)
+                self._log = stack.enter_context(log)
+            if plan.checkpoint_dir is not None:  # nothing more is refused: from here on things change
+                claim_folder(self.trainer, plan.checkpoint_dir)
             self._take_watch()
+            self.progress = stack.enter_context(Progress(self._show))
             return self._run()
 
     def _run(self) -> History:
@@ -67,26 +73,21 @@ class Fit:
         self._begun = self._marked = time.monotonic()
         self._seconds_before, self._tokens_marked = self.position.seconds, self.position.tokens
         first_step = self.position.step
-        with ExitStack() as stack:
-            if self.plan.log_csv is not None:
-                log = CsvLog(self.plan.log_csv, self._columns(), self.history.records)
-                self._log = stack.enter_context(log)
-            self.progress = stack.enter_context(Progress(self._show))
-            try:
-                with self.interrupt:
-                    self.reason = self._limit()
-                    while self.reason is None:
-                        self._epoch()
-                    if self.interrupt.asked is None and self.position.step > first_step:
-                        self._last_check()
-            except KeyboardInterrupt:
-                self.reason = "interrupted"
-            if self.interrupt.asked is not None:  # perhaps only while looking at the trained model
-                self.reason, self.history.signal = "interrupted", self.interrupt.asked
-            self.history.stopped = self.reason
-            if self.reason == "interrupted":
-                where = f"; kept: {self.history.checkpoint}" if self.history.checkpoint else ""
-                self.progress.say(f"interrupted at step {self.position.step}{where}")
+        try:
+            with self.interrupt:
+                self.reason = self._limit()
+                while self.reason is None:
+                    self._epoch()
+                if self.interrupt.asked is None and self.position.step > first_step:
+                    self._last_check()
+        except KeyboardInterrupt:
+            self.reason = "interrupted"
+        if self.interrupt.asked is not None:  # perhaps only while looking at the trained model
+            self.reason, self.history.signal = "interrupted", self.interrupt.asked
+        self.history.stopped = self.reason
+        if self.reason == "interrupted":
+            where = f"; kept: {self.history.checkpoint}" if self.history.checkpoint else ""
+            self.progress.say(f"interrupted at step {self.position.step}{where}")
         return self.history
 
     # ---- the loop ----
@@ -246,22 +247,6 @@ class Fit:
         folder = self.plan.checkpoint_dir / name
         self.trainer.save(folder)
         self.history.checkpoint = folder
-
-    def _claim_folder(self, folder: Path) -> None:
-        """Makes checkpoint_dir this run's; refuses another run's, or clears it away if told so."""
-        trainer = self.trainer
-        saved = save_of(folder / "last")
-        if folder.resolve() == trainer.run_folder and saved in (None, trainer.run_save):
-            return  # no other run has gone on with it meanwhile
-        taken = [folder / name for name in ("last", "best") if exists(folder / name)]
-        if taken and not self._overwrite:
-            raise FileExistsError(
-                f"Trainer.fit: checkpoint_dir {folder} holds a run already; go on with it by "
-                f"trainer.resume({str(folder)!r}), give another folder, or overwrite=True"
-            )
-        for old in taken:
-            remove_checkpoint(old)
-        trainer.run_folder, trainer.run_save, trainer.best = folder.resolve(), None, None
 
     def _take_watch(self) -> None:
         """The trainer's watch goes on, with this plan's patience; another quantity begins anew."""
