@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 def answer(*command: object, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[bytes]:
     """What a program says and how it ends, with these environment variables besides."""
     words = [str(word) for word in command]
-    return subprocess.run(words, capture_output=True, cwd=cwd, env=os.environ | variables, timeout=300)
+    return subprocess.run(words, capture_output=True, cwd=cwd, env=os.environ | variables, timeout=1200)
 
 
 def run(*command: object, cwd: Path | None = None, **variables: str) -> bytes:

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft.files
 from weft import data, nn, optim, train
 from weft.train import checkpoint as module
 from weft.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -323,7 +322,10 @@ def test_a_full_disk_at_any_call_keeps_the_old_checkpoint_and_says_so(
             current += 1
         except OSError as error:
             assert error.errno == errno.ENOSPC and "could not save the checkpoint" in str(error)
-            assert "No space left on device" in str(error) and str(tmp_path) in str(error)
+            assert "No space left on device" in str(error)
+            assert Path(error.filename).is_relative_to(tmp_path) and error.filename in error.strerror
+            switched = number_in(tmp_path) > current
+            assert ("the new one is whole" if switched else "before it is whole") in str(error)
         found = number_in(tmp_path)
         assert found in (current, current + 1)
         current = found
@@ -366,7 +368,7 @@ def test_fit_reports_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(weft.files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="could not save the checkpoint"):
         trainer.fit(source(), epochs=2, checkpoint_dir=tmp_path, progress=False)
     monkeypatch.undo()
@@ -385,52 +387,48 @@ folder = Path(sys.argv[1])
 write_checkpoint(folder, numbered(1, size=200_000))
 random.seed(0)
 last = 1
-for kill in range(60):
+for kill in range(30):
+    read_end, write_end = os.pipe()
     child = os.fork()
     if not child:
         while True:
             last += 1
             write_checkpoint(folder, numbered(last, size=200_000))
-    time.sleep(random.uniform(0.001, 0.06))
+            os.write(write_end, b".")
+    os.read(read_end, 1)  # it does save, however slowly
+    time.sleep(random.uniform(0.001, 0.06))  # somewhere in a later save; where does not matter
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    os.close(read_end)
+    os.close(write_end)
     found = number_in(folder)
-    assert found >= last, (found, last)
+    assert found > last, (found, last)
     last = found
-print(last)
 """
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path), str(Path(__file__).parent)],
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 20  # it did save
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGINT for a child")
 def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
     """SIGINT to a training process: it ends by itself, and training can go on."""
     run = tmp_path / "run"
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "gru", str(run), "new", '{"epochs": 1000000}'],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    try:
-        deadline = time.monotonic() + 60
+    ) as child:
         while not (module.exists(run / "last") and module.exists(run / "best")):
-            assert child.poll() is None and time.monotonic() < deadline
+            assert child.poll() is None, child.communicate()
             time.sleep(0.02)
         child.send_signal(signal.SIGINT)
-        output, errors = child.communicate(timeout=60)
-    finally:
-        if child.poll() is None:
-            child.kill()
-            child.wait()
+        output, errors = child.communicate()
     assert child.returncode == 0, errors
     step = read_checkpoint(run / "last").config["position"]["step"]
     assert json.loads(output)["records"][-1]["step"] <= step

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
+import io
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +17,9 @@ import numpy as np
 import pytest
 
 from weft import data, nn, optim, train
+from weft.models import LanguageModel, bits_per_byte
+from weft.train import csv_log, progress
+from weft.train.csv_log import CsvLog
 
 
 def linear_data(rows: int = 64, batch_size: int = 16, **options: Any) -> data.ArrayDataset:
@@ -224,6 +231,65 @@ def test_history_csv_and_records(tmp_path: Path) -> None:
         history["accuracy"]
 
 
+def test_metrics_of_any_other_name_come_back_from_the_file(tmp_path: Path) -> None:
+    names = ["top.5", "f1 macro", "Žluť", "losses", "x_validation_"]
+    trainer = trainer_of(linear(), metrics={name: lambda p, t, w: 3.0 for name in names})
+    history = trainer.fit(linear_data(), epochs=1, log_csv=tmp_path / "log.csv", progress=False)
+    with (tmp_path / "log.csv").open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert {name: row[name] for name in names} == dict.fromkeys(names, "3.0")
+    assert all(history[name] == [3.0] for name in names)
+
+
+def test_a_log_that_cannot_be_written_ends_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full at the third and the fourth record; what was missed is written when there is room."""
+    path = tmp_path / "log.csv"
+    original = CsvLog.add
+
+    def full(*arguments: Any, **options: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def add(log: CsvLog, record: Any) -> None:
+        with monkeypatch.context() as patch:
+            if record["step"] in (3, 4):
+                patch.setattr(csv_log, "csv_text", full)
+            original(log, record)
+
+    monkeypatch.setattr(CsvLog, "add", add)
+    with pytest.warns(RuntimeWarning, match=rf"log_csv {path} could not be written \(No space left") as told:
+        history = trainer_of(linear()).fit(linear_data(), steps=6, log_every=1, log_csv=path, progress=False)
+    assert len(told) == 1 and history.stopped == "steps"
+    with path.open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3", "4", "5", "6"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_log_that_cannot_be_started_is_named_before_work_starts(tmp_path: Path) -> None:
+    trainer = trainer_of(linear())
+    trainer_of(linear()).save(tmp_path / "last")
+    with pytest.raises(OSError, match="/dev/full"):
+        trainer.fit(
+            linear_data(),
+            steps=1,
+            log_csv="/dev/full",
+            checkpoint_dir=tmp_path,
+            overwrite=True,
+            progress=False,
+        )
+    assert trainer.position.step == 0 and trainer.run_folder is None
+    assert train.read_checkpoint(tmp_path / "last")
+
+
+def test_a_log_into_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE, text=True) as reader:
+        trainer_of(linear()).fit(linear_data(), epochs=2, log_csv=tmp_path / "pipe", progress=False)
+        assert len(reader.communicate()[0].splitlines()) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
 def test_a_run_that_stops_between_checks_is_checked_at_the_end() -> None:
     history = trainer_of(linear()).fit(linear_data(), steps=6, validation=linear_data(), progress=False)
     assert history["step"] == [4, 6]
@@ -259,6 +325,78 @@ def test_progress_is_a_bar_in_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys
     last = capsys.readouterr().err.split("\r")[-1]
     for word in ("epoch 3", "step 12", "loss", "tokens/s", "left", "100%"):
         assert word in last, last
+
+
+class Unwritable(io.StringIO):
+    """A standard error that goes away after so many writes."""
+
+    def __init__(self, writes: int, error: Exception, terminal: bool) -> None:
+        super().__init__()
+        self.writes, self.error, self.terminal = writes, error, terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def write(self, text: str) -> int:
+        self.writes -= 1
+        if self.writes < 0:
+            raise self.error
+        return super().write(text)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("writes", [0, 1, 3])
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "gone"), BrokenPipeError(), ValueError("closed file")])
+def test_training_goes_on_where_standard_error_goes_away(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, writes: int, error: Exception
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Unwritable(writes, error, terminal))
+    history = trainer_of(linear()).fit(linear_data(), epochs=3, validation=linear_data())
+    assert history.stopped == "epochs"
+    assert bits_of_a_text() > 0
+    trainer_of(linear()).fit(linear_data(), epochs=1)  # nothing is left locked
+
+
+def bits_of_a_text() -> float:
+    model = LanguageModel(hidden_size=4, rng=0)
+    return bits_per_byte(model, np.zeros(2000, np.uint8), progress=True)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_training_goes_on_without_standard_error(monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:
+    stream = io.StringIO()
+    stream.close()
+    monkeypatch.setattr(sys, "stderr", stream if closed else None)
+    assert trainer_of(linear()).fit(linear_data(), epochs=1).stopped == "epochs"
+    assert bits_of_a_text() > 0
+
+
+def test_the_bar_is_as_wide_as_the_terminal_it_is_drawn_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard output may be a file, or another terminal of another width."""
+
+    def size(descriptor: int) -> os.terminal_size:
+        if descriptor != 77:
+            raise OSError(errno.ENOTTY, "not the bar's")
+        return os.terminal_size((43, 20))
+
+    stream = Unwritable(10**9, OSError(), terminal=True)
+    stream.fileno = lambda: 77  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(os, "get_terminal_size", size)
+    monkeypatch.setenv("COLUMNS", "200")
+    trainer_of(linear()).fit(linear_data(), epochs=3)
+    drawn = stream.getvalue().replace("\n", "\r").split("\r")
+    assert max(map(len, drawn)) == 43
+
+
+def test_a_bar_says_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Unwritable(10**9, OSError(), terminal=True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    trainer_of(linear()).fit(linear_data(), epochs=1, validation=linear_data())
+    assert "validating ..." in stream.getvalue()
+    monkeypatch.setattr(progress, "_MOMENT", 0.0)
+    bits_of_a_text()
+    assert "bits per byte" in stream.getvalue()
 
 
 # ---- stopping --------------------------------------------------------------------------------------------
@@ -433,7 +571,18 @@ def other_parameters() -> Any:
         ({"clip_norm": 0}, ValueError, "Trainer: clip_norm must be a finite number > 0, got 0"),
         ({"clip_value": -1}, ValueError, "Trainer: clip_value must be"),
         ({"metrics": {"accuracy": 1}}, TypeError, "metrics must map names to functions"),
-        ({"metrics": {"loss": max}}, ValueError, "must have names of their own, got"),
+        *(
+            ({"metrics": {name: max}}, ValueError, f"must have names of their own, got '{name}'")
+            for name in ("loss", "grad_norm", "epoch", "step", "tokens", "seconds", "tokens_per_second", "lr")
+        ),
+        ({"from_loss": {"step": abs}}, ValueError, "must have names of their own, got 'step'"),
+        ({"metrics": {"validation_x": max}}, ValueError, "own, got 'validation_x': so are called those of"),
+        ({"metrics": {"x": max}, "from_loss": {"x": abs}}, ValueError, r"of their own, both have \['x'\]"),
+        ({"metrics": {3: max}}, TypeError, "the names of metrics must be str, got 3"),
+        *(
+            ({"metrics": {name: max}}, ValueError, "can stand in the header of a CSV file, got")
+            for name in ("", "a\nb", "a,b", 'a"b', " a", "a\x00b", "a;b", "\ud800")
+        ),
         ({"carry_state": "yes"}, TypeError, "carry_state must be None, True or False, got 'yes'"),
         ({"accumulate": 0}, ValueError, "Trainer: accumulate must be an integer >= 1, got 0"),
         ({"tbptt": 5}, ValueError, "tbptt needs a model with a state"),

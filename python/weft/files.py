@@ -8,20 +8,18 @@ https://github.com/huggingface/safetensors
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from glob import escape
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from weft.replace_file import PathLike, replace_file
+
+__all__ = ["Array", "PathLike", "read_safetensors", "replace_file", "safetensors_pieces", "write_safetensors"]
+
 Array: TypeAlias = npt.NDArray[Any]
-PathLike: TypeAlias = str | os.PathLike[str]
 
 _DTYPES = {
     np.dtype(kind): code
@@ -30,56 +28,6 @@ _DTYPES = {
         "I64": "i8", "F16": "f2", "F32": "f4", "F64": "f8", "C64": "c8",
     }.items()
 }  # fmt: skip
-_ABANDONED = 3600.0  # seconds after which a temporary file can only be what a killed process left behind
-
-
-@contextmanager
-def replace_file(path: PathLike) -> Iterator[BinaryIO]:
-    """Write `path` whole or not at all: the block writes a new file, which replaces the old one at its end.
-
-    The bytes are on the disk before the name is moved, and the name before this returns. If the block raises,
-    if the disk is full or the process is killed, `path` is what it was before.
-
-    Raises OSError as writing does.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "config.json"
-    >>> with replace_file(path) as file:
-    ...     written = file.write(b"{}")
-    >>> path.read_text()
-    '{}'
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"replace_file: {path} is a folder, not a file")
-    path = path.resolve()  # through a link, so that the file it points to is replaced and not the link
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    try:
-        with open(file, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(path.parent)
-    for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
-        with suppress(OSError):
-            if time.time() - left.stat().st_mtime > _ABANDONED:
-                left.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """A rename is an entry in a folder, and the folder too has to reach the disk."""
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def write_safetensors(

@@ -5,6 +5,7 @@
     last/               the last checkpoint, for --resume
     log.csv  loss.png   the course of the loss
     sample.txt          the sample at the end
+    .lock               while a run is in it
 
 A folder that holds another run is never written to.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -23,7 +25,9 @@ from weft.cli.arguments import CommandError
 from weft.cli.text import Text
 from weft.files import replace_file
 from weft.models.byte_model import find_model
+from weft.train import FolderInUseError
 from weft.train.checkpoint import exists
+from weft.train.folder_lock import FolderLock
 
 __all__ = ["RunFolder"]
 
@@ -44,7 +48,8 @@ class RunFolder:
 
     @property
     def has_checkpoint(self) -> bool:
-        return exists(self.path / "last")
+        """Whether there is something to go on from: `best` alone, where the run was killed before `last`."""
+        return exists(self.path / "last") or exists(self.path / "best")
 
     @property
     def log(self) -> Path:
@@ -79,17 +84,32 @@ class RunFolder:
             )
 
     @classmethod
-    def create(cls, out: str | None, arguments: Sequence[str], texts: Mapping[str, Text]) -> RunFolder:
-        """Make the folder, or the first free runs/lm-N, and write into it how the run is set up."""
+    def create(
+        cls, out: str | None, arguments: Sequence[str], texts: Mapping[str, Text], held: ExitStack
+    ) -> RunFolder:
+        """Make the folder, or the first free runs/lm-N, claim it, and write into it how the run is set up."""
         cls.check(out)
         try:
             folder = cls(_next_free(Path("runs")) if out is None else Path(out))
             folder.path.mkdir(parents=True, exist_ok=True)
+            folder.claim(held)
+            cls.check(out)  # once more: another run may have begun and ended there meanwhile
             folder.describe(arguments, texts)
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
             reason = error.strerror if isinstance(error, OSError) else error
             raise CommandError(f"cannot write to the folder {out or 'runs'!r}: {reason}") from None
         return folder
+
+    def claim(self, held: ExitStack) -> None:
+        """Keep every other run out of the folder until `held` is closed, which is when the command ends."""
+        try:
+            held.enter_context(FolderLock(self.path))
+        except FolderInUseError as error:
+            raise CommandError(
+                f"the folder {str(self.path)!r} is in use by {error.holder}: wait for its end, or stop it"
+            ) from None
+        except OSError as error:
+            raise CommandError(f"cannot write to the folder {str(self.path)!r}: {error.strerror}") from None
 
     def describe(self, arguments: Sequence[str], texts: Mapping[str, Text]) -> None:
         """Write run.json. Raises OSError."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 import shlex
+import signal
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,32 +47,38 @@ class Job:
 
 
 def run_train(arguments: argparse.Namespace) -> int:
-    given = vars(arguments)
+    with ExitStack() as held:
+        return _run(vars(arguments), held)
+
+
+def _run(given: Mapping[str, Any], held: ExitStack) -> int:
+    """held: what is given back when the command ends."""
     if given.get("resume") is not None:
-        job, folder = _resumed(given)
+        job, folder = _resumed(given, held)
     else:
-        job, folder = _begun(given)
+        job, folder = _begun(given, held)
     print_header(job.settings, job.corpus, job.stream, job.trainer, job.total_steps, folder)
     history = _fit(job, folder)
     if history.interrupted:
         print_interrupted(history, job.trainer.position.step, job.total_steps, folder)
-        return 130
+        return 128 + (history.signal or signal.SIGINT)
     print_result(history, job.settings, job.corpus, folder)
     return 0
 
 
-def _begun(given: Mapping[str, Any]) -> tuple[Job, RunFolder]:
+def _begun(given: Mapping[str, Any], held: ExitStack) -> tuple[Job, RunFolder]:
     """A new run."""
     settings = settings_of(given)
     check_combination(settings)
     RunFolder.check(settings.out)
     job = _prepared(settings, read_corpus(settings))
-    return job, RunFolder.create(settings.out, _remembered(job), job.corpus.texts)
+    return job, RunFolder.create(settings.out, _remembered(job), job.corpus.texts, held)
 
 
-def _resumed(given: Mapping[str, Any]) -> tuple[Job, RunFolder]:
+def _resumed(given: Mapping[str, Any], held: ExitStack) -> tuple[Job, RunFolder]:
     """A run that was begun before, where its last checkpoint left it."""
     settings, folder = find_run(given)
+    folder.claim(held)
     check_combination(settings)
     job = _prepared(settings, same_corpus(settings, folder))
     if folder.has_checkpoint:

@@ -16,7 +16,8 @@ from weft.ragged import check_lengths, check_resets
 class ArrayDataset:
     """Rows of (x, y) in batches, shuffled anew each epoch.
 
-    arrays: (x[N,...], y[N,...]); lengths int[N], resets bool[N,T] and weight like y or [N,T]: as in `Batch`.
+    arrays: (x[N,...], y[N,...]), of NumPy or what it makes arrays of, such as a pandas table of numbers;
+        lengths int[N], resets bool[N,T] and weight like y or [N,T]: as in `Batch`.
     shuffle: False gives the rows in their order, as views. drop_last leaves out an incomplete last batch.
     The order depends on (seed, epoch) alone. Raises ValueError where the numbers of rows differ or none are
     left.
@@ -51,6 +52,12 @@ class ArrayDataset:
         self._arrays: dict[str, Any] = {
             name: np.asarray(array) for name, array in given.items() if array is not None
         }
+        for name in ("x", "y"):
+            if self._arrays[name].dtype.kind not in "fiub":
+                raise TypeError(
+                    f"ArrayDataset: {name} must be of numbers, got {self._arrays[name].dtype}"
+                    f"{what_objects_are(self._arrays[name])}"
+                )
         rows = {name: len(array) if array.ndim else 0 for name, array in self._arrays.items()}
         if len(set(rows.values())) != 1:
             raise ValueError(f"ArrayDataset: all arrays must have the same number of rows N, got {rows}")
@@ -71,3 +78,8 @@ class ArrayDataset:
             if order is not None:
                 rows = order[rows]
             yield Batch(**{name: array[rows] for name, array in self._arrays.items()})
+
+
+def what_objects_are(array: Any) -> str:
+    """What to say of an array of objects: a table whose columns are of several kinds becomes one."""
+    return ", as columns of different kinds make: convert them to one" if array.dtype.kind == "O" else ""

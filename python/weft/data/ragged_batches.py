@@ -51,6 +51,11 @@ class RaggedBatches:
         self.seed = check_count("RaggedBatches", "seed", seed, low=0)
         self.pool = check_count("RaggedBatches", "pool", pool)
         self.shuffle = shuffle
+        for name, given in (("sequences", sequences), ("targets", targets)):
+            if hasattr(given, "iloc") and getattr(given, "ndim", 1) > 1:  # whose items would be its columns
+                raise TypeError(
+                    f"RaggedBatches: {name} must be a list, one item a sequence, got {type(given).__name__}"
+                )
         self._sequences = [np.asarray(sequence) for sequence in sequences]
         self._targets = [np.asarray(target) for target in targets]
         if not self._sequences or len(self._sequences) != len(self._targets):

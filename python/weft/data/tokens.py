@@ -25,6 +25,8 @@ def token_ids(where: str, text: Any) -> Array:
         text = text.encode()
     if isinstance(text, (bytes, bytearray, memoryview)):
         text = np.frombuffer(text, dtype=np.uint8)
+    if hasattr(text, "__array__"):  # a column of a table, an array of another library
+        text = np.asarray(text)
     if not isinstance(text, np.ndarray) or text.dtype.kind not in "iu":
         kind = f"an array of {text.dtype}" if isinstance(text, np.ndarray) else type(text).__name__
         raise TypeError(f"{where}: text must be str, bytes or an integer array, got {kind}")

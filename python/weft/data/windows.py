@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from weft.arguments import check_choice, check_count
+from weft.data.array_dataset import what_objects_are
 from weft.data.batch import Array, Batch
 from weft.data.order import epoch_order
 from weft.data.tokens import Text, token_ids
@@ -84,12 +85,13 @@ class Windows:
 
 def _steps(name: str, values: Any) -> Array:
     """[N] of ids, or [N,F] of numbers: a float series without a feature axis gets one."""
-    if isinstance(values, (list, tuple)):
+    if isinstance(values, (list, tuple)) or hasattr(values, "__array__"):  # a table, by its rows
         values = np.asarray(values)
     if not isinstance(values, np.ndarray) or (values.ndim == 1 and values.dtype.kind in "iu"):
         return token_ids("Windows", values)
     if values.dtype.kind not in "fiu" or values.ndim not in (1, 2):
         raise TypeError(
             f"Windows: {name} must be numbers [N] or [N,F], or a text, got {values.dtype} {values.shape}"
+            f"{what_objects_are(values)}"
         )
     return values[:, None] if values.ndim == 1 else values

@@ -20,6 +20,7 @@ from weft.files import read_safetensors
 from weft.models.sampling import sample
 from weft.nn.graph import FORMAT, describe
 from weft.nn.parameter import Array, Seed
+from weft.train.checkpoint import model_file
 
 __all__ = ["VOCABULARY", "ByteModel", "Reader", "check_shape", "check_table", "find_model"]
 
@@ -143,7 +144,7 @@ def find_model(path: Path) -> Path:
     """The model file that a path means: itself, or in a folder the model, the best one or the last."""
     if not path.is_dir():
         return path
-    places = [path / place / "model.safetensors" for place in (".", "best", "last")]
+    places = [path / "model.safetensors", *(model_file(path / place) for place in ("best", "last"))]
     return next((place for place in places if place.exists()), places[0])
 
 

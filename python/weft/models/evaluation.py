@@ -15,7 +15,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from weft import ops
 from weft.arguments import check_count
@@ -23,6 +22,7 @@ from weft.data import Batch
 from weft.models.byte_model import ByteModel
 from weft.models.gpt import GPT
 from weft.models.held_out_windows import HeldOutWindows
+from weft.train.progress import with_bar
 from weft.train.tbptt import Unroll
 
 __all__ = ["HeldOutText", "bits_per_byte", "validation_source"]
@@ -106,8 +106,7 @@ def bits_per_byte(
     source = validation_source(model, ids, streams=streams)
     unroll = Unroll(model)
     total = 0.0
-    hidden = None if progress else True  # None: hidden unless standard error is a terminal
-    for batch in tqdm(source.batches(), total=len(source), disable=hidden, delay=1, leave=False):
+    for batch in with_bar(source.batches(), len(source), "bits per byte", progress):
         logits = unroll.predict(batch)
         loss, _ = ops.softmax_cross_entropy_forward(logits, batch.y, weight=batch.weight, reduction="none")
         total += float(np.sum(loss, dtype=np.float64))

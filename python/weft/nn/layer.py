@@ -42,6 +42,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from weft.arguments import check_count
 from weft.nn.graph import GraphWriter, Node, describe
 from weft.nn.parameter import Array, Parameter, Seed
 from weft.nn.summary import summarise
@@ -248,15 +249,20 @@ class Layer:
         return {path: [layer.seed, layer.calls] for path, layer in self._drawing_layers()}
 
     def load_random_state(self, state: Mapping[str, list[int]]) -> None:
-        """Take back what random_state gave. Raises ValueError if it comes from a model of another form."""
+        """Take back what random_state gave.
+
+        Raises ValueError, with nothing changed, if it comes from a model of another form or is no such state.
+        """
         own = dict(self._drawing_layers())
         if own.keys() != state.keys():
             raise ValueError(
                 f"{type(self).__name__}.load_random_state: state must be of the layers {sorted(own)}, "
                 f"got {sorted(state)}"
             )
-        for path, (seed, calls) in state.items():
-            own[path].seed, own[path].calls = int(seed), int(calls)
+        where = f"{type(self).__name__}.load_random_state"
+        numbers = {path: _random_numbers(where, path, pair) for path, pair in state.items()}
+        for path, (seed, calls) in numbers.items():
+            own[path].seed, own[path].calls = seed, calls
 
     def _drawing_layers(self) -> Iterator[tuple[str, Any]]:
         return ((path, layer) for path, layer in self.named_layers() if layer.seed is not None)
@@ -273,6 +279,19 @@ class Layer:
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
+
+
+def _random_numbers(where: str, path: str, pair: Any) -> tuple[int, int]:
+    """(seed, calls)."""
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        raise ValueError(f"{where}: {path} must be [seed, calls], got {pair!r:.80}")
+    seed, calls = (
+        check_count(where, f"{path}'s {name}", number, low=0)
+        for name, number in zip(("seed", "calls"), pair, strict=True)
+    )
+    if seed >= 2**64 or calls >= 2**63:
+        raise ValueError(f"{where}: {path} must be [seed < 2**64, calls < 2**63], got {pair!r:.80}")
+    return seed, calls
 
 
 def _as_array(where: str, path: str, value: Any) -> Array:

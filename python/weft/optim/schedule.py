@@ -151,10 +151,16 @@ class PlateauLR:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what `state_dict` gave."""
-        self.best = None if state["best"] is None else float(state["best"])
-        self.bad_checks, self.resting = int(state["bad_checks"]), int(state["resting"])
-        self.reductions = int(state["reductions"])
+        """Takes back what `state_dict` gave; nothing changes unless all of it is right."""
+        best = math.nan if state["best"] is None else state["best"]
+        if isinstance(best, bool) or not isinstance(best, (int, float)):
+            raise TypeError(f"PlateauLR: best must be a number or None, got {best!r:.80}")
+        counts = [
+            check_count("PlateauLR", name, state[name], low=0)
+            for name in ("bad_checks", "resting", "reductions")
+        ]
+        self.best = None if math.isnan(best) else float(best)  # NaN: a state from before it was no best
+        self.bad_checks, self.resting, self.reductions = counts
 
 
 def _warmup(step: int, warmup_steps: int) -> float:

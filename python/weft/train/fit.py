@@ -7,7 +7,6 @@ noted in the trainer before a checkpoint is saved, so that whoever resumes it ta
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -17,10 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weft import ops
 from weft.arguments import check_choice
 from weft.data import Batch
-from weft.train.checkpoint import exists
+from weft.train.claim import check_folder, claim_folder
 from weft.train.csv_log import CsvLog
 from weft.train.diverged import DivergedError
-from weft.train.history import FIRST_COLUMNS, History, Record
+from weft.train.folder_lock import FolderLock
+from weft.train.history import FIRST_COLUMNS, NORM, VALIDATION, History, Record
 from weft.train.interrupt import Interrupt
 from weft.train.plan import Plan
 from weft.train.progress import Progress
@@ -46,35 +46,48 @@ class Fit:
         self.norm: float | None = None
         self._validated: int | None = None
         self._show = progress
+        self._overwrite = overwrite
         self._log: CsvLog | None = None
-        self._claim_folder(overwrite)
-        self._take_watch()
+        self.interrupt = Interrupt()
 
     def run(self) -> History:
         """Trains until there is a reason to stop."""
-        self.history.stopped = None
+        plan = self.plan
+        check_choice("Trainer.fit", "monitor", plan.monitor, self.meter.names)
+        with ExitStack() as stack:
+            if plan.checkpoint_dir is not None:
+                stack.enter_context(FolderLock(plan.checkpoint_dir))
+                check_folder(self.trainer, plan.checkpoint_dir, overwrite=self._overwrite)
+            if plan.log_csv is not None:
+                log = CsvLog(plan.log_csv, self._columns(), self.history.records)
+                self._log = stack.enter_context(log)
+            if plan.checkpoint_dir is not None:  # nothing more is refused: from here on things change
+                claim_folder(self.trainer, plan.checkpoint_dir)
+            self._take_watch()
+            self.progress = stack.enter_context(Progress(self._show))
+            return self._run()
+
+    def _run(self) -> History:
+        self.history.stopped = self.history.signal = None
         self.trainer.learner.pending = 0  # a fit that was broken off may have left part of an update
         self._begun = self._marked = time.monotonic()
         self._seconds_before, self._tokens_marked = self.position.seconds, self.position.tokens
         first_step = self.position.step
-        with ExitStack() as stack:
-            if self.plan.log_csv is not None:
-                log = CsvLog(self.plan.log_csv, self._columns(), self.history.records)
-                self._log = stack.enter_context(log)
-            self.progress = stack.enter_context(Progress(self._show))
-            try:
-                with Interrupt() as self.interrupt:
-                    self.reason = self._limit()
-                    while self.reason is None:
-                        self._epoch()
-                    if self.reason != "interrupted" and self.position.step > first_step:
-                        self._last_check()
-            except KeyboardInterrupt:
-                self.reason = "interrupted"
-            self.history.stopped = self.reason
-            if self.reason == "interrupted":
-                where = f"; kept: {self.history.checkpoint}" if self.history.checkpoint else ""
-                self.progress.say(f"interrupted at step {self.position.step}{where}")
+        try:
+            with self.interrupt:
+                self.reason = self._limit()
+                while self.reason is None:
+                    self._epoch()
+                if self.interrupt.asked is None and self.position.step > first_step:
+                    self._last_check()
+        except KeyboardInterrupt:
+            self.reason = "interrupted"
+        if self.interrupt.asked is not None:  # perhaps only while looking at the trained model
+            self.reason, self.history.signal = "interrupted", self.interrupt.asked
+        self.history.stopped = self.reason
+        if self.reason == "interrupted":
+            where = f"; kept: {self.history.checkpoint}" if self.history.checkpoint else ""
+            self.progress.say(f"interrupted at step {self.position.step}{where}")
         return self.history
 
     # ---- the loop ----
@@ -140,7 +153,7 @@ class Fit:
             self._limit()
             or ("patience" if self.trainer.watch.exhausted and (validate or last) else None)
             or ("callback" if any(stops) else None)
-            or ("interrupted" if self.interrupt.asked else None)
+            or ("interrupted" if self.interrupt.asked is not None else None)
         )
         if best:
             self._save("best")
@@ -180,12 +193,13 @@ class Fit:
             record["tokens_per_second"] = round((position.tokens - self._tokens_marked) / passed, 1)
             record |= self.meter.means()
             if self.norm is not None:
-                record["grad_norm"] = self.norm
+                record[NORM] = self.norm
         if validate and self.plan.validation is not None:
+            self.progress.busy("validating")
             means = self.trainer.evaluate(self.plan.validation)
             if not math.isfinite(means["loss"]):
                 raise self._diverged(f"the validation loss became {means['loss']}")
-            record |= {f"validation_{name}": value for name, value in means.items()}
+            record |= {VALIDATION + name: value for name, value in means.items()}
             self._validated = position.step
         self.meter.clear()
         self.history.records.append(record)
@@ -212,12 +226,12 @@ class Fit:
         return True
 
     def _watched(self, record: Record) -> float:
-        prefix = "validation_" if self.plan.validation is not None else ""
+        prefix = VALIDATION if self.plan.validation is not None else ""
         return record[prefix + self.plan.monitor]
 
     def _columns(self) -> list[str]:
-        norm = ["grad_norm"] if self.trainer.learner.clip_norm is not None else []
-        checked = [f"validation_{name}" for name in self.meter.names] if self.plan.validation else []
+        norm = [NORM] if self.trainer.learner.clip_norm is not None else []
+        checked = [VALIDATION + name for name in self.meter.names] if self.plan.validation else []
         return [*FIRST_COLUMNS, *self.meter.names, *norm, *checked]
 
     # ---- keeping ----
@@ -234,25 +248,9 @@ class Fit:
         self.trainer.save(folder)
         self.history.checkpoint = folder
 
-    def _claim_folder(self, overwrite: bool) -> None:
-        """Makes checkpoint_dir this run's; refuses another run's, or clears it away if told so."""
-        folder, trainer = self.plan.checkpoint_dir, self.trainer
-        if folder is None or folder.resolve() == trainer.run_folder:
-            return
-        taken = [folder / name for name in ("last", "best") if exists(folder / name)]
-        if taken and not overwrite:
-            raise FileExistsError(
-                f"Trainer.fit: checkpoint_dir {folder} holds a run already; go on with it by "
-                f"trainer.resume({str(folder)!r}), give another folder, or overwrite=True"
-            )
-        for old in taken:
-            shutil.rmtree(old)
-        trainer.run_folder, trainer.best = folder.resolve(), None
-
     def _take_watch(self) -> None:
         """The trainer's watch goes on, with this plan's patience; another quantity begins anew."""
         plan, trainer = self.plan, self.trainer
-        check_choice("Trainer.fit", "monitor", plan.monitor, self.meter.names)
         watch = Watch(plan.monitor, plan.patience, plan.min_delta, plan.higher_is_better)
         if trainer.watch.is_like(watch):
             watch.load_state_dict(trainer.watch.state_dict())

@@ -15,6 +15,33 @@ from weft.files import replace_file
 Record: TypeAlias = dict[str, float]
 
 FIRST_COLUMNS = ("epoch", "step", "tokens", "seconds", "tokens_per_second", "lr")
+NORM = "grad_norm"
+VALIDATION = "validation_"  # before the name of what was measured on the validation data
+
+
+def check_name(where: str, name: Any) -> str:
+    """`name`, if a metric can have it: a record's own keys are taken, and a CSV file's header is one line.
+
+    >>> check_name("Trainer", "step")
+    Traceback (most recent call last):
+    ValueError: Trainer: metrics must have names of their own, got 'step', which every record has
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"{where}: the names of metrics must be str, got {name!r:.80}")
+    if name in (*FIRST_COLUMNS, "loss", NORM):
+        raise ValueError(
+            f"{where}: metrics must have names of their own, got {name!r}, which every record has"
+        )
+    if name.startswith(VALIDATION):
+        raise ValueError(
+            f"{where}: metrics must have names of their own, got {name!r}: so are called those of validation"
+        )
+    if not name.isprintable() or name != name.strip() or not name or set(name) & set(',;"'):
+        raise ValueError(
+            f"{where}: a metric's name must be text that can stand in the header of a CSV file, "
+            f"got {name!r:.80}"
+        )
+    return name
 
 
 @dataclass
@@ -27,8 +54,8 @@ class History:
 
     stopped: why training ended: "epochs", "steps", "time", "patience", "callback", "interrupted" or
         "diverged".
-    best: the best value of what was watched; best_step: its step. checkpoint: the folder of the last
-        checkpoint.
+    signal: the number of the signal that interrupted it, if one did. best: the best value of what was
+        watched; best_step: its step. checkpoint: the folder of the last checkpoint.
 
     >>> history = History([{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.5}])
     >>> history["loss"], history.last["step"]
@@ -37,13 +64,14 @@ class History:
 
     records: list[Record] = field(default_factory=list)
     stopped: str | None = None
+    signal: int | None = None
     best: float | None = None
     best_step: int | None = None
     checkpoint: Path | None = None
 
     @property
     def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it."""
+        """Whether Ctrl-C ended it, or another signal that asks a process to end."""
         return self.stopped == "interrupted"
 
     @property
@@ -75,7 +103,7 @@ class History:
 
     def plot(self, path: str | PathLike[str]) -> Path:
         """Draws each quantity over the steps, training and validation together, as PNG, SVG or PDF by the
-        path.
+        path; the file is written whole or not at all.
 
         Raises ImportError without matplotlib (the extra `plot`), ValueError if nothing was recorded.
         """
@@ -86,13 +114,13 @@ class History:
             raise ImportError(
                 "History.plot: needs matplotlib; install it with pip install 'weft[plot]'"
             ) from error
-        shown = [name for name in self._quantities() if name != "grad_norm"]
+        shown = [name for name in self._quantities() if name != NORM]
         if not shown:
             raise ValueError("History.plot: there is no record with a loss to plot")
         figure = Figure(figsize=(7, 3.2 * len(shown)), layout="constrained")
         FigureCanvasAgg(figure)
         for axes, name in zip(figure.subplots(len(shown), squeeze=False)[:, 0], shown, strict=True):
-            for column, label in ((name, "training"), (f"validation_{name}", "validation")):
+            for column, label in ((name, "training"), (VALIDATION + name, "validation")):
                 points = [(record["step"], record[column]) for record in self.records if column in record]
                 if points:
                     axes.plot(
@@ -102,11 +130,14 @@ class History:
             axes.set_ylabel(name.replace("_", " "))
             axes.grid(alpha=0.3)
             axes.legend()
-        figure.savefig(path, dpi=150)
-        return Path(path)
+        path, picture = Path(path), io.BytesIO()
+        figure.savefig(picture, format=path.suffix[1:] or "png", dpi=150)
+        with replace_file(path) as file:
+            file.write(picture.getvalue())
+        return path
 
     def _quantities(self) -> list[str]:
-        names = dict.fromkeys(name.removeprefix("validation_") for name in self.columns)
+        names = dict.fromkeys(name.removeprefix(VALIDATION) for name in self.columns)
         return [name for name in names if name not in FIRST_COLUMNS]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from weft.data import Batch
 from weft.data.batch import Array
+from weft.train.stored import any_number_of, count_of, mapping_of, number_of
 
 Metric: TypeAlias = Callable[[Array, Array, Any], float]
 FromLoss: TypeAlias = Callable[[float], float]
@@ -81,9 +82,14 @@ class Meter:
         return {"count": self.count, "tokens": self.tokens, "sums": dict(self.sums)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what `state_dict` gave; metrics that are new start at zero."""
-        self.count, self.tokens = float(state["count"]), int(state["tokens"])
-        self.sums = {name: float(state["sums"].get(name, 0.0)) for name in self.sums}
+        """Takes back what `state_dict` gave; metrics that are new start at zero.
+
+        Nothing changes unless all of it is right.
+        """
+        count, tokens = number_of(state, "count", low=0), count_of(state, "tokens")
+        stored = mapping_of(state, "sums")
+        sums = {name: any_number_of(stored, name) for name in self.sums if name == "loss" or name in stored}
+        self.count, self.tokens, self.sums = count, tokens, dict.fromkeys(self.sums, 0.0) | sums
 
 
 def accuracy(prediction: Array, target: Array, weight: Array | None = None) -> float:

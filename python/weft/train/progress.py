@@ -1,16 +1,25 @@
-"""Progress: a bar in a terminal, a line for each record elsewhere; both on standard error."""
+"""Progress: a bar in a terminal, a line for each record elsewhere; both on standard error.
+
+Standard error may be absent (a service, pythonw), closed, or go away while training runs (a terminal that is
+closed under nohup): then nothing is shown any more, and training goes on.
+"""
 
 from __future__ import annotations
 
-import shutil
+import io
+import os
 import sys
 import time
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO, TypeVar
 
-from weft.train.history import FIRST_COLUMNS, Record
+from weft.train.history import FIRST_COLUMNS, NORM, Record
 
+Item = TypeVar("Item")
+
+_MOMENT = 1.0  # seconds that may pass without a bar
 _REFRESH = 0.1  # seconds; drawing at every step would cost more than a small step
 _SPEED_OVER = 100  # drawings, that is about ten seconds
 
@@ -23,16 +32,15 @@ class Progress:
     """
 
     def __init__(self, shown: bool) -> None:
-        self._bar: Any = None
-        self._lines = False
+        self._stream = sys.stderr if shown else None
+        self._bar: _Bar | None = None
+        self._done = 0.0
         self._next = 0.0
         self._begun = time.monotonic()
         self._from: float | None = None
         self._passed: deque[tuple[float, int]] = deque(maxlen=_SPEED_OVER)
-        if shown and sys.stderr.isatty():
-            self._bar = _bar()
-        else:
-            self._lines = shown
+        if self._stream is not None and _is_terminal(self._stream):
+            self._bar = _Bar(self._stream, total=100.0, bar_format="{percentage:3.0f}%|{bar:10}| {desc}")
 
     @property
     def due(self) -> bool:
@@ -51,10 +59,14 @@ class Progress:
         if now > since:
             text.append(f"{_short((tokens - before) / (now - since))} tokens/s")
         text += [f"step {step:,}", f"epoch {epoch}"]
-        self._bar.n = round(100 * min(1.0, fraction), 1)
-        self._bar.ncols = shutil.get_terminal_size().columns
-        self._bar.set_description_str("  ".join(text), refresh=False)
-        self._bar.refresh()
+        self._done = round(100 * min(1.0, fraction), 1)
+        self._bar.draw(self._done, "  ".join(text))
+
+    def busy(self, what: str) -> None:
+        """Says in the bar what keeps training waiting, such as a validation."""
+        if self._bar is not None:
+            self._bar.draw(self._done, f"{what} ...")
+            self._next = 0.0
 
     def _left(self, fraction: float, now: float) -> str:
         """The time left, if it goes on as since the first drawing (after a resume, much was done before)."""
@@ -66,23 +78,27 @@ class Progress:
 
     def note(self, record: Record) -> None:
         """Prints a record as a line, where there is no bar."""
-        if self._lines:
-            shown = [
-                _named(name, value)
-                for name, value in record.items()
-                if name not in FIRST_COLUMNS and name != "grad_norm"
-            ]
-            head = [f"epoch {record['epoch']:.0f}", f"step {record['step']:,.0f}"]
-            if "tokens_per_second" in record:
-                shown.append(f"{record['tokens_per_second']:,.0f} tokens/s")
-            print("  ".join([*head, *shown, _clock(record["seconds"])]), file=sys.stderr, flush=True)
+        if self._bar is not None:
+            return
+        shown = [
+            _named(name, value)
+            for name, value in record.items()
+            if name not in FIRST_COLUMNS and name != NORM
+        ]
+        head = [f"epoch {record['epoch']:.0f}", f"step {record['step']:,.0f}"]
+        if "tokens_per_second" in record:
+            shown.append(f"{record['tokens_per_second']:,.0f} tokens/s")
+        self.say("  ".join([*head, *shown, _clock(record["seconds"])]))
 
     def say(self, text: str) -> None:
         """Prints a message, above the bar if there is one."""
         if self._bar is not None:
-            self._bar.write(text, file=sys.stderr)
-        elif self._lines:
-            print(text, file=sys.stderr, flush=True)
+            self._bar.say(text)
+        elif self._stream is not None:
+            try:
+                print(text, file=self._stream, flush=True)
+            except (OSError, ValueError):  # ValueError: it was closed
+                self._stream = None
 
     def __enter__(self) -> Progress:
         return self
@@ -94,16 +110,84 @@ class Progress:
             self._bar.close()
 
 
-def _bar() -> Any:
-    from tqdm import tqdm  # here, because importing it takes longer than the rest of weft
+def with_bar(items: Iterable[Item], total: int, name: str, shown: bool) -> Iterator[Item]:
+    """The items one by one, beside a bar of that name in a terminal, if they take more than a moment."""
+    stream = sys.stderr if shown else None
+    if stream is None or not _is_terminal(stream):
+        yield from items
+        return
+    bar, next_time = None, time.monotonic() + _MOMENT
+    try:
+        for done, item in enumerate(items):
+            if time.monotonic() >= next_time:
+                bar = bar or _Bar(stream, total=total, initial=done, leave=False)
+                bar.draw(done, name)
+                next_time = time.monotonic() + _REFRESH
+            yield item
+    finally:
+        if bar is not None:
+            bar.close()
 
-    class Bar(tqdm):  # type: ignore[misc]
-        monitor_interval = 0  # no thread that would watch over the bar: `show` draws it
 
-    # With the numbers of columns and rows given, tqdm does not ask a terminal that does not know its size.
-    columns = shutil.get_terminal_size().columns
-    layout = "{percentage:3.0f}%|{bar:10}| {desc}"
-    return Bar(total=100.0, bar_format=layout, file=sys.stderr, ncols=columns, nrows=20)
+class _Bar:
+    """A bar of tqdm's as wide as the terminal of its stream; silent where that cannot be written to."""
+
+    def __init__(self, stream: TextIO, **options: Any) -> None:
+        from tqdm import tqdm  # here, because importing it takes longer than the rest of weft
+
+        class Bar(tqdm):  # type: ignore[misc]
+            monitor_interval = 0  # no thread that would watch over the bar: whoever has it draws it
+
+        self._stream = stream
+        # With the numbers of columns and rows given, tqdm asks no terminal that does not know its size.
+        # With a delay it draws nothing by itself: in `draw` alone a failure is caught.
+        self._bar = Bar(file=stream, ncols=_columns(stream), nrows=20, delay=1, **options)
+        self._bar.delay = 0
+
+    def draw(self, done: float, text: str) -> None:
+        """Draws the bar where it is, with so much done."""
+
+        def draw() -> None:
+            self._bar.n, self._bar.ncols = done, _columns(self._stream)
+            self._bar.set_description_str(text, refresh=False)
+            self._bar.refresh(nolock=True)  # tqdm would keep its lock if drawing failed
+
+        self._unless_it_fails(draw)
+
+    def say(self, text: str) -> None:
+        """Prints a line above the bar."""
+        self._unless_it_fails(lambda: self._bar.write(text, file=self._stream))
+
+    def close(self) -> None:
+        """Ends the bar's line, or removes it if it is not to be left."""
+        self._unless_it_fails(self._bar.close)
+
+    def _unless_it_fails(self, write: Callable[[], object]) -> None:
+        if self._bar.disable:
+            return
+        try:
+            write()
+        except (OSError, ValueError):  # ValueError: the stream was closed
+            # Closed without a further write: one that is only left would keep its place above later bars.
+            self._bar.fp, self._bar.sp = io.StringIO(), lambda text: None
+            self._bar.close()
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (AttributeError, OSError, ValueError):  # not quite a file; closed
+        return False
+
+
+def _columns(stream: Any) -> int:
+    """The width of the terminal that the stream goes to; of one that does not know it, COLUMNS or 80."""
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (AttributeError, OSError, ValueError):
+        columns = 0
+    given = os.environ.get("COLUMNS", "")
+    return columns or (int(given) if given.isdecimal() and given.isascii() else 0) or 80
 
 
 def _named(name: str, value: float) -> str:

@@ -17,7 +17,7 @@ trajectories", 1990 (their BPTT(h; h') has h' = k1, h = k2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from weft.data import Batch, DataSource
 from weft.data.batch import Array
 from weft.nn import Layer
 from weft.nn.sequences import options_for, why_not_to_cut
+from weft.train.stored import count_of
 
 
 def segments(source: DataSource, epoch: int, k1: int | None) -> Iterator[tuple[int, Batch]]:
@@ -205,11 +206,22 @@ class Unroll:
         }
         return arrays, outline
 
-    def load_state_dict(self, arrays: dict[str, Array], outline: dict[str, Any]) -> None:
-        """Takes back what `state_dict` gave."""
-        self.start = _found(outline["start"], arrays)
-        self.kept = [Chunk(*chunk) for chunk in _found(outline["kept"], arrays)]
-        self._rows = outline["rows"]
+    def load_state_dict(self, arrays: dict[str, Array], outline: Mapping[str, Any]) -> None:
+        """Takes back what `state_dict` gave; nothing changes unless all of it is right.
+
+        Raises ValueError where arrays and outline do not belong together or the state holds NaN.
+        """
+        rows = None if outline["rows"] is None else count_of(outline, "rows")
+        used: set[str] = set()
+        start, kept = _found(outline["start"], arrays, used), _found(outline["kept"], arrays, used)
+        _check_state(arrays, [name for name in sorted(used) if name.startswith("start")])
+        if not isinstance(kept, tuple) or not all(isinstance(chunk, tuple) for chunk in kept):
+            raise TypeError(f"stream: kept must be a list of chunks, got {outline['kept']!r:.80}")
+        chunks = [_checked_chunk(chunk, rows) for chunk in kept]
+        if used != arrays.keys():
+            strange = min(arrays.keys() - used)
+            raise ValueError(f"stream: the array {strange:.80} belongs to nothing")
+        self.start, self.kept, self._rows = start, chunks, rows
 
 
 def _discard(result: Any) -> None:
@@ -226,7 +238,44 @@ def _named(value: Any, name: str, arrays: dict[str, Array]) -> Any:
     return name
 
 
-def _found(outline: Any, arrays: dict[str, Array]) -> Any:
+def _found(outline: Any, arrays: dict[str, Array], used: set[str]) -> Any:
+    """The nested state of an outline; `used` gets the names of its arrays."""
     if isinstance(outline, list):
-        return tuple(_found(part, arrays) for part in outline)
-    return None if outline is None else arrays[outline]
+        return tuple(_found(part, arrays, used) for part in outline)
+    if outline is None:
+        return None
+    if not isinstance(outline, str) or outline not in arrays:
+        raise ValueError(f"stream: the array {outline!r:.80} is missing")
+    used.add(outline)
+    return arrays[outline]
+
+
+def _check_state(arrays: dict[str, Array], names: list[str]) -> None:
+    for name in names:
+        array = arrays[name]
+        if np.isnan(array).any():
+            raise ValueError(f"stream: the state {name} holds NaN")
+
+
+def _checked_chunk(parts: tuple[Any, ...], rows: int | None) -> Chunk:
+    """x[B,t,...], lengths[B], resets[B,t]."""
+    x, lengths, resets = parts
+    for part in parts:
+        if part is not None and not isinstance(part, np.ndarray):
+            raise TypeError(f"stream: a chunk must be of arrays, got {type(part).__name__}")
+    if x is None or x.ndim < 2 or x.shape[0] != rows:
+        raise ValueError(f"stream: x of a chunk must be (B, t, ...) with B = {rows}, got {np.shape(x)}")
+    if lengths is not None and (
+        lengths.shape != x.shape[:1]
+        or lengths.dtype.kind not in "iu"
+        or ((lengths < 0) | (lengths > x.shape[1])).any()
+    ):
+        raise ValueError(
+            f"stream: lengths of a chunk must be ({rows},) integers in 0..{x.shape[1]}, "
+            f"got {lengths.dtype} {lengths.shape}"
+        )
+    if resets is not None and (resets.shape != x.shape[:2] or resets.dtype != np.bool_):
+        raise ValueError(
+            f"stream: resets of a chunk must be {x.shape[:2]} bool, got {resets.dtype} {resets.shape}"
+        )
+    return Chunk(x, lengths, resets)

@@ -10,7 +10,6 @@ checkpoint.py, snapshot.py                                 saving, and going on 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -24,23 +23,13 @@ from weft.nn.sequences import why_not_to_cut
 from weft.optim import Optimizer
 from weft.train import snapshot
 from weft.train.fit import Fit
-from weft.train.history import History
+from weft.train.history import History, check_name
 from weft.train.learner import Learner
 from weft.train.meter import FromLoss, Meter, Metric, element_count
 from weft.train.plan import Callback, Plan, check_source
+from weft.train.position import Position
 from weft.train.tbptt import Unroll, segments
 from weft.train.watch import Watch
-
-
-@dataclass
-class Position:
-    """Where training is: updates so far, epochs completed, segments read of the epoch, tokens and seconds."""
-
-    step: int = 0
-    epoch: int = 0
-    segment: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
 
 
 class Trainer:
@@ -116,7 +105,8 @@ class Trainer:
             clip_norm=clip_norm,
             clip_value=clip_value,
         )
-        self.run_folder: Path | None = None
+        self.run_folder: Path | None = None  # the run's that this trainer began or resumed,
+        self.run_save: str | None = None  # and the id of its `last`, by which another's is noticed
         self.best: float | None = None
         if seed is not None:
             _reseed(model, check_count("Trainer", "seed", seed, low=0))
@@ -155,19 +145,22 @@ class Trainer:
             call completes what was begun. A step is one update. time_limit: seconds of this call.
         validation: watched every `validate_every` steps, or at the end of each epoch, and when training ends.
         log_every: steps between records; there is one at each validation and epoch's end anyway.
-        log_csv: a file that gets a line a record.
+        log_csv: a file that gets a line a record. Where that fails later on, a warning says so, once.
         checkpoint_dir: a folder that gets `best`, saved when the watched value is the best so far, and
             `last`, saved every `checkpoint_every` steps, or at the end of each epoch, and when training ends.
-            One that holds a run which this trainer did not resume is refused unless `overwrite`.
+            One that holds a run which this trainer did not resume is refused unless `overwrite`; one that
+            another process or thread is training in is refused in any case.
         patience: stops after so many checks of the watched value (`monitor`, a name in the validation's
             result or, without validation, in the training's) that were not better by `min_delta`.
         callbacks: functions (trainer, record) called at each record; one that returns True stops training.
         progress: a bar in a terminal, elsewhere a line for each record.
 
         Ctrl-C stops after the step it is in, saves `last`, and returns with `history.interrupted`; a second
-        Ctrl-C stops at once and leaves the checkpoints there are. Raises ValueError or TypeError for bad
-        arguments before work starts, OSError where a checkpoint cannot be saved, DivergedError when the loss
-        becomes NaN or infinite.
+        Ctrl-C stops at once and leaves the checkpoints there are. So do SIGTERM and SIGHUP (`history.signal`
+        says which it was), unless the process ignores or handles them; none is caught outside the main
+        thread. Raises ValueError or TypeError for bad arguments before work starts, OSError where a
+        checkpoint cannot be saved, FolderInUseError where another run is in checkpoint_dir, DivergedError
+        when the loss becomes NaN or infinite.
         """
         plan = Plan(
             data=data,
@@ -212,20 +205,27 @@ class Trainer:
     # ---- saving ----
 
     def save(self, folder: str | PathLike[str]) -> None:
-        """Saves all that training depends on; a crash or a full disk leaves the folder's old checkpoint."""
+        """Saves all that training depends on; a crash or a full disk leaves the folder's old checkpoint.
+
+        Raises OSError, which names the file, if it cannot; FolderInUseError where another process or thread
+        is saving there.
+        """
         snapshot.save(self, Path(folder))
 
     def resume(self, folder: str | PathLike[str], *, lr: float | None = None) -> Trainer:
         """Takes back what was saved; training then goes on to the same bits as if it had never stopped.
 
-        folder: a run's (its `last` is taken) or a checkpoint's own. lr: go on with this learning rate
-            instead.
-        Raises FileNotFoundError where there is none, ValueError for a checkpoint of another model or
-        optimizer.
+        folder: a run's (its `last` is taken, or its `best` where it was killed before it saved a `last`), or
+            a checkpoint's own. lr: go on with this learning rate instead.
+        Everything is checked before anything is taken. Raises FileNotFoundError where there is no checkpoint,
+        ValueError that names the file where one is damaged, or of another model or optimizer: the trainer is
+        then as it was.
         """
+        if lr is not None:
+            lr = check_number("Trainer.resume", "lr", lr, low=0)
         snapshot.resume(self, Path(folder))
         if lr is not None:
-            self.base_lr = self.optimizer.lr = check_number("Trainer.resume", "lr", lr, low=0)
+            self.base_lr = self.optimizer.lr = lr
         return self
 
 
@@ -254,9 +254,11 @@ def _check_measures(metrics: Any, from_loss: Any) -> None:
     for argument, functions in (("metrics", metrics), ("from_loss", from_loss)):
         if not isinstance(functions, Mapping) or not all(map(callable, functions.values())):
             raise TypeError(f"Trainer: {argument} must map names to functions, got {functions!r:.80}")
-    names = ["loss", *metrics, *from_loss]
-    if len(set(names)) < len(names):
-        raise ValueError(f"Trainer: metrics and from_loss must have names of their own, got {names}")
+        for name in functions:
+            check_name("Trainer", name)
+    twice = sorted(metrics.keys() & from_loss.keys())
+    if twice:
+        raise ValueError(f"Trainer: metrics and from_loss must have names of their own, both have {twice}")
 
 
 def _checked_tbptt(tbptt: Any, model: Layer) -> tuple[int, int] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from weft.train.stored import best_of, count_of
+
 
 class Watch:
     """Follows one value: its best so far, and how many checks in a row did not beat it by `min_delta`.
@@ -58,10 +60,13 @@ class Watch:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what `state_dict` gave."""
-        self.monitor, self.higher_is_better = str(state["monitor"]), bool(state["higher_is_better"])
-        self.best = None if state["best"] is None else float(state["best"])
-        self.failures = int(state["failures"])
+        """Takes back what `state_dict` gave; nothing changes unless all of it is right."""
+        monitor, higher_is_better = state["monitor"], state["higher_is_better"]
+        if not isinstance(monitor, str) or not isinstance(higher_is_better, bool):
+            raise TypeError(f"config: monitor must be a name, got {monitor!r:.80}, {higher_is_better!r:.80}")
+        best, failures = best_of(state, "best"), count_of(state, "failures")
+        self.monitor, self.higher_is_better = monitor, higher_is_better
+        self.best, self.failures = best, failures
 
     def is_like(self, other: Watch) -> bool:
         """Whether both follow the same value in the same direction."""
