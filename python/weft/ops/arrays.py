@@ -11,8 +11,18 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 
 
+def refuse_masked(operation: str, name: str, array: Any) -> None:
+    """Raise for a masked array: what is computed sees the numbers alone, those beneath the mask too."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            f"{operation}: {name} must be a plain array, got a masked array, whose mask would be lost: give "
+            "array.filled(0), and say by weights, lengths or a mask what counts"
+        )
+
+
 def require_array(operation: str, name: str, array: Any, axes: str) -> None:
     """Raise unless `array` is a NumPy array with the axes that `axes` spells: "(O, I)", "(..., I)"."""
+    refuse_masked(operation, name, array)
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{operation}: {name} must be a NumPy array, got {type(array).__name__}")
     count = 0 if axes == "(...)" else axes.count(",") + (not axes.endswith(",)"))
@@ -23,6 +33,7 @@ def require_array(operation: str, name: str, array: Any, axes: str) -> None:
 
 def require_shape(operation: str, name: str, array: Any, axes: str, shape: tuple[int, ...]) -> None:
     """Raise unless `array` is a NumPy array of that shape."""
+    refuse_masked(operation, name, array)
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{operation}: {name} must be a NumPy array, got {type(array).__name__}")
     if array.shape != shape:
@@ -44,6 +55,7 @@ def as_contiguous(array: Array) -> Array:
 
 def as_indices(operation: str, name: str, indices: Any) -> NDArray[np.int64]:
     """A copy of integers of any dtype as a C-contiguous int64 array: callers may reuse their buffers."""
+    refuse_masked(operation, name, indices)
     array = np.asarray(indices)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{operation}: {name} must be integers, got {array.dtype}")
