@@ -235,7 +235,7 @@ def test_backprop_runs_once():
         ),
         (lambda: nn.CrossEntropyLoss(ignore_index=1.5), TypeError, "ignore_index must be an integer"),
         (lambda: nn.HuberLoss(0), ValueError, "delta must be a finite number > 0, got 0"),
-        (lambda: nn.BCEWithLogitsLoss(-1), ValueError, "pos_weight must be numbers >= 0"),
+        (lambda: nn.BCEWithLogitsLoss(-1), ValueError, "pos_weight must be finite numbers >= 0"),
         (lambda: nn.KLDivLoss(reduction="total"), ValueError, "reduction must be one of"),
     ],
 )
