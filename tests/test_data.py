@@ -47,7 +47,11 @@ def test_batch_counts_tokens(x: np.ndarray, tokens: int) -> None:
         ({"lengths": np.array([1])}, ValueError, r"lengths must be \(B\) = \(2,\), got \(1,\)"),
         ({"resets": np.zeros((2, 5))}, TypeError, "resets must be an array of bool, got float64"),
         ({"resets": np.zeros((2, 4), bool)}, ValueError, r"resets must be \(B, T\) = \(2, 5\)"),
-        ({"weight": np.zeros((2, 4))}, ValueError, r"weight must be y.shape = \(2, 5\), or its first axes"),
+        (
+            {"weight": np.zeros((2, 4))},
+            ValueError,
+            r"weight must be a number or of shape \(2,\) or \(2, 5\), got \(2, 4\)",
+        ),
     ],
 )
 def test_batch_refuses(arguments: dict[str, Any], error: type[Exception], message: str) -> None:

@@ -384,31 +384,66 @@ def test_nan_stops_with_the_step_and_keeps_the_last_good_checkpoint(
     assert again.position.step == 6 and again.optimizer.lr == again.base_lr == 1e-3
 
 
-def test_a_gradient_that_is_not_finite_moves_no_weight() -> None:
-    class Spoilt(nn.MSELoss):
-        def slope(self, p: Any, t: Any) -> Any:
-            return np.full_like(p, np.inf)
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 1.0}, {"clip_value": 1.0}, {"accumulate": 2}], ids=str)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_gradient_that_is_not_finite_moves_no_weight(bad: float, options: dict[str, Any]) -> None:
+    class Spoilt(nn.Linear):
+        """Its gradients are right until the third step, when that of the bias is not."""
 
-    model = linear()
-    before = weights(model)
-    trainer = train.Trainer(model, Spoilt(), optim.SGD(model.parameters()), clip_norm=1.0)
-    with pytest.raises(train.DivergedError, match=r"the gradient's norm became (inf|nan) at step 1"):
-        trainer.fit(linear_data(), epochs=1, progress=False)
-    assert weights(model) == before
+        def __call__(self, x: Any) -> Any:
+            y, backprop = super().__call__(x)
+
+            def spoilt(dy: Any) -> Any:
+                dx = backprop(dy)
+                if trainer.position.step == 2:
+                    self.bias.grad[0] = bad
+                return dx
+
+            return y, spoilt
+
+    model = nn.Sequential(nn.Linear(3, 2, dtype=np.float64, rng=0), Spoilt(2, 1, dtype=np.float64, rng=1))
+    steps: list[bytes] = []
+    trainer = train.Trainer(model, nn.MSELoss(), optim.Adam(model.parameters()), **options)
+    with pytest.raises(train.DivergedError) as caught:
+        trainer.fit(
+            linear_data(batch_size=8),
+            epochs=2,
+            log_every=1,
+            callbacks=[lambda t, record: steps.append(weights(t.model))],
+            progress=False,
+        )
+    assert len(steps) == 2 and weights(model) == steps[-1]
+    error = caught.value
+    assert str(error).startswith(
+        f"Trainer.fit: the gradient's norm became {bad} at step 3 (epoch 1), first in"
+    )
+    names = [name for name, parameter in model.named_parameters() if parameter is model[1].bias]
+    assert error.parameter == names[0] and error.parameter in str(error) and error.step == 3
+
+
+def test_clipping_counts_only_what_the_optimizer_holds() -> None:
+    model = nn.Sequential(nn.Linear(3, 4, dtype=np.float64, rng=0), nn.Linear(4, 1, dtype=np.float64, rng=1))
+    frozen = weights(model[0])
+    source = linear_data(shuffle=False)
+    trainer = train.Trainer(model, nn.MSELoss(), optim.SGD(model[1].parameters(), lr=0.0), clip_norm=1.0)
+    history = trainer.fit(source, steps=1, progress=False)
+    batch = next(source.batches(0))
+    y, backprop = model(batch.x)
+    _, loss_backprop = nn.MSELoss()(y, batch.y)
+    model.zero_grad()
+    backprop(loss_backprop())
+    assert history.last["grad_norm"] == pytest.approx(float(np.linalg.norm(gradients(model[1]))))
+    assert weights(model[0]) == frozen
 
 
 def test_spoilt_weights_are_never_saved(tmp_path: Path) -> None:
-    """The loss of a step is still finite when its gradient spoils the weights."""
-
-    class Spoilt(nn.MSELoss):
-        def slope(self, p: Any, t: Any) -> Any:
-            return np.full_like(p, np.inf)
-
+    """Loss and gradient of a step are still finite when the step takes the weights to infinity."""
     model = linear()
     trainer_of(model).save(tmp_path / "last")
-    trainer = train.Trainer(model, Spoilt(), optim.SGD(model.parameters())).resume(tmp_path)
-    with pytest.raises(train.DivergedError, match="the weights became NaN or infinite"):
+    trainer = trainer_of(model, lr=1e308).resume(tmp_path, lr=1e308)
+    with pytest.raises(train.DivergedError, match="the weights became NaN or infinite") as caught:
         trainer.fit(linear_data(), epochs=1, checkpoint_dir=tmp_path, checkpoint_every=1, progress=False)
+    assert caught.value.parameter == "weight"
     kept = train.read_checkpoint(tmp_path / "last")
     assert kept.config["position"]["step"] == 0
     assert all(np.isfinite(array).all() for array in kept.model.values())

@@ -10,12 +10,14 @@ import numpy as np
 from weft.arguments import check_count
 from weft.data.batch import Batch
 from weft.data.order import epoch_order
+from weft.ops.arrays import refuse_masked
 
 
 class ArrayDataset:
     """Rows of (x, y) in batches, shuffled anew each epoch.
 
-    arrays: (x[N,...], y[N,...]); lengths int[N], resets bool[N,T] and weight like y or [N,T]: as in `Batch`.
+    arrays: (x[N,...], y[N,...]); lengths int[N], resets bool[N,T], weight like y or its first axes: as in
+        `Batch`.
     shuffle: False gives the rows in their order, as views. drop_last leaves out an incomplete last batch.
     The order depends on (seed, epoch) alone. Raises ValueError where the numbers of rows differ or none are
     left.
@@ -43,6 +45,8 @@ class ArrayDataset:
         self.seed = check_count("ArrayDataset", "seed", seed, low=0)
         self.shuffle = shuffle
         given = {"x": arrays[0], "y": arrays[1], "lengths": lengths, "resets": resets, "weight": weight}
+        for name, array in given.items():
+            refuse_masked("ArrayDataset", name, array)
         self._arrays: dict[str, Any] = {
             name: np.asarray(array) for name, array in given.items() if array is not None
         }

@@ -9,6 +9,9 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.ops.arrays import refuse_masked
+from weft.ops.element_weights import element_weights
+
 Array: TypeAlias = NDArray[Any]
 
 
@@ -31,8 +34,8 @@ class Batch:
     x: [B,T] of integers, [B,T,I], or [B,I] for a model without time; y: targets, [B,...].
     lengths: int[B], the valid steps of each row; past them nothing is computed or learned.
     resets: bool[B,T], True where a new sequence begins inside a row.
-    weight: like y, or [B,T]; how much each element counts in the loss. With `lengths` and a target at every
-        step it is made from the lengths unless given.
+    weight: like y, or its first axes: [B] counts rows, [B,T] steps; how much each element counts in loss and
+        metrics. With `lengths` and a target at every step it is made from them, or 0 past them if given.
     continues: the rows go on where those of the batch before ended, so the state carries over.
 
     Raises ValueError or TypeError where the shapes do not fit together.
@@ -52,6 +55,7 @@ class Batch:
     def __post_init__(self) -> None:
         for name in ("x", "y"):
             array = getattr(self, name)
+            refuse_masked("Batch", name, array)
             if not isinstance(array, np.ndarray) or array.ndim < 1:
                 raise TypeError(f"Batch: {name} must be an array of at least one axis, got {array!r:.80}")
         if len(self.x) != len(self.y):
@@ -68,9 +72,9 @@ class Batch:
         if self.resets is not None:
             _require("resets", self.resets, "b", "bool", "B, T", steps)
         if self.weight is not None:
-            _require("weight", self.weight, "fbiu", "numbers", None, self.y.shape)
-        elif self.lengths is not None and self.y.shape[:2] == steps and len(steps) == 2:
-            object.__setattr__(self, "weight", np.arange(steps[1]) < self.lengths[:, None])
+            element_weights("Batch", self.weight, self.y.shape)
+        if self.lengths is not None and self.y.shape[:2] == steps and len(steps) == 2:
+            object.__setattr__(self, "weight", _without_padding(self.weight, self.y.shape, self.lengths))
 
     @property
     def tokens(self) -> int:
@@ -81,13 +85,20 @@ class Batch:
         return len(self.x) if timeless else self.x.shape[0] * self.x.shape[1]
 
 
-def _require(
-    name: str, array: Any, kinds: str, content: str, axes: str | None, shape: tuple[int, ...]
-) -> None:
-    """Refuses an array of another dtype or shape; without named axes a leading part of the shape will do."""
+def _require(name: str, array: Any, kinds: str, content: str, axes: str, shape: tuple[int, ...]) -> None:
+    """Refuses an array of another dtype or shape."""
     if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
         kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
         raise TypeError(f"Batch: {name} must be an array of {content}, got {kind}")
-    if array.shape != (shape if axes else shape[: array.ndim]):
-        expected = f"({axes}) = {shape}" if axes else f"y.shape = {shape}, or its first axes"
-        raise ValueError(f"Batch: {name} must be {expected}, got {array.shape}")
+    if array.shape != shape:
+        raise ValueError(f"Batch: {name} must be ({axes}) = {shape}, got {array.shape}")
+
+
+def _without_padding(weight: Array | None, shape: tuple[int, ...], lengths: Array) -> Array:
+    """The weight [B,T,...] that is 0 past each row's end, from one that counts rows, steps or elements."""
+    valid: Array = np.arange(shape[1]) < lengths[:, None]
+    if weight is None:
+        return valid
+    leading = shape[: max(2, np.ndim(weight))]
+    weight = element_weights("Batch", weight, leading)
+    return np.where(element_weights("Batch", valid, leading), weight, weight.dtype.type(0))

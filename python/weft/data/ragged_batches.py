@@ -13,6 +13,7 @@ import numpy as np
 from weft.arguments import check_choice, check_count
 from weft.data.batch import Array, Batch
 from weft.data.order import epoch_order
+from weft.ops.arrays import refuse_masked
 
 
 class RaggedBatches:
@@ -50,6 +51,9 @@ class RaggedBatches:
         self.seed = check_count("RaggedBatches", "seed", seed, low=0)
         self.pool = check_count("RaggedBatches", "pool", pool)
         self.shuffle = shuffle
+        for name, arrays in (("sequences", sequences), ("targets", targets)):
+            for number, array in enumerate(arrays):
+                refuse_masked("RaggedBatches", f"{name}[{number}]", array)
         self._sequences = [np.asarray(sequence) for sequence in sequences]
         self._targets = [np.asarray(target) for target in targets]
         if not self._sequences or len(self._sequences) != len(self._targets):

@@ -11,6 +11,7 @@ from weft.arguments import check_choice, check_count
 from weft.data.batch import Array, Batch
 from weft.data.order import epoch_order
 from weft.data.tokens import Text, token_ids
+from weft.ops.arrays import refuse_masked
 
 
 class Windows:
@@ -84,6 +85,7 @@ class Windows:
 
 def _steps(name: str, values: Any) -> Array:
     """[N] of ids, or [N,F] of numbers: a float series without a feature axis gets one."""
+    refuse_masked("Windows", name, values)
     if isinstance(values, (list, tuple)):
         values = np.asarray(values)
     if not isinstance(values, np.ndarray) or (values.ndim == 1 and values.dtype.kind in "iu"):

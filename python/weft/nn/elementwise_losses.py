@@ -2,7 +2,7 @@
 
     loss = sum of w l(p, t)        dp = dloss w dl/dp
 
-A loss's `value` is w l, its `slope` w dl/dp. The sum is in float64, and infinite only where the loss is: what
+A loss's `value` is l, its `slope` dl/dp. The sum is in float64, and infinite only where the loss is: what
 overflows on the way is computed once more in a wider type.
 """
 
@@ -24,17 +24,17 @@ Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 
 
 class ElementwiseLoss(Loss):
-    """Base of the losses that are a function of each element: a weighted `value` and its `slope`.
+    """Base of the losses that are a function of each element: a `value` and its `slope`.
 
     prediction, target of one shape and dtype; weight of that shape or of its leading axes.
     """
 
-    def value(self, p: Floats, t: Floats, w: Floats) -> Floats:
-        """w l(p, t), element by element, in the type of the arguments or a wider one."""
+    def value(self, p: Floats, t: Floats) -> Floats:
+        """l(p, t), element by element, in the type of the arguments or a wider one."""
         raise NotImplementedError
 
-    def slope(self, p: Floats, t: Floats, w: Floats) -> Floats:
-        """w dl/dp, element by element."""
+    def slope(self, p: Floats, t: Floats) -> Floats:
+        """dl/dp, element by element."""
         raise NotImplementedError
 
     def __call__(
@@ -44,9 +44,9 @@ class ElementwiseLoss(Loss):
         dtype = prediction.dtype
 
         def backprop(dloss: Array) -> Any:
-            w = share * dloss  # loss = sum of value(p, t, share)
+            w = share * dloss  # loss = sum of value(p, t) * share
             with np.errstate(over="ignore", invalid="ignore"):
-                dprediction = self.slope(p, t, w)
+                dprediction = self.slope(p, t) * w
                 if not w.all():  # what counts for nothing is not multiplied: it may be NaN
                     dprediction = np.where(w, dprediction, dprediction.dtype.type(0))
                 return np.asarray(dprediction, dtype)
@@ -70,11 +70,11 @@ class ElementwiseLoss(Loss):
             prediction, target = np.where(share, prediction, zero), np.where(share, target, zero)
         given: tuple[Floats, Floats, Floats] = prediction, target, share
         with np.errstate(over="ignore", invalid="ignore"):
-            loss = self._reduced(self.value(*given))
+            loss = self._reduced(self.value(prediction, target) * share)
             if loss is None:
                 wider = np.float64 if prediction.dtype == np.float32 else np.longdouble
-                given = (prediction.astype(wider), target.astype(wider), share.astype(wider))
-                loss = self._reduced(self.value(*given), final=True)
+                p, t, w = given = prediction.astype(wider), target.astype(wider), share.astype(wider)
+                loss = self._reduced(self.value(p, t) * w, final=True)
             if self.reduction == "none":
                 loss = np.asarray(loss, prediction.dtype)
         return loss, *given
@@ -116,12 +116,11 @@ class MSELoss(ElementwiseLoss):
     2.0
     """
 
-    def value(self, p: Floats, t: Floats, w: Floats) -> Floats:
-        d = p - t
-        return w * d * d  # in this order: d^2 may overflow where w d^2 does not
+    def value(self, p: Floats, t: Floats) -> Floats:
+        return np.square(p - t)
 
-    def slope(self, p: Floats, t: Floats, w: Floats) -> Floats:
-        return 2 * w * (p - t)
+    def slope(self, p: Floats, t: Floats) -> Floats:
+        return 2 * (p - t)
 
 
 class L1Loss(ElementwiseLoss):
@@ -131,11 +130,11 @@ class L1Loss(ElementwiseLoss):
     1.0
     """
 
-    def value(self, p: Floats, t: Floats, w: Floats) -> Floats:
-        return w * np.abs(p - t)
+    def value(self, p: Floats, t: Floats) -> Floats:
+        return np.abs(p - t)
 
-    def slope(self, p: Floats, t: Floats, w: Floats) -> Floats:
-        return w * np.sign(p - t)
+    def slope(self, p: Floats, t: Floats) -> Floats:
+        return np.sign(p - t)
 
 
 class HuberLoss(ElementwiseLoss):
@@ -151,14 +150,14 @@ class HuberLoss(ElementwiseLoss):
         super().__init__(reduction)
         self.delta = check_number("HuberLoss", "delta", delta, above=0)
 
-    def value(self, p: Floats, t: Floats, w: Floats) -> Floats:
+    def value(self, p: Floats, t: Floats) -> Floats:
         far = np.abs(p - t)
         near = np.minimum(far, far.dtype.type(self.delta))
-        return cast(Floats, w * near * (far - near / 2))
+        return cast(Floats, near * (far - near / 2))
 
-    def slope(self, p: Floats, t: Floats, w: Floats) -> Floats:
+    def slope(self, p: Floats, t: Floats) -> Floats:
         delta = p.dtype.type(self.delta)
-        return w * np.clip(p - t, -delta, delta)
+        return np.clip(p - t, -delta, delta)
 
 
 class BCEWithLogitsLoss(ElementwiseLoss):
@@ -181,21 +180,20 @@ class BCEWithLogitsLoss(ElementwiseLoss):
                 f"got {pos_weight!r}"
             )
 
-    def value(self, p: Floats, t: Floats, w: Floats) -> Floats:
+    def value(self, p: Floats, t: Floats) -> Floats:
         # -log sigmoid(p) = max(-p, 0) + log(1 + exp(-|p|)), the same with -p for the other class
         p, t = _in_float64(p), _in_float64(t)
         both = np.log1p(np.exp(-np.abs(p)))
-        return w * (
-            _share_of(self.pos_weight * t, np.maximum(-p, 0) + both)
-            + _share_of(1 - t, np.maximum(p, 0) + both)
+        return _share_of(self.pos_weight * t, np.maximum(-p, 0) + both) + _share_of(
+            1 - t, np.maximum(p, 0) + both
         )
 
-    def slope(self, p: Floats, t: Floats, w: Floats) -> Floats:
+    def slope(self, p: Floats, t: Floats) -> Floats:
         # sigmoid(p) = 1 / (1 + exp(-p)) = exp(p) / (1 + exp(p)): the exponent that is not above 0
         p, t = _in_float64(p), _in_float64(t)
         small = np.exp(-np.abs(p))
         one, zero = np.where(p >= 0, 1, small) / (1 + small), np.where(p >= 0, small, 1) / (1 + small)
-        return cast(Floats, w * ((1 - t) * one - self.pos_weight * t * zero))
+        return cast(Floats, (1 - t) * one - self.pos_weight * t * zero)
 
     def _check(self, prediction: Array, target: Array) -> None:
         super()._check(prediction, target)
@@ -226,14 +224,14 @@ class KLDivLoss(ElementwiseLoss):
             raise TypeError(f"KLDivLoss: log_target must be True or False, got {log_target!r}")
         self.log_target = bool(log_target)
 
-    def value(self, p: Floats, t: Floats, w: Floats) -> Floats:
+    def value(self, p: Floats, t: Floats) -> Floats:
         if self.log_target:
-            return w * _share_of(np.exp(t), t - p)
+            return _share_of(np.exp(t), t - p)
         log_t = np.log(_in_float64(np.where(t > 0, t, t.dtype.type(1))))  # float32 would round it before - p
-        return w * _share_of(t, log_t - p)
+        return _share_of(t, log_t - p)
 
-    def slope(self, p: Floats, t: Floats, w: Floats) -> Floats:
-        return -w * (np.exp(t) if self.log_target else t)
+    def slope(self, p: Floats, t: Floats) -> Floats:
+        return -np.exp(t) if self.log_target else -t
 
     def _divisor(self, weight: Array, prediction: Array) -> float:
         if self.reduction == "batchmean":
