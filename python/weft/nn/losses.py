@@ -20,7 +20,6 @@ from weft.arguments import check_choice, check_count, check_number
 from weft.nn.backprop import Backprop
 from weft.nn.parameter import Array
 from weft.ops.arrays import refuse_masked
-from weft.ops.element_weights import element_weights
 
 
 class LossBackprop(Backprop):
@@ -81,12 +80,13 @@ class CrossEntropyLoss(Loss):
     def __call__(
         self, prediction: Array, target: Array, weight: npt.ArrayLike | None = None
     ) -> tuple[Any, LossBackprop]:
+        refuse_masked("CrossEntropyLoss", "weight", weight)
         loss, saved = ops.softmax_cross_entropy_forward(
             prediction,
             target,
             ignore_index=self.ignore_index,
             label_smoothing=self.label_smoothing,
-            weight=self._weights(prediction, target, weight),
+            weight=None if weight is None else np.asarray(weight, getattr(prediction, "dtype", None)),
             reduction=self.reduction,
         )
 
@@ -95,10 +95,3 @@ class CrossEntropyLoss(Loss):
 
         y = np.asarray(loss, prediction.dtype)
         return loss if self.reduction == "none" else float(loss), LossBackprop(self, backprop, y)
-
-    def _weights(self, prediction: Array, target: Array, weight: npt.ArrayLike | None) -> Array | None:
-        """Of any dtype as of the prediction's, which is what the op takes."""
-        if weight is None:
-            return None
-        of_rows = element_weights("CrossEntropyLoss", weight, np.shape(target))
-        return of_rows.astype(getattr(prediction, "dtype", None), copy=False)

@@ -48,9 +48,9 @@ def as_rows(array: Array) -> Array:
 
 
 def as_contiguous(array: Array) -> Array:
-    """The array itself if it is C-contiguous and aligned, else a copy that is."""
+    """The array itself if it is C-contiguous and aligned, else a copy that is (a masked one stays masked)."""
     flags = array.flags
-    return array if flags.c_contiguous and flags.aligned else np.array(array, order="C")
+    return array if flags.c_contiguous and flags.aligned else np.array(array, order="C", subok=True)
 
 
 def as_indices(operation: str, name: str, indices: Any) -> NDArray[np.int64]:

@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from weft import _core
-from weft.ops.arrays import Array, as_indices, require_array, require_saved, require_shape
+from weft.ops.arrays import Array, as_indices, refuse_masked, require_array, require_saved, require_shape
 from weft.ops.dropout import counter
 from weft.ops.scalars import require_integers, require_numbers
 
@@ -207,6 +207,7 @@ def sdpa_backward(
 
 def _broadcast(operation: str, name: str, array: Any, shape: tuple[int, ...]) -> Array:
     """`array` as [B, N, T, S], by strides."""
+    refuse_masked(operation, name, array)
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{operation}: {name} must be a NumPy array, got {type(array).__name__}")
     if array.shape == shape:
