@@ -355,6 +355,47 @@ def test_keyboard_interrupt_at_any_point_keeps_the_checkpoints(tmp_path: Path) -
         assert train.read_checkpoint(tmp_path / name).config["position"]["step"] == 4
 
 
+# ---- weights ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lengths", [None, np.array([3, 1, 3, 2, 0, 3])], ids=["whole", "ragged"])
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.CrossEntropyLoss(reduction="sum")], ids=repr)
+def test_weights_of_rows_reach_loss_metrics_and_counts(lengths: Any, loss: nn.Loss) -> None:
+    """As if they had been written at every step; in batches of 3 rows of 3 steps, where a mix-up would fit."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(6, 3, 2)), rng.integers(0, 4, (6, 3))
+    y[0, 0] = -100  # ignored
+    rows = np.array([1.0, 0.0, 2.0, 0.5, 3.0, 0.25])
+    seen: list[tuple[int, ...]] = []
+
+    def shape_of(prediction: Any, target: Any, weight: Any) -> float:
+        seen.append(weight.shape)
+        return 0.0
+
+    results = []
+    for weight in (rows, np.repeat(rows, 3).reshape(6, 3)):
+        model = nn.Linear(2, 4, dtype=np.float64, rng=0)
+        source = data.ArrayDataset((x, y), 3, shuffle=False, weight=weight, lengths=lengths)
+        metrics = {"accuracy": train.accuracy, "shape": shape_of}
+        trainer = train.Trainer(model, loss, optim.SGD(model.parameters(), lr=0.1), metrics=metrics)
+        history = trainer.fit(source, epochs=2, validation=source, progress=False)
+        results.append((weights(model), history.last["loss"], history.last["validation_accuracy"]))
+    assert results[0] == results[1]
+    assert set(seen) == {(3, 3)}
+
+
+def test_accuracy_of_weighted_rows() -> None:
+    scores = np.eye(3)[None] * np.ones((3, 1, 1))  # every step of every row says its own number
+    target = np.array([[0, 1, 2], [0, 0, 0], [1, 2, 0]])  # 3, 1 and 0 of 3 right
+    assert train.accuracy(scores, target) == pytest.approx(4 / 9)
+    assert train.accuracy(scores, target, np.array([2.0, 1.0, 1.0])) == pytest.approx((2 * 3 + 1) / 12)
+    assert train.accuracy(scores, target, np.zeros(3)) == 0
+    with pytest.raises(ValueError, match=r"accuracy: weight must be a number or of shape \(3,\) or \(3, 3\)"):
+        train.accuracy(scores, target, np.ones((3, 1)))
+    with pytest.raises(ValueError, match=r"accuracy: target must be \(...\) = \(3, 3\), got \(3,\)"):
+        train.accuracy(scores, target[0])
+
+
 # ---- numbers that are not finite ------------------------------------------------------------------------
 
 

@@ -72,6 +72,9 @@ class Batch:
         if self.resets is not None:
             _require("resets", self.resets, "b", "bool", "B, T", steps)
         if self.weight is not None:
+            if not isinstance(self.weight, np.ndarray):
+                kind = type(self.weight).__name__
+                raise TypeError(f"Batch: weight must be an array of numbers, got {kind}")
             element_weights("Batch", self.weight, self.y.shape)
         if self.lengths is not None and self.y.shape[:2] == steps and len(steps) == 2:
             object.__setattr__(self, "weight", _without_padding(self.weight, self.y.shape, self.lengths))

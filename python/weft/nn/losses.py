@@ -20,6 +20,7 @@ from weft.arguments import check_choice, check_count, check_number
 from weft.nn.backprop import Backprop
 from weft.nn.parameter import Array
 from weft.ops.arrays import refuse_masked
+from weft.ops.element_weights import element_weights
 
 
 class LossBackprop(Backprop):
@@ -80,13 +81,15 @@ class CrossEntropyLoss(Loss):
     def __call__(
         self, prediction: Array, target: Array, weight: npt.ArrayLike | None = None
     ) -> tuple[Any, LossBackprop]:
-        refuse_masked("CrossEntropyLoss", "weight", weight)
+        if weight is not None:
+            element_weights("CrossEntropyLoss", weight, np.shape(target))
+            weight = np.asarray(weight, getattr(prediction, "dtype", None))
         loss, saved = ops.softmax_cross_entropy_forward(
             prediction,
             target,
             ignore_index=self.ignore_index,
             label_smoothing=self.label_smoothing,
-            weight=None if weight is None else np.asarray(weight, getattr(prediction, "dtype", None)),
+            weight=weight,
             reduction=self.reduction,
         )
 
