@@ -87,6 +87,8 @@ TEXT = np.arange(50)
         (lambda: data.Standardizer().fit([X[0], masked(X[0])]), "x"),
         (lambda: data.Standardizer().fit(X).transform(masked(X)), "x"),
         (lambda: data.Standardizer().fit(X).inverse(masked(X)), "x"),
+        (lambda: train.accuracy(masked(X), np.ones((4, 3), int)), "prediction"),
+        (lambda: train.accuracy(X, masked(np.ones((4, 3), int))), "target"),
         (lambda: train.accuracy(X, np.ones((4, 3), int), masked(Y)), "weight"),
         (lambda: weft.ops.grad_norm([X, masked(X)]), "arrays[1]"),
         (lambda: weft.ops.scale_(masked(X), 2.0), "array"),

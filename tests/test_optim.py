@@ -465,6 +465,8 @@ def test_plateau_of_nothing_but_nan_reduces_the_rate() -> None:
     for _ in range(2):
         schedule.observe(float("nan"))
     assert schedule.best is None and schedule(0, 1.0) == 0.5
+    schedule.load_state_dict(schedule.state_dict() | {"best": float("nan")})
+    assert schedule.best is None
 
 
 @pytest.mark.compare

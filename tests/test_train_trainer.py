@@ -361,7 +361,7 @@ def test_keyboard_interrupt_at_any_point_keeps_the_checkpoints(tmp_path: Path) -
 @pytest.mark.parametrize("lengths", [None, np.array([3, 1, 3, 2, 0, 3])], ids=["whole", "ragged"])
 @pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.CrossEntropyLoss(reduction="sum")], ids=repr)
 def test_weights_of_rows_reach_loss_metrics_and_counts(lengths: Any, loss: nn.Loss) -> None:
-    """As if they had been written at every step; in batches of 3 rows of 3 steps, where a mix-up would fit."""
+    """As if they had been written at every step; in batches of 3 rows of 3 steps, where a mix-up fits."""
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(6, 3, 2)), rng.integers(0, 4, (6, 3))
     y[0, 0] = -100  # ignored

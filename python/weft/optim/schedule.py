@@ -153,7 +153,8 @@ class PlateauLR:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what `state_dict` gave."""
-        self.best = None if state["best"] is None else float(state["best"])
+        best = math.nan if state["best"] is None else float(state["best"])
+        self.best = None if math.isnan(best) else best  # NaN: a state from before it was told from a best
         self.bad_checks, self.resting = int(state["bad_checks"]), int(state["resting"])
         self.reductions = int(state["reductions"])
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from weft.data import Batch
 from weft.data.batch import Array
+from weft.ops.arrays import refuse_masked
 from weft.ops.element_weights import element_weights
 
 Metric: TypeAlias = Callable[[Array, Array, Any], float]
@@ -100,6 +101,8 @@ def accuracy(prediction: Array, target: Array, weight: Array | None = None) -> f
     >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
     0.5
     """
+    refuse_masked("accuracy", "prediction", prediction)
+    refuse_masked("accuracy", "target", target)
     target = np.asarray(target)
     if target.shape != prediction.shape[:-1]:
         raise ValueError(f"accuracy: target must be (...) = {prediction.shape[:-1]}, got {target.shape}")
