@@ -29,7 +29,7 @@ def element_weights(where: str, weight: Any, shape: tuple[int, ...]) -> Array:
     if array.dtype.kind not in "fbiu":
         raise TypeError(f"{where}: weight must be numbers, got {array.dtype}")
     if array.shape != shape[: array.ndim]:
-        shapes = [str(shape[: axes + 1]) for axes in range(len(shape))]
-        allowed = f" or of shape {', '.join(shapes[:-1])}{' or ' * (len(shapes) > 1)}{shapes[-1]}"
-        raise ValueError(f"{where}: weight must be a number{allowed if shapes else ''}, got {array.shape}")
+        shapes = " or ".join(str(shape[: axes + 1]) for axes in range(len(shape)))
+        allowed = f"a number or of shape {shapes}" if shapes else "a number"
+        raise ValueError(f"{where}: weight must be {allowed}, got {array.shape}")
     return array.reshape(*array.shape, *[1] * (len(shape) - array.ndim))
