@@ -23,10 +23,7 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-using Eigen::internal::padd;
-using Eigen::internal::pmax;
-using Eigen::internal::pmul;
-using Eigen::internal::psub;
+using namespace Eigen::internal;
 
 inline float log_of(float x) { return ::logf(x); }
 inline double log_of(double x) { return ::log(x); }
@@ -45,7 +42,7 @@ T maximum(const T* z, int64_t size) {
     Vec<T> top = load(z);
     for (int64_t i = lanes<T>; i + lanes<T> <= size; i += lanes<T>) top = pmax(top, load(z + i));
     top = pmax(top, load(z + size - lanes<T>));  // overlaps what was seen: a maximum does not mind
-    largest = Eigen::internal::predux_max(top);
+    largest = predux_max(top);
   } else {
     for (int64_t i = 1; i < size; ++i) largest = z[i] > largest ? z[i] : largest;
   }
@@ -61,36 +58,35 @@ struct RowSums {
 /// The sums of a row; use(i, n, e) has every vector of e_v. `unbounded`: m is +infinity, and e_v = [z_v = m].
 template <bool unbounded, class T, class Use>
 RowSums<T> exponentials(const T* z, T m, int64_t size, int64_t target, const Use& use) {
-  const Vec<T> top = broadcast(m);
+  const Vec<T> top = broadcast(m), zero = broadcast(T(0)), lane = plset<Vec<T>>(T(0));
   const auto exponential_at = [&](int64_t i, int64_t n) {
     const Vec<T> row = load(z + i, n);
     Vec<T> e;
     if constexpr (unbounded)
-      e = Eigen::internal::pselect(Eigen::internal::pcmp_eq(row, top), broadcast(T(1)), broadcast(T(0)));
+      e = pselect(pcmp_eq(row, top), broadcast(T(1)), zero);
     else
       e = exponential<T>(psub(row, top));
     use(i, n, e);
     return e;
   };
-  Vec<T> sum = broadcast(T(0));
-  RowSums<T> result{0, 0};
+  Vec<T> others = zero, targets = zero;  // the second is zero but for the target's lane
   const auto whole = [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i += lanes<T>) sum = padd(sum, exponential_at(i, lanes<T>));
+    for (int64_t i = begin; i < end; i += lanes<T>) others = padd(others, exponential_at(i, lanes<T>));
   };
-  const auto one_by_one = [&](int64_t begin, int64_t n) {
-    T e[lanes<T>];
-    store(e, exponential_at(begin, n));
-    for (int64_t j = 0; j < n; ++j) (begin + j == target ? result.target : result.others) += e[j];
+  const auto lane_by_lane = [&](int64_t i, int64_t n) {
+    const Vec<T> e = pselect(pcmp_lt(lane, broadcast(T(n))), exponential_at(i, n), zero);
+    const Vec<T> is_target = pcmp_eq(lane, broadcast(T(target - i)));
+    others = padd(others, pselect(is_target, zero, e));
+    targets = padd(targets, pselect(is_target, e, zero));
   };
   const int64_t tail = size - size % lanes<T>, at = target - target % lanes<T>;
   whole(0, at);
   if (at < tail) {
-    one_by_one(at, lanes<T>);
+    lane_by_lane(at, lanes<T>);
     whole(at + lanes<T>, tail);
   }
-  if (tail < size) one_by_one(tail, size - tail);
-  result.others += Eigen::internal::predux(sum);
-  return result;
+  if (tail < size) lane_by_lane(tail, size - tail);
+  return {predux(targets), predux(others)};
 }
 template <class T, class Use>
 RowSums<T> exponentials(const T* z, T m, int64_t size, int64_t target, const Use& use) {
@@ -114,7 +110,7 @@ T smoothed_part(const T* z, T m, int64_t size, T per_class) {
   Vec<T> sum = broadcast(T(0));
   int64_t i = 0;
   for (; i + lanes<T> <= size; i += lanes<T>) sum = fma(psub(top, load(z + i)), share, sum);
-  T result = Eigen::internal::predux(sum);
+  T result = predux(sum);
   for (; i < size; ++i) result += (m - z[i]) * per_class;
   return result;
 }

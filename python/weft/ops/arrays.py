@@ -13,7 +13,8 @@ Array: TypeAlias = NDArray[Any]
 
 def refuse_masked(operation: str, name: str, array: Any) -> None:
     """Raise for a masked array: what is computed sees the numbers alone, those beneath the mask too."""
-    if isinstance(array, np.ma.MaskedArray):
+    # The type first: a call that is right need not load numpy.ma.
+    if type(array) is not np.ndarray and isinstance(array, np.ma.MaskedArray):
         raise TypeError(
             f"{operation}: {name} must be a plain array, got a masked array, whose mask would be lost: give "
             "array.filled(0), and say by weights, lengths or a mask what counts"
