@@ -24,6 +24,22 @@ def test_batch_makes_weights_from_lengths() -> None:
     assert whole_row.weight is None
 
 
+@pytest.mark.parametrize("outputs", [(), (2,)])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_batch_weights_count_nothing_past_the_lengths(axes: int, outputs: tuple[int, ...]) -> None:
+    """Whatever the weights there are: of rows, which have none of their own there, or NaN."""
+    y, lengths = np.zeros((3, 4, *outputs)), np.array([4, 0, 2])
+    weight = np.arange(1.0, 1 + np.prod(y.shape[:axes])).reshape(y.shape[:axes])
+    given = weight.copy()
+    if axes > 1:
+        given[2, 2:] = np.nan
+    batch = data.Batch(np.zeros((3, 4, 2)), y, lengths=lengths, weight=given)
+    valid = (np.arange(4) < lengths[:, None]).reshape(3, 4, *[1] * len(outputs))
+    expected = np.where(valid, weight.reshape(*weight.shape, *[1] * (y.ndim - weight.ndim)), 0)
+    shape = batch.weight.shape + (1,) * (y.ndim - batch.weight.ndim)
+    np.testing.assert_array_equal(np.broadcast_to(batch.weight.reshape(shape), y.shape), expected + 0 * y)
+
+
 @pytest.mark.parametrize(
     ("x", "tokens"),
     [
@@ -53,7 +69,17 @@ def test_batch_counts_tokens(x: np.ndarray, tokens: int) -> None:
             ValueError,
             r"x must be \(B, T, ...\) where lengths or resets",
         ),
-        ({"weight": np.zeros((2, 4))}, ValueError, r"weight must be y.shape = \(2, 5\), or its first axes"),
+        (
+            {"weight": [1.0, 2.0]},
+            TypeError,
+            "weight must be an array of numbers, got list",
+        ),
+        ({"weight": np.array(["a", "b"])}, TypeError, "weight must be numbers, got <U1"),
+        (
+            {"weight": np.zeros((2, 4))},
+            ValueError,
+            r"weight must be a number or of shape \(2,\) or \(2, 5\), got \(2, 4\)",
+        ),
     ],
 )
 def test_batch_refuses(arguments: dict[str, Any], error: type[Exception], message: str) -> None:

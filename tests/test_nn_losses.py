@@ -165,6 +165,25 @@ def test_weights_of_each_element_or_of_leading_axes():
     assert nn.MSELoss().predict(P, T, mask) == pytest.approx(kept.mean())
 
 
+@each_loss
+def test_weights_of_rows(name):
+    """[B] holds for all of a row, where a square batch might read it as of the steps too."""
+    make, target, _ = LOSSES[name]
+    p, t = P[:3], target[:3]
+    rows = np.array([1.0, 0.0, 2.5])
+    spread = np.repeat(rows, 3).reshape(3, 3)
+    for reduction in ("mean", "sum", "none"):
+        loss, backprop = make(reduction=reduction)(p, t, rows)
+        expected, expected_backprop = make(reduction=reduction)(p, t, spread)
+        np.testing.assert_array_equal(loss, expected)
+        dloss = 1.0 if reduction != "none" else np.ones_like(loss)
+        np.testing.assert_array_equal(backprop(dloss), expected_backprop(dloss))
+    with pytest.raises(ValueError, match=r"weight must be a number or of shape \(3,\) or \(3, 3\)"):
+        make()(p, t, np.ones((3, 1)))
+    with pytest.raises(TypeError, match="weight must be numbers"):
+        make()(p, t, np.array([1j, 2, 3]))
+
+
 def test_batchmean_is_the_divergence():
     divergence = (SHARES * (LOG_SHARES - log_softmax(P))).sum()
     assert nn.KLDivLoss(reduction="batchmean").predict(log_softmax(P), SHARES) == pytest.approx(
@@ -223,6 +242,11 @@ def test_backprop_runs_once():
             ValueError,
             r"L1Loss: weight must .* \(4, 3, 5\), got \(3,\)",
         ),
+        (
+            lambda: nn.L1Loss()(np.ones(()), np.ones(()), np.ones(3)),
+            ValueError,
+            r"L1Loss: weight must be a number, got \(3,\)",
+        ),
         (lambda: nn.CrossEntropyLoss()(P, np.full((4, 3), 5)), ValueError, "target"),
         (lambda: nn.CrossEntropyLoss()(P, np.full((4, 3), -1)), ValueError, "target"),
         (lambda: nn.CrossEntropyLoss()(P, CLASSES[:3]), ValueError, "target"),
@@ -235,7 +259,7 @@ def test_backprop_runs_once():
         ),
         (lambda: nn.CrossEntropyLoss(ignore_index=1.5), TypeError, "ignore_index must be an integer"),
         (lambda: nn.HuberLoss(0), ValueError, "delta must be a finite number > 0, got 0"),
-        (lambda: nn.BCEWithLogitsLoss(-1), ValueError, "pos_weight must be numbers >= 0"),
+        (lambda: nn.BCEWithLogitsLoss(-1), ValueError, "pos_weight must be finite numbers >= 0"),
         (lambda: nn.KLDivLoss(reduction="total"), ValueError, "reduction must be one of"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -110,9 +111,41 @@ def test_against_formula(case: str, dtype: Any) -> None:
         np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.compare
+# A parameter's gradient comes from this step on: the second's is None at first, as of a head trained later.
+FIRST_GRADIENT = [0, 2, 0]
+
+
+def run_late(make: Callable[..., Any], options: dict[str, Any], steps: int = STEPS) -> Any:
+    parameters = [nn.Parameter(data.copy()) for data in start(np.float64)]
+    optimizer = make(parameters, **options)
+    for step in range(steps):
+        for parameter, grad, first in zip(
+            parameters, gradients(step, np.float64), FIRST_GRADIENT, strict=True
+        ):
+            parameter.grad = grad.copy() if step >= first else None
+        optimizer.step()
+    return optimizer
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_against_torch(case: str) -> None:
+def test_each_parameter_counts_its_own_updates(case: str) -> None:
+    """One that is trained later moves as in an optimizer of its own."""
+    make, options, *_ = CASES[case]
+    together = run_late(make, options)
+    assert together.steps == STEPS and together.updates == [STEPS - first for first in FIRST_GRADIENT]
+    for index, first in enumerate(FIRST_GRADIENT):
+        alone = nn.Parameter(start(np.float64)[index].copy())
+        optimizer = make([alone], **options)
+        for step in range(first, STEPS):
+            alone.grad = gradients(step, np.float64)[index].copy()
+            optimizer.step()
+        assert alone.data.tobytes() == together.parameters[index].data.tobytes()
+
+
+@pytest.mark.compare
+@pytest.mark.parametrize("late", [False, True], ids=["together", "late"])
+@pytest.mark.parametrize("case", CASES)
+def test_against_torch(case: str, late: bool) -> None:
     torch = pytest.importorskip("torch")
     make, options, *_ = CASES[case]
 
@@ -123,13 +156,22 @@ def test_against_torch(case: str) -> None:
         class Twin:
             def step(self) -> None:
                 for twin, parameter in zip(twins, parameters, strict=True):
-                    twin.grad = torch.from_numpy(np.asarray(parameter.grad))
+                    grad = parameter.grad
+                    twin.grad = None if grad is None else torch.from_numpy(np.asarray(grad))
                 inner.step()
+
+            @property
+            def parameters(self) -> list[nn.Parameter]:
+                return parameters
 
         return Twin()
 
-    expected = run(torch_optimizer, options, np.float64)
-    for got, want in zip(run(make, options, np.float64), expected, strict=True):
+    def results(make: Callable[..., Any]) -> list[np.ndarray]:
+        if not late:
+            return run(make, options, np.float64)
+        return [parameter.data for parameter in run_late(make, options).parameters]
+
+    for got, want in zip(results(make), results(torch_optimizer), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-14)
 
 
@@ -195,6 +237,57 @@ def test_state_goes_on_to_the_same_bits(case: str) -> None:
     steps(second, 3, 6)
     for a, b in zip(whole.parameters, second.parameters, strict=True):
         assert a.data.tobytes() == b.data.tobytes()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_state_keeps_the_count_of_each_parameter(case: str) -> None:
+    make, options, *_ = CASES[case]
+    whole, first = run_late(make, options, 5), run_late(make, options, 3)
+    second = make([nn.Parameter(parameter.data.copy()) for parameter in first.parameters], **options)
+    arrays, scalars = first.state_dict()
+    second.load_state_dict(arrays, json.loads(json.dumps(scalars)))
+    assert (second.steps, second.updates) == (3, [3, 1, 3])
+    for step in (3, 4):
+        for parameter, grad in zip(second.parameters, gradients(step, np.float64), strict=True):
+            parameter.grad = grad.copy()
+        second.step()
+    for a, b in zip(whole.parameters, second.parameters, strict=True):
+        assert a.data.tobytes() == b.data.tobytes()
+
+
+def test_a_state_from_before_parameters_were_counted_goes_on_from_the_common_count() -> None:
+    optimizer = optim.Adam([nn.Parameter(np.ones(3)), nn.Parameter(np.ones(2))])
+    arrays, scalars = optimizer.state_dict()
+    del scalars["updates"]
+    optimizer.load_state_dict(arrays, scalars | {"steps": 7})
+    assert (optimizer.steps, optimizer.updates) == (7, [7, 7])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"steps": -1}, ValueError, r"Adam: state: steps must be an integer >= 0, got -1"),
+        ({"steps": 1.5}, TypeError, r"steps must be an integer >= 0, got 1.5"),
+        ({"steps": 2**70}, ValueError, r"below 2\*\*62"),
+        ({"steps": "1"}, TypeError, r"steps must be an integer"),
+        ({"lr": "fast"}, TypeError, r"Adam: state: lr must be a finite number >= 0, got 'fast'"),
+        ({"lr": float("nan")}, ValueError, r"lr must be a finite number"),
+        ({"updates": [1]}, ValueError, r"updates must be 2 counts, got \[1\]"),
+        ({"updates": [0, -1]}, ValueError, r"updates\[1\] must be an integer >= 0, got -1"),
+        ({"updates": [0, 2]}, ValueError, r"updates must be at most steps, .* got 2 and 1"),
+        ({"updates": "11"}, ValueError, r"updates must be 2 counts, got '11'"),
+    ],
+)
+def test_wrong_counts_and_rates_change_nothing(
+    wrong: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    optimizer = optim.Adam([nn.Parameter(np.ones(3)), nn.Parameter(np.ones(2))], lr=0.1)
+    arrays, scalars = optimizer.state_dict()
+    ones = {name: np.ones_like(array) for name, array in arrays.items()}
+    with pytest.raises(error, match=message):
+        optimizer.load_state_dict(ones, scalars | {"steps": 1, "updates": [1, 1]} | wrong)
+    after, numbers = optimizer.state_dict()
+    assert numbers == scalars and not any(array.any() for array in after.values())
 
 
 def test_state_of_something_else_is_refused_whole() -> None:
@@ -281,6 +374,35 @@ def test_clip_by_value() -> None:
     assert parameter.grad.tolist() == [-0.5, np.float32(0.2), 0.5]
 
 
+@pytest.mark.parametrize(
+    ("grad", "max_norm"),
+    [
+        (np.full(10**4, 3e38, np.float32), 1e-3),
+        (np.full(10**6, 3e38, np.float32), 1e-6),
+        (np.full(10, 3e38, np.float32), 1e-30),
+        (np.full(4, 1e200), 1.0),
+        (np.full(4, 8e307), 1e-5),
+        (np.full(4, 1e306), 1e-10),
+        (np.array([3e200, 4.0, 1e-200]), 1e-150),
+    ],
+    ids=lambda value: f"{np.max(value):g} {np.asarray(value).dtype}",
+)
+def test_clip_of_huge_gradients(grad: np.ndarray, max_norm: float) -> None:
+    """The factor may be below what the dtype, or float64, holds; the clipped gradient is not."""
+    parts = grad.astype(np.float64) / grad.max()
+    (parameter,) = parameters_with(grad)
+    norm = optim.clip_grad_norm([parameter], max_norm)
+    assert norm == pytest.approx(float(np.linalg.norm(parts) * grad.max().astype(np.float64)), rel=1e-7)
+    expected = parts / np.linalg.norm(parts) * max_norm
+    np.testing.assert_allclose(parameter.grad, expected, rtol=4 * np.finfo(grad.dtype).eps, atol=1e-300)
+
+
+def test_clip_by_a_value_that_the_dtype_does_not_hold() -> None:
+    (parameter,) = parameters_with(np.array([-3e38, 0.2], np.float32))
+    optim.clip_grad_value([parameter], 1e300)
+    assert parameter.grad.tolist() == np.array([-3e38, 0.2], np.float32).tolist()
+
+
 def test_clip_refuses_bad_bounds() -> None:
     with pytest.raises(ValueError, match="clip_grad_norm: max_norm must be a finite number > 0, got 0"):
         optim.clip_grad_norm([], 0)
@@ -313,6 +435,38 @@ def test_plateau_steps_down_rests_and_ends_at_min_lr() -> None:
         schedule.observe(loss)
         rates.append(schedule(0, 1.0))
     np.testing.assert_allclose(rates, [1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.005])
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [np.nan, 1.0, 0.5, 0.25, 0.1, 0.05],
+        [np.inf, 1.0, 0.5, 0.25],
+        [1.0, np.nan, 0.5, np.nan, 0.25],
+        [np.inf, np.nan, np.float32(0.5), 0.25],
+    ],
+    ids=str,
+)
+def test_plateau_takes_neither_nan_nor_infinity_for_the_end(
+    values: list[float], threshold_mode: str, mode: str
+) -> None:
+    schedule = optim.PlateauLR(factor=0.5, patience=1, mode=mode, threshold_mode=threshold_mode)
+    sign = 1 if mode == "min" else -1
+    for value in values:
+        schedule.observe(sign * value)
+    assert schedule.best == sign * values[-1] and schedule(0, 1.0) == 1.0
+    json.dumps(schedule.state_dict())
+
+
+def test_plateau_of_nothing_but_nan_reduces_the_rate() -> None:
+    schedule = optim.PlateauLR(factor=0.5, patience=1)
+    for _ in range(2):
+        schedule.observe(float("nan"))
+    assert schedule.best is None and schedule(0, 1.0) == 0.5
+    schedule.load_state_dict(schedule.state_dict() | {"best": float("nan")})
+    assert schedule.best is None
 
 
 @pytest.mark.compare
@@ -356,8 +510,6 @@ def test_schedules_against_torch() -> None:
 
 
 def test_plateau_state() -> None:
-    import json
-
     a, b = optim.PlateauLR(patience=1), optim.PlateauLR(patience=1)
     for loss in (1.0, 1.0):
         a.observe(loss)

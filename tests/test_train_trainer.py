@@ -493,6 +493,47 @@ def test_keyboard_interrupt_at_any_point_keeps_the_checkpoints(tmp_path: Path) -
         assert train.read_checkpoint(tmp_path / name).config["position"]["step"] == 4
 
 
+# ---- weights ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lengths", [None, np.array([3, 1, 3, 2, 0, 3])], ids=["whole", "ragged"])
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.CrossEntropyLoss(reduction="sum")], ids=repr)
+def test_weights_of_rows_reach_loss_metrics_and_counts(lengths: Any, loss: nn.Loss) -> None:
+    """As if they had been written at every step; in batches of 3 rows of 3 steps, where a mix-up fits."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(6, 3, 2)), rng.integers(0, 4, (6, 3))
+    y[0, 0] = -100  # ignored
+    rows = np.array([1.0, 0.0, 2.0, 0.5, 3.0, 0.25])
+    seen: list[tuple[int, ...]] = []
+
+    def shape_of(prediction: Any, target: Any, weight: Any) -> float:
+        seen.append(weight.shape)
+        return 0.0
+
+    results = []
+    for weight in (rows, np.repeat(rows, 3).reshape(6, 3)):
+        model = nn.Linear(2, 4, dtype=np.float64, rng=0)
+        source = data.ArrayDataset((x, y), 3, shuffle=False, weight=weight, lengths=lengths)
+        metrics = {"accuracy": train.accuracy, "shape": shape_of}
+        trainer = train.Trainer(model, loss, optim.SGD(model.parameters(), lr=0.1), metrics=metrics)
+        history = trainer.fit(source, epochs=2, validation=source, progress=False)
+        results.append((weights(model), history.last["loss"], history.last["validation_accuracy"]))
+    assert results[0] == results[1]
+    assert set(seen) == {(3, 3)}
+
+
+def test_accuracy_of_weighted_rows() -> None:
+    scores = np.eye(3)[None] * np.ones((3, 1, 1))  # every step of every row says its own number
+    target = np.array([[0, 1, 2], [0, 0, 0], [1, 2, 0]])  # 3, 1 and 0 of 3 right
+    assert train.accuracy(scores, target) == pytest.approx(4 / 9)
+    assert train.accuracy(scores, target, np.array([2.0, 1.0, 1.0])) == pytest.approx((2 * 3 + 1) / 12)
+    assert train.accuracy(scores, target, np.zeros(3)) == 0
+    with pytest.raises(ValueError, match=r"accuracy: weight must be a number or of shape \(3,\) or \(3, 3\)"):
+        train.accuracy(scores, target, np.ones((3, 1)))
+    with pytest.raises(ValueError, match=r"accuracy: target must be \(...\) = \(3, 3\), got \(3,\)"):
+        train.accuracy(scores, target[0])
+
+
 # ---- numbers that are not finite ------------------------------------------------------------------------
 
 
@@ -522,31 +563,66 @@ def test_nan_stops_with_the_step_and_keeps_the_last_good_checkpoint(
     assert again.position.step == 6 and again.optimizer.lr == again.base_lr == 1e-3
 
 
-def test_a_gradient_that_is_not_finite_moves_no_weight() -> None:
-    class Spoilt(nn.MSELoss):
-        def slope(self, p: Any, t: Any) -> Any:
-            return np.full_like(p, np.inf)
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 1.0}, {"clip_value": 1.0}, {"accumulate": 2}], ids=str)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_gradient_that_is_not_finite_moves_no_weight(bad: float, options: dict[str, Any]) -> None:
+    class Spoilt(nn.Linear):
+        """Its gradients are right until the third step, when that of the bias is not."""
 
-    model = linear()
-    before = weights(model)
-    trainer = train.Trainer(model, Spoilt(), optim.SGD(model.parameters()), clip_norm=1.0)
-    with pytest.raises(train.DivergedError, match=r"the gradient's norm became (inf|nan) at step 1"):
-        trainer.fit(linear_data(), epochs=1, progress=False)
-    assert weights(model) == before
+        def __call__(self, x: Any) -> Any:
+            y, backprop = super().__call__(x)
+
+            def spoilt(dy: Any) -> Any:
+                dx = backprop(dy)
+                if trainer.position.step == 2:
+                    self.bias.grad[0] = bad
+                return dx
+
+            return y, spoilt
+
+    model = nn.Sequential(nn.Linear(3, 2, dtype=np.float64, rng=0), Spoilt(2, 1, dtype=np.float64, rng=1))
+    steps: list[bytes] = []
+    trainer = train.Trainer(model, nn.MSELoss(), optim.Adam(model.parameters()), **options)
+    with pytest.raises(train.DivergedError) as caught:
+        trainer.fit(
+            linear_data(batch_size=8),
+            epochs=2,
+            log_every=1,
+            callbacks=[lambda t, record: steps.append(weights(t.model))],
+            progress=False,
+        )
+    assert len(steps) == 2 and weights(model) == steps[-1]
+    error = caught.value
+    assert str(error).startswith(
+        f"Trainer.fit: the gradient's norm became {bad} at step 3 (epoch 1), first in"
+    )
+    names = [name for name, parameter in model.named_parameters() if parameter is model[1].bias]
+    assert error.parameter == names[0] and error.parameter in str(error) and error.step == 3
+
+
+def test_clipping_counts_only_what_the_optimizer_holds() -> None:
+    model = nn.Sequential(nn.Linear(3, 4, dtype=np.float64, rng=0), nn.Linear(4, 1, dtype=np.float64, rng=1))
+    frozen = weights(model[0])
+    source = linear_data(shuffle=False)
+    trainer = train.Trainer(model, nn.MSELoss(), optim.SGD(model[1].parameters(), lr=0.0), clip_norm=1.0)
+    history = trainer.fit(source, steps=1, progress=False)
+    batch = next(source.batches(0))
+    y, backprop = model(batch.x)
+    _, loss_backprop = nn.MSELoss()(y, batch.y)
+    model.zero_grad()
+    backprop(loss_backprop())
+    assert history.last["grad_norm"] == pytest.approx(float(np.linalg.norm(gradients(model[1]))))
+    assert weights(model[0]) == frozen
 
 
 def test_spoilt_weights_are_never_saved(tmp_path: Path) -> None:
-    """The loss of a step is still finite when its gradient spoils the weights."""
-
-    class Spoilt(nn.MSELoss):
-        def slope(self, p: Any, t: Any) -> Any:
-            return np.full_like(p, np.inf)
-
+    """Loss and gradient of a step are still finite when the step takes the weights to infinity."""
     model = linear()
     trainer_of(model).save(tmp_path / "last")
-    trainer = train.Trainer(model, Spoilt(), optim.SGD(model.parameters())).resume(tmp_path)
-    with pytest.raises(train.DivergedError, match="the weights became NaN or infinite"):
+    trainer = trainer_of(model, lr=1e308).resume(tmp_path, lr=1e308)
+    with pytest.raises(train.DivergedError, match="the weights became NaN or infinite") as caught:
         trainer.fit(linear_data(), epochs=1, checkpoint_dir=tmp_path, checkpoint_every=1, progress=False)
+    assert caught.value.parameter == "weight"
     kept = train.read_checkpoint(tmp_path / "last")
     assert kept.config["position"]["step"] == 0
     assert all(np.isfinite(array).all() for array in kept.model.values())

@@ -25,6 +25,20 @@ def test_grad_norm_does_not_overflow_early() -> None:
     assert abs(weft.ops.grad_norm([big]) / 1e31 - 1) < 1e-6
 
 
+@pytest.mark.parametrize("size", [1e200, 1.7e308, 1e-200, 5e-324])
+def test_grad_norm_of_squares_beyond_float64(size: float) -> None:
+    assert weft.ops.grad_norm([np.array([size])]) == size
+    assert weft.ops.grad_norm([np.array([0.3 * size, 0.0]), np.array([[-0.4 * size]])]) == pytest.approx(
+        0.5 * size, rel=1e-15, abs=5e-324
+    )
+    assert weft.ops.grad_norm([np.array([size]), np.zeros((0, 3)), np.zeros(2, np.float32)]) == size
+    assert np.isinf(weft.ops.grad_norm([np.full(4, 1e308), np.full(4, 1e308)]))
+    for bad in (np.nan, np.inf, -np.inf):
+        expected = np.abs(bad)
+        np.testing.assert_equal(weft.ops.grad_norm([np.array([size]), np.array([bad])]), expected)
+    assert np.isnan(weft.ops.grad_norm([np.array([np.inf]), np.array([size, np.nan])]))
+
+
 def test_grad_norm_shows_what_is_not_finite() -> None:
     assert np.isnan(weft.ops.grad_norm([np.array([1.0, np.nan])]))
     assert np.isinf(weft.ops.grad_norm([np.array([1.0, np.inf])]))
@@ -36,6 +50,20 @@ def test_scale_in_place(dtype: Any) -> None:
     expected = array * dtype(0.3)
     weft.ops.scale_(array, 0.3)
     np.testing.assert_array_equal(array, expected)
+
+
+@DTYPES
+@pytest.mark.parametrize(
+    ("value", "factor"), [(3e38, 1e-41), (3e38, 1e-60), (1e-30, 1e60), (2.0, 0.0), (1e-44, 1e40)]
+)
+def test_scale_by_a_factor_that_float32_does_not_hold(value: float, factor: float, dtype: Any) -> None:
+    array = np.full(1003, value, dtype)
+    strided = np.full((1003, 2), value, dtype)[:, 0]
+    expected = (array.astype(np.float64) * factor).astype(dtype)
+    weft.ops.scale_(array, factor)
+    weft.ops.scale_(strided, factor)
+    np.testing.assert_array_equal(array, expected)
+    np.testing.assert_array_equal(strided, expected)
 
 
 def test_scale_refuses() -> None:

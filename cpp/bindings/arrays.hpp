@@ -20,6 +20,17 @@ inline std::string type_name(const py::handle& object) {
   return std::string(py::str(py::type::of(object).attr("__name__")));
 }
 
+/// Throws for a masked array: a kernel sees the numbers alone, those beneath the mask too.
+inline void refuse_masked(const char* operation, const char* argument, const py::handle& object) {
+  const bool is_plain = reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())) ==
+                        reinterpret_cast<PyObject*>(py::detail::npy_api::get().PyArray_Type_);
+  if (is_plain || !py::isinstance<py::array>(object)) return;
+  if (py::isinstance(object, py::module_::import("numpy.ma").attr("MaskedArray")))
+    throw py::type_error(place(operation, argument) +
+                         " must be a plain array, got a masked array, whose mask would be lost: give "
+                         "array.filled(0), and say by weights, lengths or a mask what counts");
+}
+
 /// Is it an array of T in native byte order? Nearly always NumPy's own descriptor: one comparison.
 template <class T>
 bool is_array_of(const py::handle& object) {
@@ -35,6 +46,7 @@ template <class T, int N>
 View<const T, N> input(const char* operation, const char* argument, const py::object& object,
                        py::object& keep) {
   if (object.is_none()) return {};
+  refuse_masked(operation, argument, object);
   if (!is_array_of<T>(object)) {
     if (!py::isinstance<py::array>(object))
       throw py::type_error(place(operation, argument) + " must be a NumPy array, got " + type_name(object));
@@ -84,6 +96,7 @@ View<T, N> output(const char* operation, const char* argument, const py::object&
 /// dispatch(T{}) for float32 or float64, the dtype of `array`.
 template <class F>
 auto by_dtype(const char* operation, const char* argument, const py::object& array, F dispatch) {
+  refuse_masked(operation, argument, array);
   if (is_array_of<float>(array)) return dispatch(float{});
   if (is_array_of<double>(array)) return dispatch(double{});
   const std::string actual =

@@ -11,6 +11,7 @@ namespace weft::bindings {
 template <class T>
 View<const T, 1> flat_input(const char* operation, const char* argument, const py::object& object,
                             const py::object& like = py::none()) {
+  refuse_masked(operation, argument, object);
   if (!is_array_of<T>(object)) {
     if (!py::isinstance<py::array>(object))
       throw py::type_error(place(operation, argument) + " must be a NumPy array, got " + type_name(object));

@@ -1,11 +1,16 @@
 // Softmax cross-entropy of a row of logits z with the class t, smoothed by s.
 //
-//   p_v  = exp(z_v - m) / S              m = max z,   S = sum_v exp(z_v - m)
-//   q_v  = (1 - s) [v = t] + s / V
-//   loss = -w sum_v q_v log p_v = w (log S - (1 - s) (z_t - m) - s mean(z - m))
-//   dz_v = dloss w (p_v - q_v)
+//   e_v  = exp(z_v - m)              m = max z
+//   S    = e_t + others              others = sum of e_v over v != t
+//   p_v  = e_v / S                   q_v = (1 - s) [v = t] + s / V
+//   loss = -w sum_v q_v log p_v = w (log S + (1 - s) (m - z_t) + s mean(m - z))
+//   dz_v = dloss w (p_v - q_v)       p_t - 1 = -others / S
 //
 //   logits [R, V]   targets, weight, losses [R]   normalizer [R, 2] = (m, S)          R rows, V classes
+//
+// Where the target is the most likely class, e_t = 1 and log S = log1p(others): what the other classes have
+// left keeps its digits, however little it is, since it is never added to the 1. All terms of the loss are
+// >= 0, so that nothing cancels. One logit of +infinity has all of the probability; two have no softmax: NaN.
 //
 // A row that is ignored, or whose weight is zero, is never read.
 #include <math.h>
@@ -18,13 +23,12 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-using Eigen::internal::padd;
-using Eigen::internal::pmax;
-using Eigen::internal::pmul;
-using Eigen::internal::psub;
+using namespace Eigen::internal;
 
-inline float natural_log(float x) { return ::logf(x); }
-inline double natural_log(double x) { return ::log(x); }
+inline float log_of(float x) { return ::logf(x); }
+inline double log_of(double x) { return ::log(x); }
+inline float log_of_one_plus(float x) { return ::log1pf(x); }
+inline double log_of_one_plus(double x) { return ::log1p(x); }
 
 template <class T, class Problem>
 bool is_counted(const Problem& p, int64_t r) {
@@ -38,7 +42,7 @@ T maximum(const T* z, int64_t size) {
     Vec<T> top = load(z);
     for (int64_t i = lanes<T>; i + lanes<T> <= size; i += lanes<T>) top = pmax(top, load(z + i));
     top = pmax(top, load(z + size - lanes<T>));  // overlaps what was seen: a maximum does not mind
-    largest = Eigen::internal::predux_max(top);
+    largest = predux_max(top);
   } else {
     for (int64_t i = 1; i < size; ++i) largest = z[i] > largest ? z[i] : largest;
   }
@@ -47,38 +51,83 @@ T maximum(const T* z, int64_t size) {
 
 template <class T>
 struct RowSums {
-  T exponentials, shifted;  // sum of exp(z - m), sum of z - m
+  T target, others;  // e_t, sum of the other e_v
+  T total() const { return target + others; }
 };
 
-template <class T>
-RowSums<T> sums(const T* z, T m, int64_t size, bool smoothed) {
-  const Vec<T> top = broadcast(m);
-  Vec<T> exponentials = broadcast(T(0)), shifted = broadcast(T(0));
-  int64_t i = 0;
-  for (; i + lanes<T> <= size; i += lanes<T>) {
-    const Vec<T> y = psub(load(z + i), top);
-    exponentials = padd(exponentials, exponential<T>(y));
-    if (smoothed) shifted = padd(shifted, y);
+/// The sums of a row; use(i, n, e) has every vector of e_v. `unbounded`: m is +infinity, and e_v = [z_v = m].
+template <bool unbounded, class T, class Use>
+RowSums<T> exponentials(const T* z, T m, int64_t size, int64_t target, const Use& use) {
+  const Vec<T> top = broadcast(m), zero = broadcast(T(0)), lane = plset<Vec<T>>(T(0));
+  const auto exponential_at = [&](int64_t i, int64_t n) {
+    const Vec<T> row = load(z + i, n);
+    Vec<T> e;
+    if constexpr (unbounded)
+      e = pselect(pcmp_eq(row, top), broadcast(T(1)), zero);
+    else
+      e = exponential<T>(psub(row, top));
+    use(i, n, e);
+    return e;
+  };
+  Vec<T> others = zero, targets = zero;  // the second is zero but for the target's lane
+  const auto whole = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i += lanes<T>) others = padd(others, exponential_at(i, lanes<T>));
+  };
+  const auto lane_by_lane = [&](int64_t i, int64_t n) {
+    const Vec<T> e = pselect(pcmp_lt(lane, broadcast(T(n))), exponential_at(i, n), zero);
+    const Vec<T> is_target = pcmp_eq(lane, broadcast(T(target - i)));
+    others = padd(others, pselect(is_target, zero, e));
+    targets = padd(targets, pselect(is_target, e, zero));
+  };
+  const int64_t tail = size - size % lanes<T>, at = target - target % lanes<T>;
+  whole(0, at);
+  if (at < tail) {
+    lane_by_lane(at, lanes<T>);
+    whole(at + lanes<T>, tail);
   }
-  RowSums<T> result{Eigen::internal::predux(exponentials), Eigen::internal::predux(shifted)};
-  if (i < size) {
-    T y[lanes<T>], e[lanes<T>];
-    const Vec<T> tail = psub(load_partial(z + i, size - i), top);
-    store(y, tail);
-    store(e, exponential<T>(tail));
-    for (int64_t j = 0; j < size - i; ++j) {
-      result.exponentials += e[j];
-      result.shifted += y[j];
-    }
-  }
+  if (tail < size) lane_by_lane(tail, size - tail);
+  return {predux(targets), predux(others)};
+}
+template <class T, class Use>
+RowSums<T> exponentials(const T* z, T m, int64_t size, int64_t target, const Use& use) {
+  if (m != T(INFINITY)) return exponentials<false>(z, m, size, target, use);
+  RowSums<T> result = exponentials<true>(z, m, size, target, use);
+  if (result.total() > T(1)) result.others = T(NAN);
   return result;
+}
+
+/// m - z, where m >= z: nothing between a logit of infinity and itself.
+template <class T>
+T below(T m, T z) {
+  return z == m ? T(0) : m - z;
+}
+
+/// s mean(m - z); the shares are taken before the sum, which might overflow where the mean does not.
+template <class T>
+T smoothed_part(const T* z, T m, int64_t size, T per_class) {
+  if (m == T(INFINITY)) return size > 1 ? m : T(0);
+  const Vec<T> top = broadcast(m), share = broadcast(per_class);
+  Vec<T> sum = broadcast(T(0));
+  int64_t i = 0;
+  for (; i + lanes<T> <= size; i += lanes<T>) sum = fma(psub(top, load(z + i)), share, sum);
+  T result = predux(sum);
+  for (; i < size; ++i) result += (m - z[i]) * per_class;
+  return result;
+}
+
+template <class T>
+T row_loss(const T* z, T m, int64_t size, int64_t target, T smoothing, const RowSums<T>& row) {
+  T loss = z[target] == m ? log_of_one_plus(row.others) : log_of(row.total());
+  if (smoothing != T(1)) loss += (1 - smoothing) * below(m, z[target]);
+  if (smoothing != T(0)) loss += smoothed_part(z, m, size, smoothing / T(size));
+  return loss;
 }
 
 }  // namespace
 
 template <class T>
 CrossEntropySums cross_entropy_forward(const CrossEntropyForward<T>& p, int threads) {
-  const T smoothing = T(p.label_smoothing), per_class = smoothing / T(p.classes);
+  const T smoothing = T(p.label_smoothing);
   parallel(threads, [&](int thread, int team) {
     const Range rows = share(p.rows, thread, team);
     for (int64_t r = rows.begin; r < rows.end; ++r) {
@@ -86,10 +135,10 @@ CrossEntropySums cross_entropy_forward(const CrossEntropyForward<T>& p, int thre
       if (is_counted<T>(p, r)) {
         const T* z = p.logits + r * p.logits_row;
         m = maximum(z, p.classes);
-        const RowSums<T> row = sums(z, m, p.classes, smoothing != 0);
-        total = row.exponentials;
-        loss = natural_log(total) - (1 - smoothing) * (z[p.targets[r]] - m);
-        if (smoothing != 0) loss -= per_class * row.shifted;
+        const RowSums<T> row =
+            exponentials(z, m, p.classes, p.targets[r], [](int64_t, int64_t, const Vec<T>&) {});
+        total = row.total();
+        loss = row_loss(z, m, p.classes, p.targets[r], smoothing, row);
         if (p.weight != nullptr) loss *= p.weight[r];
       }
       p.losses[r] = loss;
@@ -114,29 +163,20 @@ void cross_entropy_backward(const CrossEntropyBackward<T>& p, int threads) {
     const Range rows = share(p.rows, thread, team);
     for (int64_t r = rows.begin; r < rows.end; ++r) {
       T* dz = p.dlogits + r * p.dlogits_row;
-      if (!is_counted<T>(p, r)) {
+      double scale = p.scale;
+      if (p.weight != nullptr) scale *= double(p.weight[r]);
+      if (p.dlosses != nullptr) scale *= double(p.dlosses[r]);
+      if (!is_counted<T>(p, r) || scale == 0) {  // what counts for nothing is not multiplied: it may be NaN
         __builtin_memset(dz, 0, size_t(p.classes) * sizeof(T));
         continue;
       }
-      T scale = T(p.scale);
-      if (p.weight != nullptr) scale *= p.weight[r];
-      if (p.dlosses != nullptr) scale *= p.dlosses[r];
-      // loss = w (log S - (1 - s) (z_t - m) - s mean(z - m))   =>   dz = dloss w (exp(z - m) / S - q)
-      const T* z = p.logits + r * p.logits_row;
-      const Vec<T> top = broadcast(p.normalizer[2 * r]);
-      const Vec<T> factor = broadcast(scale / p.normalizer[2 * r + 1]);
-      const Vec<T> uniform = broadcast(scale * per_class);
-      for_each_vector<T>(0, p.classes, [&](int64_t i, int64_t n) {
-        store(dz + i, psub(pmul(exponential<T>(psub(load(z + i, n), top)), factor), uniform), n);
-      });
-      T& at_target = dz[p.targets[r]];
-      if (smoothing == 0) {
-        at_target -= scale;
-      } else {  // p - q = (p - 1) + s (1 - 1/V), which keeps its digits where p is next to 1
-        T e[lanes<T>];
-        store(e, exponential<T>(psub(broadcast(z[p.targets[r]]), top)));
-        at_target = scale * ((e[0] / p.normalizer[2 * r + 1] - 1) + smoothing * (1 - 1 / T(p.classes)));
-      }
+      // loss = w (log S + (1 - s) (m - z_t) + s mean(m - z))   =>   dz = dloss w (e / S - q)
+      const T m = p.normalizer[2 * r], total = p.normalizer[2 * r + 1];
+      const Vec<T> factor = broadcast(T(scale) / total), uniform = broadcast(T(scale) * per_class);
+      const RowSums<T> row = exponentials(
+          p.logits + r * p.logits_row, m, p.classes, p.targets[r],
+          [&](int64_t i, int64_t n, const Vec<T>& e) { store(dz + i, psub(pmul(e, factor), uniform), n); });
+      dz[p.targets[r]] = T(scale) * (smoothing * (1 - 1 / T(p.classes)) - row.others / total);
     }
   });
 }

@@ -43,10 +43,16 @@ double sum_of_squares(int64_t size, const T* x, double* workspace, int threads) 
 
 template <class T>
 void scale(int64_t size, T* x, double factor, int threads) {
-  const Vec<T> f = broadcast(T(factor));
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    store(x + i, Eigen::internal::pmul(load(x + i, n), f), n);
-  });
+  if (factor == 0 || __builtin_isnormal(T(factor))) {
+    const Vec<T> f = broadcast(T(factor));
+    for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
+      store(x + i, Eigen::internal::pmul(load(x + i, n), f), n);
+    });
+  } else {  // a factor for which T has no digits: its products may well have theirs
+    for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
+      for (int64_t j = i; j < i + n; ++j) x[j] = T(double(x[j]) * factor);
+    });
+  }
 }
 
 template int64_t sum_of_squares_workspace<float>(int64_t);

@@ -17,6 +17,7 @@ from weft.arguments import check_count
 from weft.files import Array, PathLike
 from weft.nn.files import to_bytes
 from weft.nn.layer import Layer
+from weft.ops.arrays import refuse_masked
 from weft.ragged import check_lengths
 
 __all__ = ["Model", "Stream"]
@@ -118,6 +119,7 @@ class Model(_Sizes):
         return self._core.run(x, rows, threads)
 
     def _steps(self, where: str, x: npt.ArrayLike) -> Array:
+        refuse_masked(where, "x", x)
         return _integers(where, "x", x) if self.takes_tokens else np.asarray(x)
 
     def __repr__(self) -> str:
@@ -163,6 +165,7 @@ class Stream(_Sizes):
 
         Raises as `step` does, for any of the steps: none of them is then done.
         """
+        refuse_masked("Stream.process", "x", x)
         if self.takes_tokens:
             return self._core.process(_integers("Stream.process", "x", x))
         return self._core.process(np.ascontiguousarray(x))

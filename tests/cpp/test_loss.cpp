@@ -55,6 +55,62 @@ void test_cross_entropy(int64_t R, int64_t V, double smoothing) {
   check_everywhere<T>(compute, {losses, totals, dlogits}, sizeof(T) == 4 ? 2e-6 : 1e-14, "cross-entropy");
 }
 
+/// The loss and its gradient where the target has nearly all of the probability, or nearly none.
+template <class T>
+void test_tails(int64_t V, int64_t target) {
+  for (const double gap : {1.0, 10.0, 30.0, 80.0}) {
+    std::vector<T> logits(2 * V, T(0));
+    logits[target] = T(gap);
+    logits[V + target] = T(-gap);
+    const std::vector<int64_t> targets(2, target);
+    const auto compute = [&] {
+      std::vector<T> losses(2), normalizer(4), dlogits(2 * V);
+      weft::softmax_cross_entropy_forward<T>(view(logits, 2, V), view(targets), {}, {}, view(losses),
+                                             view(normalizer, 2, 2));
+      weft::softmax_cross_entropy_backward<T>(view(logits, 2, V), view(targets), {}, {},
+                                              view(normalizer, 2, 2), 1.0, {}, view(dlogits, 2, V));
+      for (int64_t r = 0; r < 2; ++r) {  // relative to what they should be
+        const double others = double(V - 1) * std::exp(r == 0 ? -gap : gap);
+        losses[r] =
+            T(double(losses[r]) / (r == 0 ? std::log1p(others) : std::log(others) + std::log1p(1 / others)));
+        for (int64_t v = 0; v < V; ++v)
+          dlogits[r * V + v] =
+              T(double(dlogits[r * V + v]) / (others / (1 + others) / (v == target ? 1 : double(V - 1))));
+      }
+      return Arrays<T>{losses, dlogits};
+    };
+    std::vector<double> ones(2, 1.0), signs(2 * V, 1.0);
+    signs[target] = signs[V + target] = -1;
+    check_everywhere<T>(compute, {ones, signs}, sizeof(T) == 4 ? 1e-5 : 1e-13, "cross-entropy, tails");
+  }
+}
+
+/// A logit of +infinity, and what has no share in the loss that is asked for.
+template <class T>
+void test_infinite() {
+  const T inf = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
+  for (const int64_t V : {2, 37}) {
+    std::vector<T> logits(3 * V, T(0));
+    logits[V - 1] = logits[2 * V - 1] = inf;
+    logits[2 * V] = nan;
+    const std::vector<int64_t> targets{V - 1, 0, 0};
+    const std::vector<T> dlosses{1, 1, 0};
+    std::vector<double> expected(3 * V, 0.0);
+    expected[V] = -1;
+    expected[2 * V - 1] = 1;
+    const auto compute = [&] {
+      std::vector<T> losses(3), normalizer(6), dlogits(3 * V);
+      weft::softmax_cross_entropy_forward<T>(view(logits, 3, V), view(targets), {}, {}, view(losses),
+                                             view(normalizer, 3, 2));
+      weft::softmax_cross_entropy_backward<T>(view(logits, 3, V), view(targets), {}, {},
+                                              view(normalizer, 3, 2), 1.0, view(dlosses),
+                                              view(dlogits, 3, V));
+      return Arrays<T>{{losses[0], T(losses[1] == inf), T(losses[2] != losses[2])}, dlogits};
+    };
+    check_everywhere<T>(compute, {{0, 1, 1}, expected}, 0, "cross-entropy, infinite");
+  }
+}
+
 void test_errors() {
   std::vector<float> numbers(100);
   const std::vector<int64_t> targets{0, 5};
@@ -73,6 +129,10 @@ void test_all() {
     test_cross_entropy<T>(33, 17, smoothing);
     test_cross_entropy<T>(700, 256, smoothing);
   }
+  test_tails<T>(2, 1);
+  test_tails<T>(37, 36);  // in the last, partial vector
+  test_tails<T>(300, 17);
+  test_infinite<T>();
 }
 
 }  // namespace

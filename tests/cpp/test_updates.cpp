@@ -121,6 +121,21 @@ void test_norm_and_scale() {
   check_everywhere<T>(compute, {{sum}, scaled}, sizeof(T) == 4 ? 1e-7 : 1e-13, "norm and scale");
 }
 
+/// A factor that a float does not hold: its products do.
+void test_scale_by_less_than_a_float() {
+  const std::vector<float> x(1003, 3e38f);
+  const std::vector<double> expected(1003, double(3e38f) * 1e-60);
+  const auto compute = [&] {
+    std::vector<float> y = x;
+    weft::scale<float>(view(y), 1e-60);
+    for (float& value : y) value *= 1e22f;  // to where check_everywhere sees its digits
+    return Arrays<float>{y};
+  };
+  std::vector<double> seen;
+  for (double value : expected) seen.push_back(value * double(1e22f));
+  check_everywhere<float>(compute, {seen}, 1e-6, "scale by less than a float");
+}
+
 template <class T>
 void test_all() {
   test_sgd<T>();
@@ -142,6 +157,7 @@ void test_errors() {
 int main() {
   test_all<float>();
   test_all<double>();
+  test_scale_by_less_than_a_float();
   test_errors();
   return failures();
 }

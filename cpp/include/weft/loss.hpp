@@ -33,7 +33,9 @@ struct CrossEntropyTotals {
 ///   normalizer  [R, 2]  out, optional, kept for backward: the row's maximum and its sum of exp(logit -
 ///   maximum)
 ///
-/// Rows that are ignored or have weight zero are not read: NaN there reaches nothing.
+/// Rows that are ignored or have weight zero are not read: NaN there reaches nothing. A loss keeps its digits
+/// where the target is nearly certain, and is infinite where the target has no probability. One logit of
+/// +infinity has all of it; two make NaN.
 template <class T>
 WEFT_API CrossEntropyTotals softmax_cross_entropy_forward(
     View<const T, 2> logits, View<const int64_t, 1> targets, View<const T, 1> weight,
@@ -44,7 +46,7 @@ WEFT_API CrossEntropyTotals softmax_cross_entropy_forward(
 ///   logits, targets, weight, options, normalizer  in, as given to and by forward
 ///   scale       of all rows: dloss for a sum, dloss / totals.weight for a mean
 ///   dlosses     [R]     in, optional: all ones
-///   dlogits     [R, V]  out
+///   dlogits     [R, V]  out; zero where scale dlosses weight is, whatever the logits hold
 template <class T>
 WEFT_API void softmax_cross_entropy_backward(View<const T, 2> logits, View<const int64_t, 1> targets,
                                              View<const T, 1> weight, const CrossEntropyOptions& options,

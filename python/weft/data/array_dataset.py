@@ -10,6 +10,7 @@ import numpy as np
 from weft.arguments import check_count
 from weft.data.batch import Batch
 from weft.data.order import epoch_order
+from weft.ops.arrays import refuse_masked
 from weft.ragged import check_lengths, check_resets
 
 
@@ -17,7 +18,7 @@ class ArrayDataset:
     """Rows of (x, y) in batches, shuffled anew each epoch.
 
     arrays: (x[N,...], y[N,...]), of NumPy or what it makes arrays of, such as a pandas table of numbers;
-        lengths int[N], resets bool[N,T] and weight like y or [N,T]: as in `Batch`.
+        lengths int[N], resets bool[N,T], weight like y or its first axes: as in `Batch`.
     shuffle: False gives the rows in their order, as views. drop_last leaves out an incomplete last batch.
     The order depends on (seed, epoch) alone. Raises ValueError where the numbers of rows differ or none are
     left.
@@ -44,11 +45,15 @@ class ArrayDataset:
         self.batch_size = check_count("ArrayDataset", "batch_size", batch_size)
         self.seed = check_count("ArrayDataset", "seed", seed, low=0)
         self.shuffle = shuffle
-        x = np.asarray(arrays[0])
+        given = {"x": arrays[0], "y": arrays[1], "lengths": lengths, "resets": resets, "weight": weight}
+        for name, array in given.items():
+            refuse_masked("ArrayDataset", name, array)
+        x = given["x"] = np.asarray(arrays[0])
         if x.ndim > 1:  # else Batch says that they need time
-            lengths = None if lengths is None else check_lengths("ArrayDataset", lengths, *x.shape[:2])
-            resets = None if resets is None else check_resets("ArrayDataset", resets, *x.shape[:2])
-        given = {"x": x, "y": arrays[1], "lengths": lengths, "resets": resets, "weight": weight}
+            if lengths is not None:
+                given["lengths"] = check_lengths("ArrayDataset", lengths, *x.shape[:2])
+            if resets is not None:
+                given["resets"] = check_resets("ArrayDataset", resets, *x.shape[:2])
         self._arrays: dict[str, Any] = {
             name: np.asarray(array) for name, array in given.items() if array is not None
         }

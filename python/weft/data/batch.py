@@ -9,6 +9,8 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.ops.arrays import refuse_masked
+from weft.ops.element_weights import element_weights
 from weft.ragged import check_lengths, check_resets
 
 Array: TypeAlias = NDArray[Any]
@@ -33,8 +35,8 @@ class Batch:
     x: [B,T] of integers, [B,T,I], or [B,I] for a model without time; y: targets, [B,...].
     lengths: int[B], the valid steps of each row, its first ones; past them nothing is read or learned.
     resets: bool[B,T], True where a new sequence begins inside a row: after a `done`, not at it.
-    weight: like y, or [B,T]; how much each element counts in the loss. With `lengths` and a target at every
-        step it is made from the lengths unless given.
+    weight: like y, or its first axes: [B] counts rows, [B,T] steps; how much each element counts in loss and
+        metrics. With `lengths` and a target at every step it is made from them, or 0 past them if given.
     continues: the rows go on where those of the batch before ended, so the state carries over.
 
     Raises ValueError or TypeError where the shapes do not fit together.
@@ -54,6 +56,7 @@ class Batch:
     def __post_init__(self) -> None:
         for name in ("x", "y"):
             array = getattr(self, name)
+            refuse_masked("Batch", name, array)
             if not isinstance(array, np.ndarray) or array.ndim < 1:
                 raise TypeError(f"Batch: {name} must be an array of at least one axis, got {array!r:.80}")
         if len(self.x) != len(self.y):
@@ -66,9 +69,12 @@ class Batch:
         if self.resets is not None:
             object.__setattr__(self, "resets", check_resets("Batch", self.resets, *steps))
         if self.weight is not None:
-            _check_weight(self.weight, self.y.shape)
-        elif self.lengths is not None and self.y.shape[:2] == steps and len(steps) == 2:
-            object.__setattr__(self, "weight", np.arange(steps[1]) < self.lengths[:, None])
+            if not isinstance(self.weight, np.ndarray):
+                kind = type(self.weight).__name__
+                raise TypeError(f"Batch: weight must be an array of numbers, got {kind}")
+            element_weights("Batch", self.weight, self.y.shape)
+        if self.lengths is not None and self.y.shape[:2] == steps and len(steps) == 2:
+            object.__setattr__(self, "weight", _without_padding(self.weight, self.y.shape, self.lengths))
 
     @property
     def tokens(self) -> int:
@@ -79,10 +85,11 @@ class Batch:
         return len(self.x) if timeless else self.x.shape[0] * self.x.shape[1]
 
 
-def _check_weight(weight: Any, shape: tuple[int, ...]) -> None:
-    """Refuses what is not an array of numbers shaped like y, or like its first axes."""
-    if not isinstance(weight, np.ndarray) or weight.dtype.kind not in "fbiu":
-        kind = weight.dtype if isinstance(weight, np.ndarray) else type(weight).__name__
-        raise TypeError(f"Batch: weight must be an array of numbers, got {kind}")
-    if weight.shape != shape[: weight.ndim]:
-        raise ValueError(f"Batch: weight must be y.shape = {shape}, or its first axes, got {weight.shape}")
+def _without_padding(weight: Array | None, shape: tuple[int, ...], lengths: Array) -> Array:
+    """The weight [B,T,...] that is 0 past each row's end, from one that counts rows, steps or elements."""
+    valid: Array = np.arange(shape[1]) < lengths[:, None]
+    if weight is None:
+        return valid
+    leading = shape[: max(2, np.ndim(weight))]
+    weight = element_weights("Batch", weight, leading)
+    return np.where(element_weights("Batch", valid, leading), weight, weight.dtype.type(0))

@@ -14,6 +14,7 @@ import numpy as np
 from weft.arguments import check_choice, check_count
 from weft.data.batch import Array, Batch
 from weft.data.order import epoch_order
+from weft.ops.arrays import refuse_masked
 
 
 class RaggedBatches:
@@ -56,6 +57,8 @@ class RaggedBatches:
                 raise TypeError(
                     f"RaggedBatches: {name} must be a list, one item a sequence, got {type(given).__name__}"
                 )
+            for number, array in enumerate(given):
+                refuse_masked("RaggedBatches", f"{name}[{number}]", array)
         self._sequences = [np.asarray(sequence) for sequence in sequences]
         self._targets = [np.asarray(target) for target in targets]
         if not self._sequences or len(self._sequences) != len(self._targets):

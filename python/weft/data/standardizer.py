@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from weft.data.batch import Array
+from weft.ops.arrays import refuse_masked
 
 
 class Standardizer:
@@ -31,7 +32,10 @@ class Standardizer:
 
     def fit(self, x: Any) -> Standardizer:
         """Takes mean and standard deviation from x[...,F], or from a list of such; gives itself."""
-        parts = [np.asarray(part, dtype=np.float64) for part in (x if _is_ragged(x) else [x])]
+        given = x if _is_ragged(x) else [x]
+        for part in given:
+            refuse_masked("Standardizer.fit", "x", part)
+        parts = [np.asarray(part, dtype=np.float64) for part in given]
         rows = [part.reshape(-1, 1 if part.ndim == 1 else part.shape[-1]) for part in parts]
         if len({row.shape[1] for row in rows}) != 1:
             raise ValueError("Standardizer.fit: x must hold sequences of the same number of features")
@@ -82,6 +86,7 @@ class Standardizer:
         return self.mean, self.std
 
     def _checked(self, method: str, x: Any) -> Array:
+        refuse_masked(f"Standardizer.{method}", "x", x)
         array = np.asarray(x)
         if array.dtype.kind != "f":
             array = array.astype(np.float64)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from weft.arguments import check_count
 from weft.data.batch import Array, Batch
 from weft.data.tokens import Text, token_ids
+from weft.ops.arrays import refuse_masked
 
 
 class TextStream:
@@ -76,6 +77,7 @@ class TextStream:
 
 
 def _marks(starts: ArrayLike, size: int) -> Array:
+    refuse_masked("TextStream", "starts", starts)
     positions = np.asarray(starts)
     if positions.ndim != 1 or (positions.size and positions.dtype.kind not in "iu"):
         raise TypeError(f"TextStream: starts must be integers [K], got {positions.dtype} {positions.shape}")

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from weft.data.batch import Array
+from weft.ops.arrays import refuse_masked
 
 Text: TypeAlias = str | bytes | bytearray | memoryview | Array
 
@@ -21,6 +22,7 @@ def token_ids(where: str, text: Any) -> Array:
     >>> token_ids("TextStream", "weft").tolist()
     [119, 101, 102, 116]
     """
+    refuse_masked(where, "text", text)
     if isinstance(text, str):
         text = text.encode()
     if isinstance(text, (bytes, bytearray, memoryview)):

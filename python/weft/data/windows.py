@@ -12,6 +12,7 @@ from weft.data.array_dataset import what_objects_are
 from weft.data.batch import Array, Batch
 from weft.data.order import epoch_order
 from weft.data.tokens import Text, token_ids
+from weft.ops.arrays import refuse_masked
 
 
 class Windows:
@@ -85,6 +86,7 @@ class Windows:
 
 def _steps(name: str, values: Any) -> Array:
     """[N] of ids, or [N,F] of numbers: a float series without a feature axis gets one."""
+    refuse_masked("Windows", name, values)
     if isinstance(values, (list, tuple)) or hasattr(values, "__array__"):  # a table, by its rows
         values = np.asarray(values)
     if not isinstance(values, np.ndarray) or (values.ndim == 1 and values.dtype.kind in "iu"):

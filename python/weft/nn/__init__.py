@@ -19,6 +19,7 @@ from weft.nn.bidirectional import Bidirectional
 from weft.nn.bilinear_attention import BilinearAttention
 from weft.nn.dot_attention import DotAttention
 from weft.nn.dropout import Dropout
+from weft.nn.elementwise_losses import BCEWithLogitsLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss
 from weft.nn.embedding import Embedding
 from weft.nn.feed_forward import FeedForward
 from weft.nn.files import load, save
@@ -29,7 +30,7 @@ from weft.nn.layer import Layer
 from weft.nn.layer_norm import LayerNorm
 from weft.nn.learned_positions import LearnedPositions
 from weft.nn.linear import Linear
-from weft.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, KLDivLoss, L1Loss, Loss, MSELoss
+from weft.nn.losses import CrossEntropyLoss, Loss
 from weft.nn.lstm import LSTM, LSTMCell
 from weft.nn.multihead_attention import MultiheadAttention
 from weft.nn.parameter import Parameter

@@ -24,6 +24,7 @@ from weft.ops.arrays import (
     require_saved,
     require_shape,
 )
+from weft.ops.element_weights import element_weights
 from weft.ops.scalars import require_integers, require_numbers
 
 
@@ -56,8 +57,8 @@ def softmax_cross_entropy_forward(
         targets: [...], integers of any dtype, each in [0, V) or ignore_index.
         ignore_index: elements with this target count for nothing, whatever their logits hold.
         label_smoothing: s in [0, 1].
-        weight: [...], of each element (not of each class), or None for ones. Elements of weight zero count
-            for nothing, whatever their logits hold.
+        weight: [...] or its leading axes, of each element, row or step (not of each class); None for ones.
+            Elements of weight zero count for nothing, whatever their logits hold.
         reduction: "mean" or "sum" (a scalar of the logits' dtype, summed in double precision), or "none" (an
             array [...]). The mean is 0 where there is no weight at all.
 
@@ -82,8 +83,9 @@ def softmax_cross_entropy_forward(
     labels = as_indices(operation, "targets", targets)
     require_shape(operation, "targets", labels, "(...)", logits.shape[:-1])
     if weight is not None:
-        require_shape(operation, "weight", weight, "(...)", labels.shape)
-        weight = as_contiguous(weight)
+        require_array(operation, "weight", weight, "(...)")
+        weight = element_weights(operation, weight, labels.shape)
+        weight = as_contiguous(np.broadcast_to(weight, labels.shape))
     try:
         losses, normalizer, total, total_weight = _core.softmax_cross_entropy_forward(
             as_rows(logits), labels, weight, ignore_index, label_smoothing

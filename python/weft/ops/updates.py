@@ -7,6 +7,7 @@ and may not overlap any other.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -212,7 +213,8 @@ def adagrad_update(
 def grad_norm(arrays: Iterable[Array]) -> float:
     """The Euclidean norm of all elements of all arrays: sqrt(sum of x^2), in double precision.
 
-    The sum is taken over fixed blocks in order, so its bits depend on the arrays alone.
+    The sum is taken over fixed blocks in order, so its bits depend on the arrays alone. It is infinite only
+    where the norm is: squares beyond what float64 holds are summed once more, of scaled elements.
 
     Raises:
         TypeError: an element of `arrays` is no float32 or float64 array.
@@ -227,9 +229,32 @@ def grad_norm(arrays: Iterable[Array]) -> float:
         raise TypeError(f"grad_norm: arrays must be a list of arrays, got {type(arrays).__name__}")
     if isinstance(arrays, np.ndarray):
         raise TypeError("grad_norm: arrays must be a list of arrays, got one array")
-    return math.sqrt(
-        sum(_core.sum_of_squares("grad_norm", f"arrays[{i}]", _contiguous(a)) for i, a in enumerate(arrays))
+    arrays = list(arrays)
+    total = _sum_of_squares(arrays)
+    if _LEAST_SQUARES <= total < math.inf or not any(array.dtype == np.float64 for array in arrays):
+        return math.sqrt(total)
+    return _scaled_norm(arrays)
+
+
+# A smaller sum may lack squares that were rounded to zero, or to few digits.
+_LEAST_SQUARES = sys.float_info.min / sys.float_info.epsilon
+
+
+def _sum_of_squares(arrays: list[Array]) -> float:
+    return sum(
+        _core.sum_of_squares("grad_norm", f"arrays[{i}]", _contiguous(a)) for i, a in enumerate(arrays)
     )
+
+
+def _scaled_norm(arrays: list[Array]) -> float:
+    """The norm, from elements times a power of two that takes the largest to between 1/2 and 1."""
+    largest = float(np.max([np.abs(array).max(initial=0) for array in arrays]))
+    if largest == 0.0 or not math.isfinite(largest):
+        return largest
+    exponent = math.frexp(largest)[1]
+    total = _sum_of_squares([np.ldexp(array, -exponent) for array in arrays])
+    with np.errstate(over="ignore"):
+        return float(np.ldexp(math.sqrt(total), exponent))
 
 
 def scale_(array: Array, factor: float) -> None:
@@ -248,8 +273,10 @@ def scale_(array: Array, factor: float) -> None:
         array([3., 3.])
     """
     try:
-        if isinstance(array, np.ndarray) and not array.flags.c_contiguous and array.dtype.kind == "f":
-            np.multiply(array, array.dtype.type(factor), out=array)
+        if isinstance(array, np.ndarray) and not array.flags.c_contiguous:
+            contiguous = array.copy()
+            _core.scale("scale_", contiguous, factor)
+            array[...] = contiguous
         else:
             _core.scale("scale_", array, factor)
     except (TypeError, ValueError):

@@ -52,7 +52,7 @@ class Adagrad(Optimizer):
         for state in self.state:
             state["state_sum"].fill(start)
 
-    def _update(self, data: Array, grad: Array, state: dict[str, Array]) -> None:
+    def _update(self, data: Array, grad: Array, state: dict[str, Array], step: int) -> None:
         ops.adagrad_update(
             data,
             grad,
@@ -61,5 +61,5 @@ class Adagrad(Optimizer):
             eps=self.eps,
             weight_decay=self.weight_decay,
             lr_decay=self.lr_decay,
-            step=self.steps,
+            step=step,
         )

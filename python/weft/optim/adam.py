@@ -56,7 +56,7 @@ class Adam(Optimizer):
         self.slots = ("m", "v", "max_v") if amsgrad else ("m", "v")
         super().__init__(parameters, lr, l1=l1, l2=l2)
 
-    def _update(self, data: Array, grad: Array, state: dict[str, Array]) -> None:
+    def _update(self, data: Array, grad: Array, state: dict[str, Array], step: int) -> None:
         ops.adam_update(
             data,
             grad,
@@ -68,7 +68,7 @@ class Adam(Optimizer):
             eps=self.eps,
             weight_decay=self.weight_decay,
             decoupled=self.decoupled,
-            step=self.steps,
+            step=step,
             max_v=state.get("max_v"),
         )
 

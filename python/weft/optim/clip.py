@@ -9,6 +9,7 @@ Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural net
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 
 import numpy as np
@@ -37,8 +38,10 @@ def clip_grad_norm(parameters: Iterable[HasGradient], max_norm: float) -> float:
     norm = ops.grad_norm(gradients)
     factor = max_norm / (norm + 1e-6)
     if math.isfinite(norm) and factor < 1.0:
-        for grad in gradients:
-            ops.scale_(grad, factor)
+        # A quotient below the normal numbers has few digits or none; its two parts have theirs.
+        for part in (factor,) if factor >= sys.float_info.min else (1.0 / norm, max_norm):
+            for grad in gradients:
+                ops.scale_(grad, part)
     return norm
 
 
@@ -57,7 +60,8 @@ def clip_grad_value(parameters: Iterable[HasGradient], clip_value: float) -> Non
     """
     clip_value = check_number("clip_grad_value", "clip_value", clip_value, above=0)
     for grad in _gradients(parameters):
-        np.clip(grad, -clip_value, clip_value, out=grad)
+        bound = grad.dtype.type(min(clip_value, float(np.finfo(grad.dtype).max)))
+        np.clip(grad, -bound, bound, out=grad)
 
 
 def _gradients(parameters: Iterable[HasGradient]) -> list[Array]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.arguments import check_number
+from weft.arguments import check_count, check_number
 
 Array: TypeAlias = NDArray[Any]
 
@@ -32,7 +32,9 @@ class HasGradient(Protocol):
 class Optimizer:
     """Base of the optimizers: a list of parameters and, beside each, the arrays named in `slots`.
 
-    To write an optimizer: name its arrays in `slots` (they start as zeros) and write `_update`.
+    To write an optimizer: name its arrays in `slots` (they start as zeros) and write `_update`, which is told
+    how often the parameter has been updated, this time included: each counts its own updates, as in PyTorch,
+    so that one whose first gradient comes late starts as all did. `steps` counts the calls of `step`.
 
     `l1` and `l2` add the gradients of the penalties l1 * sum|w| and l2/2 * sum w^2 to `.grad` before the
     update, after any clipping. A gradient that is None counts as zero and its parameter is left as it is.
@@ -50,6 +52,7 @@ class Optimizer:
         self.l1 = check_number(self.name, "l1", l1, low=0)
         self.l2 = check_number(self.name, "l2", l2, low=0)
         self.steps = 0
+        self.updates = [0] * len(self.parameters)
         self.state: list[dict[str, Array]] = [
             {slot: np.zeros_like(parameter.data) for slot in self.slots} for parameter in self.parameters
         ]
@@ -58,13 +61,14 @@ class Optimizer:
         """Updates every parameter in place from its `.grad`."""
         self.steps += 1
         penalised = self.l1 != 0.0 or self.l2 != 0.0
-        for parameter, state in zip(self.parameters, self.state, strict=True):
+        for number, (parameter, state) in enumerate(zip(self.parameters, self.state, strict=True)):
             grad = parameter.grad
             if grad is None:
                 continue
             if penalised:
                 self._add_penalties(parameter.data, grad)
-            self._update(parameter.data, grad, state)
+            self.updates[number] += 1
+            self._update(parameter.data, grad, state, self.updates[number])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Arrays that are unpickled out of band are read-only, and an update writes into them."""
@@ -78,7 +82,8 @@ class Optimizer:
         for parameter in self.parameters:
             parameter.zero_grad()
 
-    def _update(self, data: Array, grad: Array, state: dict[str, Array]) -> None:
+    def _update(self, data: Array, grad: Array, state: dict[str, Array], step: int) -> None:
+        """Moves a parameter. step: 1 at its first update."""
         raise NotImplementedError(f"{self.name}: _update must be written")
 
     def _add_penalties(self, data: Array, grad: Array) -> None:
@@ -88,18 +93,25 @@ class Optimizer:
             grad += data.dtype.type(self.l1) * np.sign(data)
 
     def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Copies of the arrays, named "<parameter's number>.<slot>", and the scalars (they fit into JSON)."""
+        """Copies of the arrays, named "<parameter's number>.<slot>", and the scalars (they fit into JSON).
+
+        updates: how often each parameter was updated.
+        """
         arrays = {
             f"{number}.{slot}": array.copy()
             for number, state in enumerate(self.state)
             for slot, array in state.items()
         }
-        return arrays, {"optimizer": self.name, "steps": self.steps, "lr": self.lr}
+        scalars = {"optimizer": self.name, "steps": self.steps, "updates": list(self.updates), "lr": self.lr}
+        return arrays, scalars
 
     def load_state_dict(self, arrays: dict[str, Array], scalars: dict[str, Any]) -> None:
         """Takes back what `state_dict` gave; nothing changes unless all of it fits.
 
-        Raises ValueError where it belongs to another optimizer or to other parameters.
+        A state without `updates` is from before each parameter had a count of its own: all had that of
+        `steps`, and go on from it.
+        Raises ValueError where it belongs to another optimizer or to other parameters, KeyError where
+        something is missing, TypeError or ValueError for a count or a rate that is none.
         """
         if scalars.get("optimizer") != self.name:
             raise ValueError(f"{self.name}: the state is of another optimizer, {scalars.get('optimizer')}")
@@ -113,9 +125,24 @@ class Optimizer:
                     f"{self.name}: state {name} must be {array.shape} {array.dtype}, "
                     f"got {arrays[name].shape} {arrays[name].dtype}"
                 )
+        where = f"{self.name}: state"
+        lr = check_number(where, "lr", scalars["lr"], low=0)
+        steps = check_count(where, "steps", scalars["steps"], low=0)
+        updates = self._checked_updates(scalars.get("updates", [steps] * len(self.parameters)), steps)
         for name, array in mine.items():
             array[...] = arrays[name]
-        self.steps, self.lr = int(scalars["steps"]), float(scalars["lr"])
+        self.steps, self.updates, self.lr = steps, updates, lr
+
+    def _checked_updates(self, updates: Any, steps: int) -> list[int]:
+        where = f"{self.name}: state"
+        if not isinstance(updates, list) or len(updates) != len(self.parameters):
+            raise ValueError(f"{where} updates must be {len(self.parameters)} counts, got {updates!r:.80}")
+        counts = [check_count(where, f"updates[{n}]", count, low=0) for n, count in enumerate(updates)]
+        if max(counts) > steps or steps >= 2**62:
+            raise ValueError(
+                f"{where} updates must be at most steps, and these below 2**62, got {max(counts)} and {steps}"
+            )
+        return counts
 
 
 def _distinct(name: str, parameters: Iterable[HasGradient]) -> list[HasGradient]:

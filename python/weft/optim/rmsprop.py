@@ -53,7 +53,7 @@ class RMSprop(Optimizer):
         self.slots = tuple(slot for slot, needed in used.items() if needed)
         super().__init__(parameters, lr, l1=l1, l2=l2)
 
-    def _update(self, data: Array, grad: Array, state: dict[str, Array]) -> None:
+    def _update(self, data: Array, grad: Array, state: dict[str, Array], step: int) -> None:
         ops.rmsprop_update(
             data,
             grad,

@@ -123,9 +123,9 @@ class PlateauLR:
         return max(rate, min(self.min_lr, base_lr)) * _warmup(step, self.warmup_steps)
 
     def observe(self, value: float) -> None:
-        """Takes note of the watched value after a check."""
+        """Takes note of the watched value after a check; NaN is never the best."""
         if self._is_better(value):
-            self.best, self.bad_checks = value, 0
+            self.best, self.bad_checks = float(value), 0
         else:
             self.bad_checks += 1
         if self.resting:
@@ -137,8 +137,9 @@ class PlateauLR:
 
     def _is_better(self, value: float) -> bool:
         if self.best is None:
-            return True
-        margin = self.threshold * (abs(self.best) if self.threshold_mode == "rel" else 1.0)
+            return not math.isnan(value)
+        part = abs(self.best) if self.threshold_mode == "rel" else 1.0
+        margin = self.threshold * part if math.isfinite(self.best) else 0.0  # infinity - infinity is no bound
         return value < self.best - margin if self.mode == "min" else value > self.best + margin
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Stochastic gradient descent with momentum.
 
 g = grad + weight_decay w
-v = momentum v + (1 - dampening) g          (the first step: v = g)
+v = momentum v + (1 - dampening) g          (a parameter's first step: v = g)
 w = w - lr v                                 or, Nesterov: w - lr (g + momentum v)
 
 Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013; PyTorch's form.
@@ -55,14 +55,14 @@ class SGD(Optimizer):
         self.slots = ("velocity",) if self.momentum else ()
         super().__init__(parameters, lr, l1=l1, l2=l2)
 
-    def _update(self, data: Array, grad: Array, state: dict[str, Array]) -> None:
+    def _update(self, data: Array, grad: Array, state: dict[str, Array], step: int) -> None:
         ops.sgd_update(
             data,
             grad,
             state.get("velocity"),
             lr=self.lr,
             momentum=self.momentum,
-            dampening=self.dampening if self.steps > 1 else 0.0,
+            dampening=self.dampening if step > 1 else 0.0,
             nesterov=self.nesterov,
             weight_decay=self.weight_decay,
         )

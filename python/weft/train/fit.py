@@ -18,7 +18,7 @@ from weft.arguments import check_choice
 from weft.data import Batch
 from weft.train.claim import check_folder, claim_folder
 from weft.train.csv_log import CsvLog
-from weft.train.diverged import DivergedError
+from weft.train.diverged import DivergedError, first_not_finite
 from weft.train.folder_lock import FolderLock
 from weft.train.history import FIRST_COLUMNS, NORM, VALIDATION, History, Record
 from weft.train.interrupt import Interrupt
@@ -43,7 +43,7 @@ class Fit:
         self.position = trainer.position
         self.meter = trainer.meter
         self.reason: str | None = None
-        self.norm: float | None = None
+        self.norm = 0.0
         self._validated: int | None = None
         self._show = progress
         self._overwrite = overwrite
@@ -126,8 +126,10 @@ class Fit:
         if trainer.schedule is not None:
             lr = float(trainer.schedule(position.step, trainer.base_lr))
         self.norm = trainer.learner.update(lr)
-        if self.norm is not None and not math.isfinite(self.norm):
-            raise self._diverged(f"the gradient's norm became {self.norm}")
+        if not math.isfinite(self.norm):
+            trained = {id(parameter) for parameter in trainer.optimizer.parameters}
+            gradients = [(name, p.grad) for name, p in trainer.model.named_parameters() if id(p) in trained]
+            raise self._diverged(f"the gradient's norm became {self.norm}", first_not_finite(gradients))
         position.step += 1
         position.seconds = self._seconds_before + time.monotonic() - self._begun
         epochs_read = position.epoch + (1.0 if last else batch / len(self.plan.data))
@@ -192,7 +194,7 @@ class Fit:
         if self.meter.count:  # nothing, if this step has been recorded before
             record["tokens_per_second"] = round((position.tokens - self._tokens_marked) / passed, 1)
             record |= self.meter.means()
-            if self.norm is not None:
+            if self.trainer.learner.clip_norm is not None:
                 record[NORM] = self.norm
         if validate and self.plan.validation is not None:
             self.progress.busy("validating")
@@ -240,10 +242,9 @@ class Fit:
         """Saves "best" or "last", unless the weights are spoilt, which their loss would show only later."""
         if self.plan.checkpoint_dir is None:
             return
-        if not math.isfinite(
-            ops.grad_norm([parameter.data for parameter in self.trainer.model.parameters()])
-        ):
-            raise self._diverged("the weights became NaN or infinite")
+        weights = [(name, parameter.data) for name, parameter in self.trainer.model.named_parameters()]
+        if not math.isfinite(ops.grad_norm([data for _, data in weights])):
+            raise self._diverged("the weights became NaN or infinite", first_not_finite(weights))
         folder = self.plan.checkpoint_dir / name
         self.trainer.save(folder)
         self.history.checkpoint = folder
@@ -258,7 +259,7 @@ class Fit:
             trainer.best = None
         trainer.watch = watch
 
-    def _diverged(self, what: str) -> DivergedError:
+    def _diverged(self, what: str, parameter: str | None = None) -> DivergedError:
         self.history.stopped = "diverged"
         return DivergedError(
             what,
@@ -268,6 +269,7 @@ class Fit:
             clip_norm=self.trainer.learner.clip_norm,
             checkpoint=self.history.checkpoint,
             history=self.history,
+            parameter=parameter,
         )
 
 

@@ -3,7 +3,8 @@
     g = sum_i n_i dL_i/dw / sum_i n_i        over the segments of an update; n_i elements in the mean loss L_i
     g = clip(g);  w = optimizer(w, g)
 
-So accumulating over small batches gives the gradient of one large batch, however ragged they are.
+So accumulating over small batches gives the gradient of one large batch, however ragged they are. Norm and
+clipping are of the parameters that the optimizer holds: what is frozen does not count.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ class Learner:
         self._total += share
         return share
 
-    def update(self, lr: float) -> float | None:
-        """One step of the optimizer; gives the gradient's norm before clipping if it clips by norm.
+    def update(self, lr: float) -> float:
+        """One step of the optimizer; gives the gradient's norm before clipping by norm.
 
         A norm that is not finite changes no weight.
         """
@@ -81,11 +82,15 @@ class Learner:
             for parameter in self._parameters:
                 if parameter.grad is not None:
                     ops.scale_(parameter.grad, 1.0 / self._total)
-        norm = None
+        trained = self.optimizer.parameters
+        if self.clip_value is not None or self.clip_norm is None:  # clipping by norm alone looks by itself
+            norm = ops.grad_norm([parameter.grad for parameter in trained if parameter.grad is not None])
+            if not math.isfinite(norm):
+                return norm
         if self.clip_value is not None:
-            clip_grad_value(self._parameters, self.clip_value)
+            clip_grad_value(trained, self.clip_value)
         if self.clip_norm is not None:
-            norm = clip_grad_norm(self._parameters, self.clip_norm)
+            norm = clip_grad_norm(trained, self.clip_norm)
             if not math.isfinite(norm):
                 return norm
         self.optimizer.lr = lr

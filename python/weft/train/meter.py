@@ -13,6 +13,8 @@ import numpy as np
 
 from weft.data import Batch
 from weft.data.batch import Array
+from weft.ops.arrays import refuse_masked
+from weft.ops.element_weights import element_weights
 from weft.train.stored import any_number_of, count_of, mapping_of, number_of
 
 Metric: TypeAlias = Callable[[Array, Array, Any], float]
@@ -29,15 +31,16 @@ def element_count(loss: Any, batch: Batch) -> float:
     if weight is None:
         return float(y.size if counted is None else np.count_nonzero(counted))
     if counted is not None:
-        along = weight.reshape(weight.shape + (1,) * (y.ndim - weight.ndim))
-        return float(np.sum(along * counted, dtype=np.float64))
+        along = element_weights("Trainer", weight, y.shape)
+        return float(np.where(counted, along, 0).sum(dtype=np.float64))
     return float(np.sum(weight, dtype=np.float64)) * (y.size / weight.size if weight.size else 1.0)
 
 
 class Meter:
     """Sums up loss and metrics; `means` gives their means, and what is derived from the mean loss.
 
-    metrics: name -> function(prediction, target, weight) -> float, averaged over elements like the loss.
+    metrics: name -> function(prediction, target, weight) -> float, averaged over elements like the loss;
+        weight is None or an array of the target's shape.
     from_loss: name -> function(mean loss) -> float, such as bits per byte or perplexity.
 
     >>> meter = Meter({}, {"double": lambda loss: 2 * loss})
@@ -70,7 +73,10 @@ class Meter:
 
     def measure(self, prediction: Array, batch: Batch) -> dict[str, float]:
         """The metrics of a batch."""
-        return {name: metric(prediction, batch.y, batch.weight) for name, metric in self.metrics.items()}
+        weight = batch.weight
+        if weight is not None and self.metrics:
+            weight = np.broadcast_to(element_weights("Trainer", weight, batch.y.shape), batch.y.shape)
+        return {name: metric(prediction, batch.y, weight) for name, metric in self.metrics.items()}
 
     def means(self) -> dict[str, float]:
         """Every name's mean; an empty meter gives zeros."""
@@ -93,13 +99,22 @@ class Meter:
 
 
 def accuracy(prediction: Array, target: Array, weight: Array | None = None) -> float:
-    """The share of targets whose class has the highest score; prediction [...,V], target [...], weight [...].
+    """The share of targets whose class has the highest score; prediction [...,V], target [...].
+
+    weight: like target or its first axes, [B] for rows, [B,T] for steps; None counts all alike. If the
+    weights sum to 0, so is the share. Raises ValueError for shapes that do not fit together.
 
     >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
     0.5
     """
+    refuse_masked("accuracy", "prediction", prediction)
+    refuse_masked("accuracy", "target", target)
+    target = np.asarray(target)
+    if target.shape != prediction.shape[:-1]:
+        raise ValueError(f"accuracy: target must be (...) = {prediction.shape[:-1]}, got {target.shape}")
     hits = prediction.argmax(axis=-1) == target
-    if weight is None:
-        return float(hits.mean()) if hits.size else 0.0
-    total = float(np.sum(weight, dtype=np.float64))
-    return float(np.sum(hits * weight, dtype=np.float64)) / total if total else 0.0
+    counted = np.broadcast_to(
+        element_weights("accuracy", 1 if weight is None else weight, hits.shape), hits.shape
+    )
+    total = float(counted.sum(dtype=np.float64))
+    return float(counted[hits].sum(dtype=np.float64)) / total if total else 0.0

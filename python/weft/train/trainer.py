@@ -38,12 +38,13 @@ class Trainer:
     model: a `weft.nn.Layer`. loss: called as `loss, backprop = loss(prediction, target, weight)`.
     optimizer: over the model's parameters. schedule: `lr = schedule(step, base_lr)`, see
         `weft.optim.schedule`; without one the optimizer's own lr holds.
-    clip_norm, clip_value: clip the gradient by its common norm, or each element.
+    clip_norm, clip_value: clip the gradient by its common norm, or each element; of what the optimizer holds.
     accumulate: batches (with tbptt: segments) whose gradients make one update, as if they were one batch.
     tbptt: k, or (k1, k2): update every k1 steps of the sequences, with gradients that reach k2 steps back (k2
         = k by default); the state is carried within a batch, and from batch to batch as `carry_state` says.
     carry_state: None carries the state into batches that `continue` the one before; True always; False never.
-    metrics: name -> function(prediction, target, weight) -> float, averaged by elements.
+    metrics: name -> function(prediction, target, weight) -> float, averaged by elements; weight is None or of
+        the target's shape.
     from_loss: name -> function(mean loss) -> float: perplexity, bits per byte.
     seed: gives every layer that draws random numbers a seed of its own, derived from this one.
 
@@ -160,7 +161,7 @@ class Trainer:
         says which it was), unless the process ignores or handles them; none is caught outside the main
         thread. Raises ValueError or TypeError for bad arguments before work starts, OSError where a
         checkpoint cannot be saved, FolderInUseError where another run is in checkpoint_dir, DivergedError
-        when the loss becomes NaN or infinite.
+        when the loss, the gradient or the weights become NaN or infinite; such a gradient changes no weight.
         """
         plan = Plan(
             data=data,
