@@ -156,6 +156,20 @@ def test_every_truncation(tmp_path):
             read_safetensors(cut)
 
 
+@pytest.mark.parametrize("size", [0, 7, 8, 40, 2000, 400_000])
+def test_a_file_that_is_cut_short_while_it_is_read(tmp_path, monkeypatch, size):
+    """By another process, between the check of its size and the last byte: an error, and no signal."""
+    path = tmp_path / "a"
+    write_safetensors(path, {"a": np.ones(100_000), "b": np.ones(3, np.int8)})
+
+    def cut(*args: object) -> None:
+        os.truncate(path, size)
+
+    monkeypatch.setattr("weft.safetensors_reader._check_layout", cut)
+    with pytest.raises(ValueError, match="cut short while it was read"):
+        read_safetensors(path)
+
+
 @settings(deadline=None, max_examples=200)
 @given(data=st.data())
 def test_any_corruption_is_an_error_or_an_array(tmp_path_factory, data):
@@ -171,6 +185,11 @@ def test_any_corruption_is_an_error_or_an_array(tmp_path_factory, data):
     except ValueError:
         return
     assert sum(array.nbytes for array in tensors.values()) <= len(content)
+
+
+def test_bytes_that_are_no_bools_are_read_as_bools(tmp_path):
+    write_safetensors(tmp_path / "a", {"x": np.array([0, 1, 2, 255], np.uint8).view(np.bool_)})
+    assert read_safetensors(tmp_path / "a")[0]["x"].tobytes() == bytes([0, 1, 1, 1])
 
 
 def test_not_a_regular_file(tmp_path):

@@ -15,21 +15,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-Array: TypeAlias = npt.NDArray[Any]
-PathLike: TypeAlias = str | os.PathLike[str]
+from weft.safetensors_reader import DTYPES, Array, PathLike, read_safetensors
 
-_DTYPES = {
-    np.dtype(kind): code
-    for code, kind in {
-        "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "u2", "I16": "i2", "U32": "u4", "I32": "i4", "U64": "u8",
-        "I64": "i8", "F16": "f2", "F32": "f4", "F64": "f8", "C64": "c8",
-    }.items()
-}  # fmt: skip
+__all__ = ["Array", "PathLike", "read_safetensors", "replace_file", "safetensors_pieces", "write_safetensors"]
+
+_CODES = {dtype: code for code, dtype in DTYPES.items()}
 _ABANDONED = 3600.0  # seconds after which a temporary file can only be what a killed process left behind
 
 
@@ -121,7 +116,7 @@ def safetensors_pieces(
     for name in order:
         array = arrays[name]
         start, end = end, end + array.nbytes
-        header[name] = {"dtype": _DTYPES[array.dtype], "shape": array.shape, "data_offsets": [start, end]}
+        header[name] = {"dtype": _CODES[array.dtype], "shape": array.shape, "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     head = len(text).to_bytes(8, "little") + text
@@ -134,43 +129,7 @@ def _stored(name: str, tensor: npt.ArrayLike) -> Array:
         raise ValueError(f"write_safetensors: names must be str, and not '__metadata__', got {name!r}")
     array = np.asarray(tensor)
     little = array.dtype.newbyteorder("<")
-    if little not in _DTYPES:
-        supported = ", ".join(str(dtype) for dtype in _DTYPES)
+    if little not in _CODES:
+        supported = ", ".join(str(dtype) for dtype in _CODES)
         raise TypeError(f"write_safetensors: {name!r} has dtype {array.dtype}, expected one of {supported}")
     return np.asarray(array, dtype=little, order="C")
-
-
-def read_safetensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
-    """The arrays and the metadata of a `.safetensors` file: (name -> array, str -> str).
-
-    No size in the file is believed before it is checked against the file's own: memory is bounded by what is
-    on disk.
-
-    Raises ValueError that names the file and what is wrong if it is truncated, malformed, not a regular file
-    or holds a dtype that NumPy lacks; OSError (FileNotFoundError, ...) if it cannot be read.
-    """
-    from safetensors import SafetensorError, safe_open  # here, so that `import weft` does not load it
-
-    path = Path(path)
-    if path.exists() and not path.is_file():  # a pipe would wait for ever, a device might never end
-        raise ValueError(f"read_safetensors: {path} is not a regular file")
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not iterable itself
-            metadata = dict(file.metadata() or {})
-    except (
-        SafetensorError,
-        ValueError,
-        TypeError,
-        AttributeError,
-    ) as error:  # as the package's decoders raise them
-        raise ValueError(
-            f"read_safetensors: {path} is not a whole and valid .safetensors file: {error}"
-        ) from error
-    for name, array in arrays.items():
-        if array.dtype not in _DTYPES:  # a package that adds types to NumPy may be there
-            raise ValueError(
-                f"read_safetensors: {path} is not a whole and valid .safetensors file of NumPy's types: "
-                f"{name!r} has dtype {array.dtype}"
-            )
-    return arrays, metadata

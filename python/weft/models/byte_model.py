@@ -20,6 +20,7 @@ from weft.files import read_safetensors
 from weft.models.sampling import sample
 from weft.nn.graph import FORMAT, describe
 from weft.nn.parameter import Array, Seed
+from weft.shortened import shortened
 
 __all__ = ["VOCABULARY", "ByteModel", "Reader", "check_shape", "find_model"]
 
@@ -110,7 +111,7 @@ class ByteModel(nn.Layer):
             model = kind(**config)
             model.load_state_dict(tensors)
         except (ValueError, TypeError) as error:
-            raise ValueError(f"{cls.__name__}.load: {path}: {error}") from error
+            raise ValueError(f"{cls.__name__}.load: {path}: {shortened(str(error))}") from None
         return model
 
     @classmethod
