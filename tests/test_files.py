@@ -156,6 +156,16 @@ def test_every_truncation(tmp_path):
             read_safetensors(cut)
 
 
+@POSIX
+def test_a_wrong_header_is_refused_before_the_arrays_are_read(tmp_path):
+    """Of a sparse file of 64 GB."""
+    path = tmp_path / "a"
+    write_safetensors(path, {"a": np.ones(3)})
+    os.truncate(path, 2**36)
+    with pytest.raises(ValueError, match="its arrays are 24 bytes, but 6871947"):
+        read_safetensors(path)
+
+
 @pytest.mark.parametrize("size", [0, 7, 8, 40, 2000, 400_000])
 def test_a_file_that_is_cut_short_while_it_is_read(tmp_path, monkeypatch, size):
     """By another process, between the check of its size and the last byte: an error, and no signal."""

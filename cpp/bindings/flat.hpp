@@ -26,8 +26,7 @@ View<const T, 1> flat_input(const char* operation, const char* argument, const p
                             std::string(py::str(model.attr("shape"))) + ", got " +
                             std::string(py::str(array.attr("shape"))));
   }
-  const bool aligned = reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) == 0;
-  if ((array.flags() & py::array::c_style) == 0 || !aligned)
+  if ((array.flags() & py::array::c_style) == 0 || !is_aligned<T>(array))
     throw py::value_error(place(operation, argument) + " must be C-contiguous and aligned");
   static const T nothing{};
   return {array.size() > 0 ? static_cast<const T*>(array.data()) : &nothing, {array.size()}};

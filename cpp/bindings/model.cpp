@@ -2,6 +2,7 @@
 #include "weft/model.hpp"
 
 #include <mutex>
+#include <optional>
 
 #include "arrays.hpp"
 #include "new_array.hpp"
@@ -26,7 +27,8 @@ void check(const char* operation, Status status) {
   throw std::runtime_error(message);
 }
 
-/// A stream and a lock: in C++ it belongs to one thread at a time, but Python's may share one.
+/// A stream and a lock: in C++ it belongs to one thread at a time, but Python's may share one. Calls of
+/// several threads come one after the other.
 template <class T>
 struct LockedStream {
   BasicStream<T> stream;
@@ -43,6 +45,18 @@ struct LockedStream {
       held.lock();
     }
     return held;
+  }
+
+  /// step() or process() for `steps` steps, alone; Python's other threads run meanwhile if that is long
+  /// enough.
+  template <class Work>
+  Status run(int64_t steps, const Work& work) {
+    // Some 50 microseconds: taking the interpreter back may mean waiting for it, which no short step should.
+    constexpr size_t worthwhile = 1 << 20;
+    const auto held = lock();
+    std::optional<py::gil_scoped_release> release;
+    if (steps > 0 && stream.step_bytes() >= worthwhile / size_t(steps)) release.emplace();
+    return work(stream);
   }
 };
 
@@ -101,8 +115,7 @@ py::array py_step(LockedStream<T>& self, const py::object& x) {
       PyErr_Clear();
       throw py::type_error(place(operation, "x") + " must be a token, an integer, got " + type_name(x));
     }
-    const auto lock = self.lock();
-    check(operation, stream.step(token, y.view.data));
+    check(operation, self.run(1, [&](auto& stream) { return stream.step(token, y.view.data); }));
   } else {
     py::object keep;
     const auto view = needed<T, 1>(operation, x, keep);
@@ -110,8 +123,7 @@ py::array py_step(LockedStream<T>& self, const py::object& x) {
       throw py::value_error(place(operation, "x") + " must be (inputs,) = (" +
                             std::to_string(stream.inputs()) + ",), got (" + std::to_string(view.shape[0]) +
                             ",)");
-    const auto lock = self.lock();
-    check(operation, stream.step(view.data, y.view.data));
+    check(operation, self.run(1, [&](auto& stream) { return stream.step(view.data, y.view.data); }));
   }
   return y.array;
 }
@@ -124,13 +136,9 @@ py::array py_process(LockedStream<T>& self, const py::object& x) {
   py::object keep;
   const auto process = [&](const auto& view) {
     const NewArray<T, 2> y({view.shape[0], stream.outputs()});
-    Status status;
-    {
-      const auto lock = self.lock();
-      const py::gil_scoped_release release;
-      status = stream.process(view.data, y.view.data, view.shape[0]);
-    }
-    check(operation, status);
+    check(operation, self.run(view.shape[0], [&](auto& stream) {
+      return stream.process(view.data, y.view.data, view.shape[0]);
+    }));
     return y.array;
   };
   if (stream.takes_tokens()) return process(needed<int64_t, 1>(operation, x, keep));
@@ -165,6 +173,12 @@ void register_precision(py::module_& module, const char* model, const char* stre
       .def_property_readonly("outputs", &BasicModel<T>::outputs)
       .def_property_readonly("context", &BasicModel<T>::context)
       .def_property_readonly("obstacle", &BasicModel<T>::obstacle)
+      .def_property_readonly("unused_tensors",
+                             [](const BasicModel<T>& self) {
+                               py::list names;
+                               for (const std::string& name : self.unused_tensors()) names.append(name);
+                               return names;
+                             })
       .def("run", &py_run<T>)
       .def("stream", [](const BasicModel<T>& self, int64_t capacity) {
         const py::gil_scoped_release release;  // the first stream of a model packs its weights

@@ -23,6 +23,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "weft/export.h"
 #include "weft/view.hpp"
@@ -57,6 +58,9 @@ class WEFT_API BasicModel {
   int64_t context() const noexcept;    ///< the most steps that it is made for, or 0: no limit
   /// Why it cannot be stepped (a layer reads the future), or an empty string.
   const std::string& obstacle() const noexcept;
+  /// Names of the tensors in its file that it does not use (further names of tied weights aside). As a rule
+  /// there are none: a file that has some may be of another model than the one that it says it is.
+  const std::vector<std::string>& unused_tensors() const noexcept;
 
   /// y = model(x), from a state of zeros.
   ///
@@ -84,7 +88,9 @@ class WEFT_API BasicStream {
   /// capacity: steps that attention remembers, counted from the last reset; 0: the model's context (at most
   /// 65536 of it), or 1024. Models without attention and learned positions step for ever, whatever it is;
   /// so do those where all attention has a window that fits. Throws std::invalid_argument where the model
-  /// cannot be stepped, or has fewer learned positions.
+  /// cannot be stepped, or has fewer learned positions; and where capacity is 0 and the memory would be more
+  /// than 256 MiB and 16 times the weights: what a file says of its context is not asked for so much before
+  /// the caller has been.
   explicit BasicStream(const BasicModel<T>& model, int64_t capacity = 0);
   /// A second one in the same state; this allocates. See assign.
   BasicStream(const BasicStream& other);
@@ -114,7 +120,8 @@ class WEFT_API BasicStream {
   int64_t inputs() const noexcept;
   int64_t outputs() const noexcept;
   bool takes_tokens() const noexcept;
-  size_t bytes() const noexcept;  ///< of memory that is this stream's own
+  size_t bytes() const noexcept;       ///< of memory that is this stream's own
+  size_t step_bytes() const noexcept;  ///< of memory that one step goes through at most, weights included
 
  private:
   std::shared_ptr<const Program<T>> program_;

@@ -478,6 +478,9 @@ WEFT_API weft_status weft_model_parse(const void* file, size_t size, weft_model*
 // Null is nothing to free.
 WEFT_API void weft_model_free(weft_model* model);
 WEFT_API weft_status weft_model_describe(const weft_model* model, weft_model_info* info);
+// Names of the tensors in its file that it does not use, from index 0 on; null after the last one. The model
+// owns them. As a rule there are none: a file that has some may be of another model than it says.
+WEFT_API const char* weft_model_unused_tensor(const weft_model* model, int64_t index);
 
 // y = model(x), from a state of zeros. This allocates.
 typedef struct weft_run {
@@ -494,7 +497,8 @@ WEFT_API weft_status weft_model_run(const weft_model* model, const weft_run* cal
 // A model in the middle of one sequence. capacity: steps that attention remembers, counted from the last
 // reset; 0: the model's context (at most 65536 of it), or 1024. Models without attention and learned
 // positions step for ever, whatever it is; so do those where all attention has a window that fits. *stream is
-// null where that fails: a model that has an obstacle, or fewer learned positions, is an invalid argument.
+// null where that fails: a model that has an obstacle, or fewer learned positions, is an invalid argument;
+// and so is a capacity of 0 where its memory would be more than 256 MiB and 16 times the weights.
 WEFT_API weft_status weft_stream_new(const weft_model* model, int64_t capacity, weft_stream** stream);
 // A second one in the same state.
 WEFT_API weft_status weft_stream_copy(const weft_stream* stream, weft_stream** copy);
