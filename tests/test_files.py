@@ -124,6 +124,18 @@ def test_refused_before_anything_is_written(tmp_path, tensors, metadata, error, 
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize(("bound", "value"), [("MOST_TENSORS", 2), ("LARGEST_HEADER", 100)])
+def test_what_no_reader_takes_is_not_written(tmp_path, monkeypatch, bound, value):
+    write_safetensors(tmp_path / "a", {str(i): np.zeros(0) for i in range(3)})
+    for module in ("files", "safetensors_reader"):
+        monkeypatch.setattr(f"weft.{module}.{bound}", value)
+    with pytest.raises(ValueError, match="is not a whole and valid"):
+        read_safetensors(tmp_path / "a")
+    with pytest.raises(ValueError, match=r"there may be at most .*, got 3 and 1\d\d"):
+        write_safetensors(tmp_path / "b", {str(i): np.zeros(0) for i in range(3)})
+    assert not (tmp_path / "b").exists()
+
+
 def test_a_folder_in_the_way(tmp_path):
     (tmp_path / "a").mkdir()
     with pytest.raises(IsADirectoryError, match="is a folder"):

@@ -84,7 +84,7 @@ def test_a_small_file_takes_no_gigabytes_unasked(tmp_path: Path) -> None:
     description = json.dumps({"format": 1, "context": 2**24, "graph": graph})
     arrays = {"i": np.zeros((48, 16), np.float32), "o": np.zeros((16, 16), np.float32)}
     write_safetensors(tmp_path / "m", arrays, {"weft": description})
-    with pytest.raises(ValueError, match=r"Stream: capacity must be given: the default of 65536 .* MB"):
+    with pytest.raises(MemoryError, match=r"Stream: capacity must be given: the default of 65536 .* MB"):
         weft.Stream(tmp_path / "m")
     assert weft.Stream(tmp_path / "m", capacity=1000).nbytes > 1000 * 500 * 2 * 16 * 4
 

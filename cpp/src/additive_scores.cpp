@@ -60,7 +60,7 @@ int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t 
   };
   constexpr int64_t padding = 64;  // a vector's elements, at most
   checked_sum(operation, "the workspace", product(batch, checked_sum(operation, "A", size, padding)),
-              product(product(keys, padding), 2 * most_threads(threads)));
+              product(product(keys, padding), 2 * int64_t(most_threads(threads))));
   return additive_scores<T>().backward_workspace(batch, keys, size, most_threads(threads));
 }
 

@@ -20,7 +20,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from weft.safetensors_reader import DTYPES, Array, PathLike, read_safetensors
+from weft.safetensors_reader import (
+    DTYPES,
+    LARGEST_HEADER,
+    MOST_TENSORS,
+    Array,
+    PathLike,
+    read_safetensors,
+)
 
 __all__ = ["Array", "PathLike", "read_safetensors", "replace_file", "safetensors_pieces", "write_safetensors"]
 
@@ -119,6 +126,11 @@ def safetensors_pieces(
         header[name] = {"dtype": _CODES[array.dtype], "shape": array.shape, "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
+    if len(arrays) > MOST_TENSORS or len(text) > LARGEST_HEADER:  # no reader would take it
+        raise ValueError(
+            f"write_safetensors: there may be at most {MOST_TENSORS} tensors, and {LARGEST_HEADER} bytes of "
+            f"names and metadata, got {len(arrays)} and {len(text)}"
+        )
     head = len(text).to_bytes(8, "little") + text
     return [head, *(arrays[name].reshape(-1).view(np.uint8).data for name in order)]
 

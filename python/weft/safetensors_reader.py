@@ -33,7 +33,7 @@ DTYPES = {
         "I64": "i8", "F16": "f2", "F32": "f4", "F64": "f8", "C64": "c8",
     }.items()
 }  # fmt: skip
-_LARGEST_HEADER = 100_000_000  # bytes, as the package has it
+LARGEST_HEADER = 100_000_000  # bytes, as the package has it
 _MOST_AXES = 64  # as NumPy has it
 MOST_TENSORS = 1 << 17  # a header of nothing but empty ones would hold millions
 
@@ -93,7 +93,7 @@ def _read_header(file: BinaryIO, size: int) -> tuple[list[_Tensor], dict[str, st
     if size < 8:
         raise ValueError(f"it is too short, {size} bytes")
     length = int.from_bytes(_exactly(file, 8), "little")
-    if length > _LARGEST_HEADER or length > size - 8:
+    if length > LARGEST_HEADER or length > size - 8:
         raise ValueError(f"its header would be {length} bytes, in a file of {size}")
     text = _exactly(file, length)
     if not text.startswith(b"{"):

@@ -157,11 +157,12 @@ class Stream(_Sizes):
     model: a Model, whose streams share its weights; or a layer or the path of a file, to make one of.
     capacity: how many steps attention remembers, counted from the last reset; 0: the model's context, or
         1024. A model without attention and learned positions steps for ever: its capacity is then 0.
-        Left to the model, its memory may be 256 MiB and 16 times the weights; what takes more is asked for.
     position: steps since the last reset. nbytes: memory of this stream alone.
 
     Any number of threads may use it, whose calls come one after the other; long ones let other threads run.
-    Raises ValueError for a model that reads later steps, and for a capacity that is not for it.
+    Raises ValueError for a model that reads later steps, and for a capacity that is not for it; MemoryError
+    where the capacity is left to a model which would take more than 256 MiB and 16 times its weights: a small
+    file may name a thousand layers and a context of millions.
 
     >>> from weft import nn
     >>> stream = Stream(nn.GRU(3, 4))

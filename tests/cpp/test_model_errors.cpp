@@ -220,8 +220,9 @@ void test_default_capacity() {
       weft::Model::parse(f.with_graph(sequential(std::vector<std::string>(500, attention)), 1 << 24));
   const size_t allocated =
       allocations_of([&] {
-        check_invalid([&] { weft::Stream{model}; },
-                      {"Stream: capacity must be given: the default of 65536 steps would take", "MB"});
+        check_throws<std::bad_alloc>(
+            [&] { weft::Stream{model}; },
+            {"Stream: capacity must be given: the default of 65536 steps would take", "MB"});
       }).bytes;
   check(allocated < 64 << 20, "refused before it is allocated");
   check(weft::Stream(model, 4096).bytes() > 256 << 20, "what is asked for is given");

@@ -87,10 +87,12 @@ class WEFT_API BasicStream {
  public:
   /// capacity: steps that attention remembers, counted from the last reset; 0: the model's context (at most
   /// 65536 of it), or 1024. Models without attention and learned positions step for ever, whatever it is;
-  /// so do those where all attention has a window that fits. Throws std::invalid_argument where the model
-  /// cannot be stepped, or has fewer learned positions; and where capacity is 0 and the memory would be more
-  /// than 256 MiB and 16 times the weights: what a file says of its context is not asked for so much before
-  /// the caller has been.
+  /// so do those where all attention has a window that fits.
+  ///
+  /// Throws std::invalid_argument where the model cannot be stepped, or has fewer learned positions; and
+  /// std::bad_alloc, with the sizes in what(), where capacity is 0 and the memory would be more than 256 MiB
+  /// and 16 times the weights: a small file may name a thousand layers and a context of millions, so that is
+  /// the caller's to ask for.
   explicit BasicStream(const BasicModel<T>& model, int64_t capacity = 0);
   /// A second one in the same state; this allocates. See assign.
   BasicStream(const BasicStream& other);

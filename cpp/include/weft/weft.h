@@ -497,8 +497,10 @@ WEFT_API weft_status weft_model_run(const weft_model* model, const weft_run* cal
 // A model in the middle of one sequence. capacity: steps that attention remembers, counted from the last
 // reset; 0: the model's context (at most 65536 of it), or 1024. Models without attention and learned
 // positions step for ever, whatever it is; so do those where all attention has a window that fits. *stream is
-// null where that fails: a model that has an obstacle, or fewer learned positions, is an invalid argument;
-// and so is a capacity of 0 where its memory would be more than 256 MiB and 16 times the weights.
+// null where that fails: a model that has an obstacle, or fewer learned positions, is an invalid argument.
+// WEFT_OUT_OF_MEMORY, with the sizes in weft_last_error, where capacity is 0 and the memory would be more
+// than 256 MiB and 16 times the weights: a small file may name a thousand layers and a context of millions,
+// so that is the caller's to ask for.
 WEFT_API weft_status weft_stream_new(const weft_model* model, int64_t capacity, weft_stream** stream);
 // A second one in the same state.
 WEFT_API weft_status weft_stream_copy(const weft_stream* stream, weft_stream** copy);

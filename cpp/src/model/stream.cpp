@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "../errors.hpp"
+#include "../out_of_memory.hpp"
 #include "flush_denormals.hpp"
 #include "program.hpp"
 #include "weft/model.hpp"
@@ -50,9 +51,10 @@ BasicStream<T>::BasicStream(const BasicModel<T>& model, int64_t capacity)
   end_ = program_->is_endless(room_) ? INT64_MAX : room_;
   bytes_ = program_->bytes(room_);
   if (const int64_t most = most_unasked_bytes(graph.weight_bytes); capacity == 0 && bytes_ > most)
-    fail("Stream", "capacity must be given: the default of " + std::to_string(room_) + " steps would take " +
-                       megabytes(bytes_) + ", and a stream of this model, whose weights are " +
-                       megabytes(graph.weight_bytes) + ", takes at most " + megabytes(most) + " unasked");
+    throw OutOfMemory("Stream: capacity must be given: the default of " + std::to_string(room_) +
+                      " steps would take " + megabytes(bytes_) +
+                      ", and a stream of this model, whose weights are " + megabytes(graph.weight_bytes) +
+                      ", takes at most " + megabytes(most) + " unasked");
   memory_.reset(aligned_array<std::byte>(bytes_).release());
   program_->fill(memory_.get(), room_);
 }
