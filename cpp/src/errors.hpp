@@ -32,17 +32,21 @@ void check_shape(const std::string& operation, const char* argument, const View<
 
 /// a * b of two sizes, or an error that names what the product was for.
 inline int64_t checked_product(const std::string& operation, const char* what, int64_t a, int64_t b) {
+  const auto refuse = [&](const char* wrong) {
+    fail(operation, std::string(what) + wrong + ", got " + std::to_string(a) + " x " + std::to_string(b));
+  };
   int64_t product;
-  if (a < 0 || b < 0 || __builtin_mul_overflow(a, b, &product))
-    fail(operation,
-         std::string(what) + " must be in [0, 2^63), got " + std::to_string(a) + " x " + std::to_string(b));
+  if (a < 0 || b < 0) refuse(" must not be negative");
+  if (__builtin_mul_overflow(a, b, &product)) refuse(" overflows 64-bit sizes");
   return product;
 }
 inline int64_t checked_sum(const std::string& operation, const char* what, int64_t a, int64_t b) {
+  const auto refuse = [&](const char* wrong) {
+    fail(operation, std::string(what) + wrong + ", got " + std::to_string(a) + " + " + std::to_string(b));
+  };
   int64_t sum;
-  if (a < 0 || b < 0 || __builtin_add_overflow(a, b, &sum))
-    fail(operation,
-         std::string(what) + " must be in [0, 2^63), got " + std::to_string(a) + " + " + std::to_string(b));
+  if (a < 0 || b < 0) refuse(" must not be negative");
+  if (__builtin_add_overflow(a, b, &sum)) refuse(" overflows 64-bit sizes");
   return sum;
 }
 
@@ -56,8 +60,8 @@ void check_sizes(const std::string& operation, const char* argument, const std::
       fail(operation,
            std::string(argument) + " must have no negative sizes, got " + shape_text(sizes.data(), int(N)));
     if (size > 0 && __builtin_mul_overflow(bytes, size, &bytes))
-      fail(operation, std::string(argument) + " must have fewer than 2^63 bytes, got shape " +
-                          shape_text(sizes.data(), int(N)));
+      fail(operation,
+           std::string(argument) + " overflows 64-bit sizes, got shape " + shape_text(sizes.data(), int(N)));
   }
 }
 
