@@ -263,6 +263,22 @@ def test_empty_updates(case: UpdateCase) -> None:
     case.update(arrays, np.zeros(0, np.float32), 1)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("case", UPDATES, ids=str)
+def test_layouts_of_updates(case: UpdateCase, layout: str) -> None:
+    """A gradient in any layout; what is updated is C-contiguous and aligned, or refused and as it was."""
+    grad = np.random.default_rng(0).normal(size=(3, 4))
+    expected, arrays = case.arrays(grad.shape, np.float64), case.arrays(grad.shape, np.float64)
+    case.update(expected, grad, 1)
+    case.update(arrays, LAYOUTS[layout](grad), 1)
+    assert_same_bits(arrays, expected)
+    for name in arrays:
+        start = case.arrays(grad.shape, np.float64)
+        with pytest.raises(ValueError, match=f"{name} must be C-contiguous and aligned"):
+            case.update(start | {name: LAYOUTS[layout](start[name])}, grad, 1)
+        assert_same_bits(start, case.arrays(grad.shape, np.float64))
+
+
 @pytest.mark.parametrize("case", POINTWISE, ids=str)
 def test_any_number_of_axes(case: OpCase) -> None:
     """Ops on the last axis take any axes before it: as one long list of rows they give the same bits."""

@@ -16,6 +16,7 @@ import pytest
 import weft
 from native import NATIVE, steps, weighted
 from nn_kinds import Case
+from test_contracts import LAYOUTS
 from weft import nn
 from weft.files import write_safetensors
 from weft.nn.graph import describe
@@ -57,6 +58,21 @@ def test_streams_share_a_model_and_nothing_else() -> None:
     assert not weft.Stream(model, 9).assign(stream), "of another capacity"
     assert not weft.Stream(REMEMBERS, 8).assign(stream), "of another model, though of the same layer"
     assert copy.deepcopy(stream).position == 8
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_arrays_of_any_layout(layout: str) -> None:
+    """Steps and sequences take any strides and any alignment, of features, tokens and lengths."""
+    text = nn.Sequential(nn.Embedding(9, 2, rng=0), GRU)
+    tokens, lengths = np.arange(8) % 9, np.array([3, 8, 0])
+    for layer, one in ((REMEMBERS, X), (text, tokens)):
+        many = np.stack([one, one[::-1], one])
+        model, stream, other = weft.Model(layer), weft.Stream(layer), weft.Stream(layer)
+        expected = model.run(many, lengths)
+        np.testing.assert_array_equal(model.run(LAYOUTS[layout](many), LAYOUTS[layout](lengths)), expected)
+        np.testing.assert_array_equal(stream.process(LAYOUTS[layout](one)), other.process(one))
+    step = weft.Stream(REMEMBERS).step
+    np.testing.assert_array_equal(step(LAYOUTS[layout](X[:2])[1]), weft.Stream(REMEMBERS).step(X[1]))
 
 
 def test_a_model_is_the_layer_as_it_was() -> None:

@@ -1,8 +1,10 @@
 // weft._core: models from files, and streams of their steps: Model32 and Stream32, Model64 and Stream64.
 #include "weft/model.hpp"
 
+#include <unistd.h>
+
+#include <atomic>
 #include <mutex>
-#include <optional>
 
 #include "arrays.hpp"
 #include "new_array.hpp"
@@ -33,6 +35,7 @@ template <class T>
 struct LockedStream {
   BasicStream<T> stream;
   std::mutex mutex;
+  std::atomic<pid_t> stepping_in{0};  // the process whose thread is within a step without the interpreter
 
   LockedStream(const BasicModel<T>& model, int64_t capacity) : stream(model, capacity) {}
   explicit LockedStream(const BasicStream<T>& other) : stream(other) {}
@@ -41,6 +44,12 @@ struct LockedStream {
   std::unique_lock<std::mutex> lock() {
     std::unique_lock held(mutex, std::try_to_lock);
     if (!held) {
+      // A child of fork() has what that thread had written by then, and never the thread itself.
+      if (const pid_t process = stepping_in; process != 0 && process != getpid())
+        throw std::runtime_error(
+            "Stream: another thread was within a step of it when this process was forked, so that its state "
+            "is "
+            "half of one step and half of the next: make a new one");
       const py::gil_scoped_release release;
       held.lock();
     }
@@ -54,9 +63,15 @@ struct LockedStream {
     // Some 50 microseconds: taking the interpreter back may mean waiting for it, which no short step should.
     constexpr size_t worthwhile = 1 << 20;
     const auto held = lock();
-    std::optional<py::gil_scoped_release> release;
-    if (steps > 0 && stream.step_bytes() >= worthwhile / size_t(steps)) release.emplace();
-    return work(stream);
+    if (steps <= 0 || stream.step_bytes() < worthwhile / size_t(steps)) return work(stream);
+    stepping_in = getpid();
+    Status status;
+    {
+      const py::gil_scoped_release release;
+      status = work(stream);
+    }
+    stepping_in = 0;
+    return status;
   }
 };
 
