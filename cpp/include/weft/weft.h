@@ -17,7 +17,7 @@
 // unless it says so: left out, a view is all zero and a number 0.
 //
 // Arrays are weft_view: a pointer, a shape, strides in elements. Elements are those of call.dtype, but for
-// indices and lengths, which are int64_t, and for masks, which are bytes of 0 or 1. The last axis is
+// indices and lengths, which are int64_t, and for masks, which are bytes: true unless 0. The last axis is
 // contiguous; the other axes may have any strides unless a comment says "contiguous". `in` is read only and
 // may alias other inputs; `out` is overwritten and `accumulated` added to: neither may overlap anything else
 // that the call reads or writes.
@@ -228,7 +228,7 @@ typedef struct weft_sdpa {
   weft_view q;           // [B, N, T, D]   in, required
   weft_view k;           // [B, Nk, S, D]  in, required
   weft_view v;           // [B, Nk, S, E]  in, required
-  weft_view mask;        // [B, N, T, S]   in, bytes: 1 means attend; any strides, 0 where it is broadcast
+  weft_view mask;        // [B, N, T, S]   in, bytes: not 0 means attend; any strides, 0 where it is broadcast
   weft_view float_mask;  // [B, N, T, S]   in: added; any strides
   weft_view bias;        // [B, N, T, S]   in: added, and may have a gradient; any strides
   weft_view kv_lengths;  // [B]            in, int64: keys of each element of the batch, in 0..S
