@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -261,6 +262,21 @@ def test_empty_and_smallest(case: OpCase, small: str) -> None:
 def test_empty_updates(case: UpdateCase) -> None:
     arrays = case.arrays((0,), np.float32)
     case.update(arrays, np.zeros(0, np.float32), 1)
+
+
+@pytest.mark.parametrize("case", UPDATES, ids=str)
+def test_updates_of_arrays_that_overlap(case: UpdateCase) -> None:
+    """Any two that share an element are refused, and none has changed; neighbours in one array are not."""
+    names, size = [*case.arrays((1,), np.float64), "grad"], 5
+    for first, second in itertools.combinations(names, 2):
+        memory = np.linspace(1, 2, (len(names) + 1) * size)
+        pieces = {name: memory[i * size :][:size] for i, name in enumerate(names)}
+        case.update({name: pieces[name] for name in names[:-1]}, pieces["grad"], 1)
+        pieces[second] = memory[(names.index(first) + 1) * size - 1 :][:size]  # its first is the other's last
+        before = memory.copy()
+        with pytest.raises(ValueError, match=rf"{case.op}_update: \w+ must not overlap \w+$"):
+            case.update({name: pieces[name] for name in names[:-1]}, pieces["grad"], 1)
+        np.testing.assert_array_equal(memory, before)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

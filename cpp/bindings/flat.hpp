@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
+#include <initializer_list>
 
 #include "arrays.hpp"
 
@@ -49,6 +51,23 @@ template <class T>
 View<T, 1> optional_flat_output(const char* operation, const char* argument, const py::object& object,
                                 const py::object& like) {
   return object.is_none() ? View<T, 1>{} : flat_output<T>(operation, argument, object, like);
+}
+
+/// An array of a call by its name; one that was left out overlaps nothing.
+template <class T>
+struct NamedArray {
+  const char* argument;
+  View<const T, 1> view;
+};
+/// Throws where two of them share memory: what is written to one would be read as the other.
+template <class T>
+void require_apart(const char* operation, std::initializer_list<NamedArray<T>> arrays) {
+  const std::less<const T*> before;  // of pointers into different arrays, too
+  for (const NamedArray<T>& a : arrays)
+    for (const NamedArray<T>& b : arrays)
+      if (&a < &b && a.view && b.view && before(a.view.data, b.view.data + b.view.shape[0]) &&
+          before(b.view.data, a.view.data + a.view.shape[0]))
+        throw py::value_error(place(operation, b.argument) + " must not overlap " + a.argument);
 }
 
 }  // namespace weft::bindings
