@@ -48,8 +48,7 @@ struct LockedStream {
       if (const pid_t process = stepping_in; process != 0 && process != getpid())
         throw std::runtime_error(
             "Stream: another thread was within a step of it when this process was forked, so that its state "
-            "is "
-            "half of one step and half of the next: make a new one");
+            "is half of one step and half of the next: make a new one");
       const py::gil_scoped_release release;
       held.lock();
     }
