@@ -14,6 +14,8 @@ def entry(dtype: object = "F32", shape: object = (2,), offsets: object = (0, 8))
     return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
 
 
+EMPTY = b'{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+
 HOSTILE = {
     "empty": b"",
     "seven bytes": b"\0" * 7,
@@ -41,6 +43,13 @@ HOSTILE = {
     "unknown dtype": header({"a": entry("F13")}, bytes(8)),
     "a dtype that NumPy lacks": header({"a": entry("BF16", (4,))}, bytes(8)),
     "another such": header({"a": entry("F8_E4M3", (8,))}, bytes(8)),
+    "a name twice": header(b'{"a":%b,"a":%b}' % (EMPTY, EMPTY)),
+    "more tensors than any model has": header(
+        b"{%b}" % b",".join(b'"%d":%b' % (i, EMPTY) for i in range(2**17 + 1))
+    ),
+    "a size cut into a million": header({"a": entry(shape=[9] * 1_000_000)}, bytes(8)),
+    "a long name": header({"a" * 500_000: entry("F13")}, bytes(8)),
+    "a long dtype": header({"a": entry("F13" * 500_000)}, bytes(8)),
     "no shape": header({"a": {"dtype": "F32", "data_offsets": [0, 8]}}, bytes(8)),
     "metadata of numbers": header({"__metadata__": {"a": 1}}),
     "a pickle": b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x8c\x06system\x93\x94.",

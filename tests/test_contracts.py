@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import weft
 from cases import CELLS, OPS, POINTWISE, RECURRENT, UPDATES, recurrent_case
 from gradcheck import relative_error
 from kinds import OpCase, Size, UpdateCase, assert_same_bits
+from weft import ops
 
 Array = Any
 
@@ -43,7 +46,15 @@ def last_axis_spaced(array: Array) -> Array:
     return np.repeat(array, 2, axis=-1)[..., ::2]
 
 
-LAYOUTS = {f.__name__: f for f in (transposed, spaced, backwards, last_axis_spaced)}
+def misaligned(array: Array) -> Array:
+    """The same values a byte beyond where they belong: weft copies such an array, too."""
+    room = np.zeros(array.nbytes + array.itemsize, np.uint8)
+    view = room[1 : 1 + array.nbytes].view(array.dtype).reshape(array.shape)
+    view[...] = array
+    return view
+
+
+LAYOUTS = {f.__name__: f for f in (transposed, spaced, backwards, last_axis_spaced, misaligned)}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -68,6 +79,83 @@ def test_broadcast_gradients(case: OpCase) -> None:
     ones = tuple(np.ones(out.shape) for out in case.forward(inputs)[0])
     views = tuple(np.broadcast_to(np.ones(()), one.shape) for one in ones)
     assert_same_bits(case.run(inputs, views), case.run(inputs, ones))
+
+
+def any_truth(value: Any) -> Any:
+    """The same bools, true ones as any byte but zero: what a view of a file or of other numbers may hold."""
+    if not isinstance(value, np.ndarray) or value.dtype != np.bool_:
+        return value
+    return (value * np.random.default_rng(3).integers(1, 256, value.shape)).astype(np.uint8).view(np.bool_)
+
+
+MASKED = [case for case in OPS if any(any_truth(v) is not v for v in case.inputs().values())]
+
+
+@pytest.mark.parametrize("case", MASKED, ids=str)
+def test_bools_of_any_byte(case: OpCase) -> None:
+    inputs = case.inputs()
+    odd = {name: any_truth(value) for name, value in inputs.items()}
+    assert_same_bits(case.run(odd), case.run(inputs))
+
+
+@pytest.mark.parametrize("case", OPS, ids=str)
+def test_numbers_of_the_other_byte_order(case: OpCase) -> None:
+    """Integers are converted, as any other integers are; arrays of floats are of one dtype, or refused."""
+    inputs = case.inputs()
+    swapped = {
+        name: value.astype(value.dtype.newbyteorder()) if isinstance(value, np.ndarray) else value
+        for name, value in inputs.items()
+    }
+    integers = {n: v for n, v in swapped.items() if isinstance(v, np.ndarray) and v.dtype.kind in "iu"}
+    assert_same_bits(case.run(inputs | integers), case.run(inputs))
+    with pytest.raises(TypeError, match=rf"{case.op}_forward: .*>f8|{case.op}_forward: .*big-endian"):
+        case.forward(swapped)
+
+
+# ---- what is written has a place for each of its elements --------------------------------------------------
+
+
+def stacked(like: Array) -> Array:
+    """An array of that shape whose rows all begin one element after the row before."""
+    return np.lib.stride_tricks.as_strided(np.zeros(like.size), like.shape, (8,) * like.ndim)
+
+
+def write_dweight(into: Array) -> None:
+    saved = ops.linear_forward(np.ones((2, 4)), np.ones((3, 4)))[1]
+    ops.linear_backward(saved, np.ones((2, 3)), accumulate=ops.LinearGrads(None, into, None))
+
+
+def write_table(into: Array) -> None:
+    saved = ops.embedding_forward(np.array([0, 2]), np.ones((3, 4)))[1]
+    ops.embedding_backward(saved, np.ones((2, 4)), accumulate=ops.EmbeddingGrads(into))
+
+
+def write_dw_ih(into: Array) -> None:
+    saved = ops.rnn_forward(np.ones((2, 2, 4)), np.ones((3, 4)), np.ones((3, 3)))[2]
+    grads = ops.RNNGrads(None, into, None, None, None, None)
+    ops.rnn_backward(saved, np.ones((2, 2, 3)), accumulate=grads)
+
+
+def write_turned(into: Array) -> None:
+    x = np.ones((1, 1, 3, 4))
+    ops.rotary_forward(x, np.ones((3, 2)), np.ones((3, 2)), out=into.reshape(x.shape))
+
+
+def write_dq(into: Array) -> None:
+    q = np.ones((1, 1, 3, 4))
+    out, saved = ops.sdpa_forward(q, q, q)
+    ops.sdpa_backward(
+        saved, out, out=ops.SDPAGrads(into[None, None], np.zeros_like(q), np.zeros_like(q), None)
+    )
+
+
+@pytest.mark.parametrize("write", [write_dweight, write_table, write_dw_ih, write_turned, write_dq])
+def test_an_array_that_overlaps_itself_is_not_written(write: Callable[[Array], None]) -> None:
+    write(np.zeros((3, 4)))
+    overlapping = stacked(np.zeros((3, 4)))
+    with pytest.raises(ValueError, match="must not overlap itself"):
+        write(overlapping)
+    assert not overlapping.any()
 
 
 # ---- inputs are never written, and may be the same array ---------------------------------------------------
@@ -174,6 +262,37 @@ def test_empty_and_smallest(case: OpCase, small: str) -> None:
 def test_empty_updates(case: UpdateCase) -> None:
     arrays = case.arrays((0,), np.float32)
     case.update(arrays, np.zeros(0, np.float32), 1)
+
+
+@pytest.mark.parametrize("case", UPDATES, ids=str)
+def test_updates_of_arrays_that_overlap(case: UpdateCase) -> None:
+    """Any two that share an element are refused, and none has changed; neighbours in one array are not."""
+    names, size = [*case.arrays((1,), np.float64), "grad"], 5
+    for first, second in itertools.combinations(names, 2):
+        memory = np.linspace(1, 2, (len(names) + 1) * size)
+        pieces = {name: memory[i * size :][:size] for i, name in enumerate(names)}
+        case.update({name: pieces[name] for name in names[:-1]}, pieces["grad"], 1)
+        pieces[second] = memory[(names.index(first) + 1) * size - 1 :][:size]  # its first is the other's last
+        before = memory.copy()
+        with pytest.raises(ValueError, match=rf"{case.op}_update: \w+ must not overlap \w+$"):
+            case.update({name: pieces[name] for name in names[:-1]}, pieces["grad"], 1)
+        np.testing.assert_array_equal(memory, before)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("case", UPDATES, ids=str)
+def test_layouts_of_updates(case: UpdateCase, layout: str) -> None:
+    """A gradient in any layout; what is updated is C-contiguous and aligned, or refused and as it was."""
+    grad = np.random.default_rng(0).normal(size=(3, 4))
+    expected, arrays = case.arrays(grad.shape, np.float64), case.arrays(grad.shape, np.float64)
+    case.update(expected, grad, 1)
+    case.update(arrays, LAYOUTS[layout](grad), 1)
+    assert_same_bits(arrays, expected)
+    for name in arrays:
+        start = case.arrays(grad.shape, np.float64)
+        with pytest.raises(ValueError, match=f"{name} must be C-contiguous and aligned"):
+            case.update(start | {name: LAYOUTS[layout](start[name])}, grad, 1)
+        assert_same_bits(start, case.arrays(grad.shape, np.float64))
 
 
 @pytest.mark.parametrize("case", POINTWISE, ids=str)

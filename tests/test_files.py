@@ -126,6 +126,18 @@ def test_refused_before_anything_is_written(tmp_path, tensors, metadata, error, 
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize(("bound", "value"), [("MOST_TENSORS", 2), ("LARGEST_HEADER", 100)])
+def test_what_no_reader_takes_is_not_written(tmp_path, monkeypatch, bound, value):
+    write_safetensors(tmp_path / "a", {str(i): np.zeros(0) for i in range(3)})
+    for module in ("files", "safetensors_reader"):
+        monkeypatch.setattr(f"weft.{module}.{bound}", value)
+    with pytest.raises(ValueError, match="is not a whole and valid"):
+        read_safetensors(tmp_path / "a")
+    with pytest.raises(ValueError, match=r"there may be at most .*, got 3 and 1\d\d"):
+        write_safetensors(tmp_path / "b", {str(i): np.zeros(0) for i in range(3)})
+    assert not (tmp_path / "b").exists()
+
+
 def test_a_folder_in_the_way(tmp_path):
     (tmp_path / "a").mkdir()
     with pytest.raises(IsADirectoryError, match="is a folder"):
@@ -158,6 +170,30 @@ def test_every_truncation(tmp_path):
             read_safetensors(cut)
 
 
+@POSIX
+def test_a_wrong_header_is_refused_before_the_arrays_are_read(tmp_path):
+    """Of a sparse file of 64 GB."""
+    path = tmp_path / "a"
+    write_safetensors(path, {"a": np.ones(3)})
+    os.truncate(path, 2**36)
+    with pytest.raises(ValueError, match="its arrays are 24 bytes, but 6871947"):
+        read_safetensors(path)
+
+
+@pytest.mark.parametrize("size", [0, 7, 8, 40, 2000, 400_000])
+def test_a_file_that_is_cut_short_while_it_is_read(tmp_path, monkeypatch, size):
+    """By another process, between the check of its size and the last byte: an error, and no signal."""
+    path = tmp_path / "a"
+    write_safetensors(path, {"a": np.ones(100_000), "b": np.ones(3, np.int8)})
+
+    def cut(*args: object) -> None:
+        os.truncate(path, size)
+
+    monkeypatch.setattr("weft.safetensors_reader._check_layout", cut)
+    with pytest.raises(ValueError, match="cut short while it was read"):
+        read_safetensors(path)
+
+
 @settings(deadline=None, max_examples=200)
 @given(data=st.data())
 def test_any_corruption_is_an_error_or_an_array(tmp_path_factory, data):
@@ -173,6 +209,11 @@ def test_any_corruption_is_an_error_or_an_array(tmp_path_factory, data):
     except ValueError:
         return
     assert sum(array.nbytes for array in tensors.values()) <= len(content)
+
+
+def test_bytes_that_are_no_bools_are_read_as_bools(tmp_path):
+    write_safetensors(tmp_path / "a", {"x": np.array([0, 1, 2, 255], np.uint8).view(np.bool_)})
+    assert read_safetensors(tmp_path / "a")[0]["x"].tobytes() == bytes([0, 1, 1, 1])
 
 
 def test_not_a_regular_file(tmp_path):

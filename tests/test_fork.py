@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -50,6 +53,36 @@ def test_a_forked_child_computes_the_same() -> None:
     expected = gradient_of_weights()  # the parent's team of threads exists now
     assert_same_in_child(gradient_of_weights, expected)
     np.testing.assert_array_equal(gradient_of_weights(), expected)  # and the parent goes on with its threads
+
+
+def test_a_stream_in_the_middle_of_a_step_is_not_the_childs() -> None:
+    """It says so, where a wait for the thread that the child has not would never end."""
+    stream, x, stop = weft.Stream(nn.GRU(1024, 1024, rng=0)), np.zeros(1024, np.float32), threading.Event()
+
+    def step_on() -> None:
+        while not stop.is_set():
+            stream.step(x)
+
+    thread = threading.Thread(target=step_on)
+    thread.start()
+    refusals = 0
+    try:
+        for _ in range(10):
+            process = os.fork()
+            if process == 0:
+                signal.alarm(30)  # ends a child that hangs
+                try:
+                    stream.step(x)
+                except RuntimeError as error:
+                    os._exit(7 if "forked" in str(error) else 1)
+                os._exit(0)
+            status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+            assert status in (0, 7)
+            refusals += status == 7
+    finally:
+        stop.set()
+        thread.join()
+    assert refusals > 0
 
 
 def test_models_and_streams_go_on_in_a_forked_child(tmp_path: Path) -> None:

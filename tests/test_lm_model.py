@@ -157,6 +157,9 @@ def described(**changes: Any) -> dict[str, str]:
         (described(num_layers=10**15), "weight_hh_l1 .* is missing"),
         (described(cell="lstm"), "weight_hh_l0 must be"),
         (described(tie_weights=True), "tie_weights needs"),
+        (described(cell="gru" * 100_000), "cell must be one of"),
+        (described(hidden_size=[7] * 100_000), "hidden_size must be an integer"),
+        ({"weft": json.dumps({"format": "1" * 100_000, "model": "LanguageModel"})}, "format must be"),
     ],
 )
 def test_files_that_lie_are_refused(metadata: dict[str, str], message: str, tmp_path: Path) -> None:
@@ -165,6 +168,7 @@ def test_files_that_lie_are_refused(metadata: dict[str, str], message: str, tmp_
     with pytest.raises(ValueError, match=message) as error:
         LanguageModel.load(path)
     assert str(path) in str(error.value)
+    assert len(str(error.value)) < 1500  # whatever the file holds
 
 
 def test_truncated_and_foreign_files_are_refused(tmp_path: Path) -> None:

@@ -95,3 +95,11 @@ def test_not_of_numbers(tmp_path):
     )
     with pytest.raises(TypeError, match="weight must be of real numbers, got dtype complex64"):
         nn.load(nn.Linear(3, 2), tmp_path / "m")
+
+
+def test_what_is_said_of_a_wrong_file_is_short(tmp_path):
+    path = tmp_path / "m"
+    write_safetensors(path, {f"{'long' * 20}{i}": np.zeros(1) for i in range(5000)})
+    with pytest.raises(ValueError, match=r"missing weight.*unexpected long.*more characters") as error:
+        nn.load(nn.Linear(3, 2), path)
+    assert len(str(error.value)) < 1500

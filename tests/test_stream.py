@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
+import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,11 @@ import numpy as np
 import pytest
 
 import weft
-from native import steps
+from native import NATIVE, steps, weighted
+from nn_kinds import Case
+from test_contracts import LAYOUTS
 from weft import nn
+from weft.files import write_safetensors
 from weft.nn.graph import describe
 
 X = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
@@ -57,6 +63,21 @@ def test_streams_share_a_model_and_nothing_else() -> None:
     assert copy.deepcopy(stream).position == 8
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_arrays_of_any_layout(layout: str) -> None:
+    """Steps and sequences take any strides and any alignment, of features, tokens and lengths."""
+    text = nn.Sequential(nn.Embedding(9, 2, rng=0), GRU)
+    tokens, lengths = np.arange(8) % 9, np.array([3, 8, 0])
+    for layer, one in ((REMEMBERS, X), (text, tokens)):
+        many = np.stack([one, one[::-1], one])
+        model, stream, other = weft.Model(layer), weft.Stream(layer), weft.Stream(layer)
+        expected = model.run(many, lengths)
+        np.testing.assert_array_equal(model.run(LAYOUTS[layout](many), LAYOUTS[layout](lengths)), expected)
+        np.testing.assert_array_equal(stream.process(LAYOUTS[layout](one)), other.process(one))
+    step = weft.Stream(REMEMBERS).step
+    np.testing.assert_array_equal(step(LAYOUTS[layout](X[:2])[1]), weft.Stream(REMEMBERS).step(X[1]))
+
+
 def test_a_model_is_the_layer_as_it_was() -> None:
     layer = nn.Linear(2, 3, rng=0)
     model, expected = weft.Model(layer), layer.predict(X)
@@ -75,20 +96,81 @@ def test_files(tmp_path: Path) -> None:
     assert stream.nbytes > 0
 
 
-def test_threads_may_share_a_stream() -> None:
-    stream, x = weft.Stream(nn.GRU(2, 64, rng=0)), np.ones((2000, 2), np.float32)
+def test_a_small_file_takes_no_gigabytes_unasked(tmp_path: Path) -> None:
+    """Five hundred layers of one weight, and a context of millions: who wants that says so."""
+    attention = {"op": "attention", "heads": 1, "kv_heads": 1, "in_weight": "i", "out_weight": "o"}
+    graph = {"op": "sequential", "layers": [attention | {"causal": True}] * 500}
+    description = json.dumps({"format": 1, "context": 2**24, "graph": graph})
+    arrays = {"i": np.zeros((48, 16), np.float32), "o": np.zeros((16, 16), np.float32)}
+    write_safetensors(tmp_path / "m", arrays, {"weft": description})
+    with pytest.raises(MemoryError, match=r"Stream: capacity must be given: the default of 65536 .* MB"):
+        weft.Stream(tmp_path / "m")
+    assert weft.Stream(tmp_path / "m", capacity=1000).nbytes > 1000 * 500 * 2 * 16 * 4
 
-    def work() -> None:
-        for _ in range(5):
-            stream.process(x)
-            stream.step(x[0])
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
+def test_a_file_with_tensors_that_its_model_does_not_use(tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    write_safetensors(path, GRU.state_dict() | {"head.weight": np.ones(2)}, GRU.metadata())
+    for load in (weft.Model.load, weft.Stream, lambda path: weft.Model.parse(path.read_bytes())):
+        with pytest.warns(weft.UnusedTensorsWarning, match=r"does not use.*: head\.weight$") as warned:
+            load(path)
+        assert [warning.filename for warning in warned] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", weft.UnusedTensorsWarning)
+        with pytest.raises(weft.UnusedTensorsWarning):
+            weft.Model.load(path)
+        nn.save(GRU, path)
+        assert weft.Model.load(path).unused_tensors == ()
+
+
+@pytest.mark.parametrize("case", NATIVE, ids=str)
+def test_what_weft_saves_is_used(case: Case) -> None:
+    layer, _ = weighted(case, np.float32)
+    assert weft.Model(layer).unused_tensors == ()
+
+
+@pytest.mark.parametrize("call", ["step", "process"])
+@pytest.mark.parametrize(("size", "lets_go"), [(16, False), (1024, True)])
+def test_long_steps_let_other_threads_run(size: int, lets_go: bool, call: str) -> None:
+    """Python does not switch threads by itself for an hour: another one runs only where a step lets it."""
+    stream = weft.Stream(nn.GRU(size, size, rng=0))
+    x = np.zeros(size if call == "step" else (1, size), np.float32)
+    may_run, has_run = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: may_run.wait() and has_run.set())
+    interval = sys.getswitchinterval()
+    thread.start()
+    try:
+        sys.setswitchinterval(3600)
+        may_run.set()
+        for _ in range(10_000 if lets_go else 100):
+            getattr(stream, call)(x)
+            if has_run.is_set():
+                break
+        assert has_run.is_set() == lets_go
+    finally:
+        sys.setswitchinterval(interval)
         thread.join()
-    assert stream.position == 4 * 5 * 2001
+
+
+def test_threads_may_share_a_stream() -> None:
+    """Those whose steps keep Python's lock, and those whose steps let go of it."""
+    for size, count in ((64, 2000), (600, 20)):
+        stream, x = weft.Stream(nn.GRU(2, size, rng=0)), np.ones((count, 2), np.float32)
+
+        def work(stream: weft.Stream = stream, x: np.ndarray = x) -> None:
+            for _ in range(5):
+                stream.process(x)
+                stream.step(x[0])
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert stream.position == 4 * 5 * (count + 1)
+        alone = weft.Stream(nn.GRU(2, size, rng=0))
+        alone.process(np.ones((stream.position, 2), np.float32))
+        np.testing.assert_array_equal(stream.step(x[0]), alone.step(x[0]))
 
 
 @pytest.mark.parametrize(

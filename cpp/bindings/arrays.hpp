@@ -4,7 +4,11 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "weft/view.hpp"
 
@@ -40,8 +44,40 @@ bool is_array_of(const py::handle& object) {
          py::isinstance<py::array_t<T>>(object);
 }
 
+/// Do elements of T lie where a T may lie, and a whole number of them apart?
+template <class T>
+bool is_aligned(const py::array& array) {
+  bool aligned = reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) == 0;
+  for (py::ssize_t axis = 0; axis < array.ndim(); ++axis)
+    aligned = aligned && (array.shape(axis) <= 1 || array.strides(axis) % py::ssize_t(sizeof(T)) == 0);
+  return aligned;
+}
+
+/// In C order, and aligned: pybind11's array_t alone would take an array that is in order where it is not.
+template <class T>
+py::array aligned_copy(const py::array& array) {
+  constexpr int flags = py::array::c_style | py::array::forcecast | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  return py::array_t<T, flags>(array);
+}
+
+/// Is no element of it also another? False too for some arrays that nobody has, whose axes interlock.
+inline bool has_distinct_elements(const py::array& array) {
+  if (array.size() == 0) return true;
+  std::vector<std::pair<py::ssize_t, py::ssize_t>> axes;  // stride in bytes, size
+  for (py::ssize_t axis = 0; axis < array.ndim(); ++axis)
+    if (array.shape(axis) > 1) axes.emplace_back(std::abs(array.strides(axis)), array.shape(axis));
+  std::sort(axes.begin(), axes.end());
+  py::ssize_t extent = array.itemsize();  // of what the axes so far span
+  for (const auto& [stride, size] : axes) {
+    if (stride < extent) return false;
+    extent += stride * (size - 1);
+  }
+  return true;
+}
+
 /// `object` as an array of T with N axes whose last axis is contiguous; a copy only where that axis is
-/// strided. The array is written to `keep`, which must outlive the view. None gives an empty view.
+/// strided, or the elements are not aligned. The array is written to `keep`, which must outlive the view.
+/// None gives an empty view.
 template <class T, int N>
 View<const T, N> input(const char* operation, const char* argument, const py::object& object,
                        py::object& keep) {
@@ -59,15 +95,10 @@ View<const T, N> input(const char* operation, const char* argument, const py::ob
     throw py::value_error(place(operation, argument) + " must have " + std::to_string(N) +
                           (N == 1 ? " axis" : " axes") + ", got shape " +
                           std::string(py::str(array.attr("shape"))));
+  const bool contiguous =
+      array.shape(N - 1) <= 1 || array.strides(N - 1) == static_cast<py::ssize_t>(sizeof(T));
+  if (!contiguous || !is_aligned<T>(array)) array = aligned_copy<T>(array);
   const py::ssize_t *shape = array.shape(), *strides = array.strides();
-  bool usable = shape[N - 1] <= 1 || strides[N - 1] == static_cast<py::ssize_t>(sizeof(T));
-  for (int axis = 0; axis < N; ++axis) usable = usable && strides[axis] % py::ssize_t(sizeof(T)) == 0;
-  usable = usable && reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) == 0;
-  if (!usable) {
-    array = py::array_t<T, py::array::c_style | py::array::forcecast>(array);
-    shape = array.shape();
-    strides = array.strides();
-  }
   View<const T, N> view;
   // An empty array is not a missing one: its pointer is never read, but it must not be null.
   static const T nothing{};
@@ -87,9 +118,13 @@ View<T, N> output(const char* operation, const char* argument, const py::object&
   py::object keep;
   const auto view = input<T, N>(operation, argument, object, keep);
   if (!view) return {};
-  if (keep.ptr() != object.ptr() || !py::reinterpret_borrow<py::array>(object).writeable())
+  const auto array = py::reinterpret_borrow<py::array>(object);
+  if (keep.ptr() != object.ptr() || !array.writeable())
     throw py::value_error(place(operation, argument) +
-                          " must be a writeable array whose last axis is contiguous");
+                          " must be a writeable, aligned array whose last axis is contiguous");
+  if (!has_distinct_elements(array))
+    throw py::value_error(place(operation, argument) + " must not overlap itself, got strides " +
+                          std::string(py::str(array.attr("strides"))));
   return {const_cast<T*>(view.data), view.shape, view.stride};
 }
 

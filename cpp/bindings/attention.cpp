@@ -20,9 +20,7 @@ template <class T>
 View<const T, 4> broadcast(const char* argument, const py::object& object, py::object& keep) {
   if (object.is_none()) return {};
   auto array = py::reinterpret_borrow<py::array>(object);
-  bool whole = reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) == 0;
-  for (int axis = 0; axis < 4; ++axis) whole = whole && array.strides(axis) % py::ssize_t(sizeof(T)) == 0;
-  if (!whole) return input<T, 4>("sdpa_forward", argument, object, keep);
+  if (!is_aligned<T>(array)) return input<T, 4>("sdpa_forward", argument, object, keep);
   View<const T, 4> view;
   static const T nothing{};
   view.data = array.data() != nullptr ? static_cast<const T*>(array.data()) : &nothing;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
+#include <initializer_list>
 
 #include "arrays.hpp"
 
@@ -27,8 +29,7 @@ View<const T, 1> flat_input(const char* operation, const char* argument, const p
                             std::string(py::str(model.attr("shape"))) + ", got " +
                             std::string(py::str(array.attr("shape"))));
   }
-  const bool aligned = reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) == 0;
-  if ((array.flags() & py::array::c_style) == 0 || !aligned)
+  if ((array.flags() & py::array::c_style) == 0 || !is_aligned<T>(array))
     throw py::value_error(place(operation, argument) + " must be C-contiguous and aligned");
   static const T nothing{};
   return {array.size() > 0 ? static_cast<const T*>(array.data()) : &nothing, {array.size()}};
@@ -51,6 +52,23 @@ template <class T>
 View<T, 1> optional_flat_output(const char* operation, const char* argument, const py::object& object,
                                 const py::object& like) {
   return object.is_none() ? View<T, 1>{} : flat_output<T>(operation, argument, object, like);
+}
+
+/// An array of a call by its name; one that was left out overlaps nothing.
+template <class T>
+struct NamedArray {
+  const char* argument;
+  View<const T, 1> view;
+};
+/// Throws where two of them share memory: what is written to one would be read as the other.
+template <class T>
+void require_apart(const char* operation, std::initializer_list<NamedArray<T>> arrays) {
+  const std::less<const T*> before;  // of pointers into different arrays, too
+  for (const NamedArray<T>& a : arrays)
+    for (const NamedArray<T>& b : arrays)
+      if (&a < &b && a.view && b.view && before(a.view.data, b.view.data + b.view.shape[0]) &&
+          before(b.view.data, a.view.data + a.view.shape[0]))
+        throw py::value_error(place(operation, b.argument) + " must not overlap " + a.argument);
 }
 
 }  // namespace weft::bindings

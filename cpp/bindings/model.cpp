@@ -1,6 +1,9 @@
 // weft._core: models from files, and streams of their steps: Model32 and Stream32, Model64 and Stream64.
 #include "weft/model.hpp"
 
+#include <unistd.h>
+
+#include <atomic>
 #include <mutex>
 
 #include "arrays.hpp"
@@ -26,11 +29,13 @@ void check(const char* operation, Status status) {
   throw std::runtime_error(message);
 }
 
-/// A stream and a lock: in C++ it belongs to one thread at a time, but Python's may share one.
+/// A stream and a lock: in C++ it belongs to one thread at a time, but Python's may share one. Calls of
+/// several threads come one after the other.
 template <class T>
 struct LockedStream {
   BasicStream<T> stream;
   std::mutex mutex;
+  std::atomic<pid_t> stepping_in{0};  // the process whose thread is within a step without the interpreter
 
   LockedStream(const BasicModel<T>& model, int64_t capacity) : stream(model, capacity) {}
   explicit LockedStream(const BasicStream<T>& other) : stream(other) {}
@@ -39,10 +44,33 @@ struct LockedStream {
   std::unique_lock<std::mutex> lock() {
     std::unique_lock held(mutex, std::try_to_lock);
     if (!held) {
+      // A child of fork() has what that thread had written by then, and never the thread itself.
+      if (const pid_t process = stepping_in; process != 0 && process != getpid())
+        throw std::runtime_error(
+            "Stream: another thread was within a step of it when this process was forked, so that its state "
+            "is half of one step and half of the next: make a new one");
       const py::gil_scoped_release release;
       held.lock();
     }
     return held;
+  }
+
+  /// step() or process() for `steps` steps, alone; Python's other threads run meanwhile if that is long
+  /// enough.
+  template <class Work>
+  Status run(int64_t steps, const Work& work) {
+    // Some 50 microseconds: taking the interpreter back may mean waiting for it, which no short step should.
+    constexpr size_t worthwhile = 1 << 20;
+    const auto held = lock();
+    if (steps <= 0 || stream.step_bytes() < worthwhile / size_t(steps)) return work(stream);
+    stepping_in = getpid();
+    Status status;
+    {
+      const py::gil_scoped_release release;
+      status = work(stream);
+    }
+    stepping_in = 0;
+    return status;
   }
 };
 
@@ -101,8 +129,7 @@ py::array py_step(LockedStream<T>& self, const py::object& x) {
       PyErr_Clear();
       throw py::type_error(place(operation, "x") + " must be a token, an integer, got " + type_name(x));
     }
-    const auto lock = self.lock();
-    check(operation, stream.step(token, y.view.data));
+    check(operation, self.run(1, [&](auto& stream) { return stream.step(token, y.view.data); }));
   } else {
     py::object keep;
     const auto view = needed<T, 1>(operation, x, keep);
@@ -110,8 +137,7 @@ py::array py_step(LockedStream<T>& self, const py::object& x) {
       throw py::value_error(place(operation, "x") + " must be (inputs,) = (" +
                             std::to_string(stream.inputs()) + ",), got (" + std::to_string(view.shape[0]) +
                             ",)");
-    const auto lock = self.lock();
-    check(operation, stream.step(view.data, y.view.data));
+    check(operation, self.run(1, [&](auto& stream) { return stream.step(view.data, y.view.data); }));
   }
   return y.array;
 }
@@ -124,13 +150,9 @@ py::array py_process(LockedStream<T>& self, const py::object& x) {
   py::object keep;
   const auto process = [&](const auto& view) {
     const NewArray<T, 2> y({view.shape[0], stream.outputs()});
-    Status status;
-    {
-      const auto lock = self.lock();
-      const py::gil_scoped_release release;
-      status = stream.process(view.data, y.view.data, view.shape[0]);
-    }
-    check(operation, status);
+    check(operation, self.run(view.shape[0], [&](auto& stream) {
+      return stream.process(view.data, y.view.data, view.shape[0]);
+    }));
     return y.array;
   };
   if (stream.takes_tokens()) return process(needed<int64_t, 1>(operation, x, keep));
@@ -165,6 +187,12 @@ void register_precision(py::module_& module, const char* model, const char* stre
       .def_property_readonly("outputs", &BasicModel<T>::outputs)
       .def_property_readonly("context", &BasicModel<T>::context)
       .def_property_readonly("obstacle", &BasicModel<T>::obstacle)
+      .def_property_readonly("unused_tensors",
+                             [](const BasicModel<T>& self) {
+                               py::list names;
+                               for (const std::string& name : self.unused_tensors()) names.append(name);
+                               return names;
+                             })
       .def("run", &py_run<T>)
       .def("stream", [](const BasicModel<T>& self, int64_t capacity) {
         const py::gil_scoped_release release;  // the first stream of a model packs its weights

@@ -19,6 +19,7 @@ void py_sgd_update(const py::object& param, const py::object& grad, const py::ob
     const auto param_view = flat_output<T>(operation, "param", param);
     const auto grad_view = flat_input<T>(operation, "grad", grad, param);
     const auto velocity_view = optional_flat_output<T>(operation, "velocity", velocity, param);
+    require_apart<T>(operation, {{"param", param_view}, {"grad", grad_view}, {"velocity", velocity_view}});
     py::gil_scoped_release release;
     sgd_update<T>(param_view, grad_view, velocity_view,
                   {lr, momentum, dampening, weight_decay, nesterov, maximize});
@@ -36,6 +37,9 @@ void py_adam_update(const py::object& param, const py::object& grad, const py::o
     const auto m_view = flat_output<T>(operation, "m", m, param),
                v_view = flat_output<T>(operation, "v", v, param);
     const auto max_v_view = optional_flat_output<T>(operation, "max_v", max_v, param);
+    require_apart<T>(
+        operation,
+        {{"param", param_view}, {"grad", grad_view}, {"m", m_view}, {"v", v_view}, {"max_v", max_v_view}});
     py::gil_scoped_release release;
     adam_update<T>(param_view, grad_view, m_view, v_view, max_v_view,
                    {lr, beta1, beta2, eps, weight_decay, decoupled, step});
@@ -53,6 +57,11 @@ void py_rmsprop_update(const py::object& param, const py::object& grad, const py
     const auto square_avg_view = flat_output<T>(operation, "square_avg", square_avg, param);
     const auto momentum_view = optional_flat_output<T>(operation, "momentum_buffer", momentum_buffer, param);
     const auto grad_avg_view = optional_flat_output<T>(operation, "grad_avg", grad_avg, param);
+    require_apart<T>(operation, {{"param", param_view},
+                                 {"grad", grad_view},
+                                 {"square_avg", square_avg_view},
+                                 {"momentum_buffer", momentum_view},
+                                 {"grad_avg", grad_avg_view}});
     py::gil_scoped_release release;
     rmsprop_update<T>(param_view, grad_view, square_avg_view, momentum_view, grad_avg_view,
                       {lr, alpha, eps, weight_decay, momentum});
@@ -67,6 +76,7 @@ void py_adagrad_update(const py::object& param, const py::object& grad, const py
     const auto param_view = flat_output<T>(operation, "param", param);
     const auto grad_view = flat_input<T>(operation, "grad", grad, param);
     const auto sum_view = flat_output<T>(operation, "state_sum", state_sum, param);
+    require_apart<T>(operation, {{"param", param_view}, {"grad", grad_view}, {"state_sum", sum_view}});
     py::gil_scoped_release release;
     adagrad_update<T>(param_view, grad_view, sum_view, {lr, eps, weight_decay, lr_decay, step});
   });

@@ -32,7 +32,7 @@ template <class T>
 inline bool passes_mask(const Attention<T>& p, const AttentionTile& tile) {
   if (p.mask == nullptr) return true;
   for (int64_t r = 0; r < tile.rows(); ++r) {
-    const bool* mask = p.mask + tile.element(p.mask_stride, r);
+    const unsigned char* mask = p.mask + tile.element(p.mask_stride, r);
     for (int64_t i = 0; i < tile.columns(); ++i)
       if (mask[i * p.mask_stride[3]]) return true;
   }
@@ -64,7 +64,7 @@ inline void add_to_scores(const ScoreTerm<T>& term, const T* from, T* s, int64_t
 }
 
 template <class T>
-inline void mask_scores(const bool* mask, int64_t stride, T* s, int64_t columns) {
+inline void mask_scores(const unsigned char* mask, int64_t stride, T* s, int64_t columns) {
   const auto apply = [&](int64_t step) __attribute__((always_inline)) {
     for (int64_t i = 0; i < columns; ++i) s[i] = mask[i * step] ? s[i] : T(minus_infinity);
   };

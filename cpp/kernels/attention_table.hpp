@@ -23,7 +23,7 @@ struct Attention {
   int64_t left, right;        // keys before and after a query's own position; -1: all
   bool from_end;              // the last query stands at the last key, instead of the first at the first
   const int64_t* kv_lengths;  // [B], or null: S
-  const bool* mask;           // [B, N, T, S], or null; strides may be zero
+  const unsigned char* mask;  // [B, N, T, S], or null; strides may be zero; not bools, which are 0 or 1
   int64_t mask_stride[4];
   ScoreTerm<T> added[2];   // a bias, a float mask
   uint64_t dropped_below;  // a weight is dropped where its random word is below; 0: none

@@ -29,7 +29,8 @@ struct RecurrentProblem {
   const T *h0, *c0;
   const T* recurrent_mask;  ///< [B, T, P] multiplies the state that enters the recurrent product
   const T* zoneout_mask;    ///< [B, T, P] how much of the previous state stays
-  const bool* resets;       ///< [B, T] the state is zeroed before that step
+  // Bytes, since a caller's need not be 0 or 1, as bools must.
+  const unsigned char* resets;  ///< [B, T] the state is zeroed before that step
   int64_t x_batch, x_time, w_ih_row, w_hh_row, extra_row, w_proj_row, h0_row, c0_row;
   int64_t recurrent_mask_batch, recurrent_mask_time, zoneout_batch, zoneout_time, resets_batch, resets_time;
   bool reverse;

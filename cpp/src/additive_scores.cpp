@@ -46,6 +46,7 @@ void additive_scores_forward(View<const T, 3> q, View<const T, 3> k, View<const 
   const char* operation = "additive_scores_forward";
   const AdditiveScores<T> arguments = checked(operation, q, k, weight);
   check_view(operation, "scores", scores, "(B, T, S)", {arguments.batch, arguments.queries, arguments.keys});
+  if (are_empty(scores)) return;
   additive_scores<T>().forward(
       {.arguments = arguments, .scores = scores.data, .scores_stride = {scores.stride[0], scores.stride[1]}},
       threads_for(cost(arguments), threads));
@@ -59,7 +60,7 @@ int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t 
   };
   constexpr int64_t padding = 64;  // a vector's elements, at most
   checked_sum(operation, "the workspace", product(batch, checked_sum(operation, "A", size, padding)),
-              product(product(keys, padding), 2 * most_threads(threads)));
+              product(product(keys, padding), 2 * int64_t(most_threads(threads))));
   return additive_scores<T>().backward_workspace(batch, keys, size, most_threads(threads));
 }
 
@@ -79,6 +80,7 @@ void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const
     return additive_scores<T>().backward_workspace(arguments.batch, arguments.keys, arguments.size, count);
   };
   check_workspace(operation, workspace, needed(1));
+  if (are_empty(dq, dk, dweight)) return;
   additive_scores<T>().backward({.arguments = arguments,
                                  .dscores = dscores.data,
                                  .dscores_stride = {dscores.stride[0], dscores.stride[1]},

@@ -90,7 +90,7 @@ Checked<T> check(const AttentionArguments<T>& a) {
   p.scale = T(a.scale), p.softcap = T(a.softcap);
   p.left = a.left, p.right = a.right, p.from_end = a.from_end;
   p.kv_lengths = a.kv_lengths.data;
-  p.mask = a.mask.data;
+  p.mask = reinterpret_cast<const unsigned char*>(a.mask.data);
   copy_strides(a.mask.stride, p.mask_stride);
   // The mask last: what it hides is gone, the bias there included.
   p.added[0].data = a.bias.data;
@@ -146,6 +146,7 @@ void attention_forward(const AttentionArguments<T>& a, View<T, 4> out, View<T, 3
   const Checked<T> c = check(a);
   check_view(a.operation, "out", out, "(B, N, T, E)", c.out);
   check_contiguous(a.operation, "logsumexp", logsumexp, "(B, N, T)", {c.out[0], c.out[1], c.out[2]});
+  if (are_empty(out, logsumexp)) return;
   AttentionForward<T> call{};
   call.arguments = c.problem;
   call.out = out.data, call.logsumexp = logsumexp.data, call.workspace = workspace;
@@ -161,6 +162,7 @@ void attention_backward(const AttentionArguments<T>& a, View<const T, 4> out, Vi
   check_view(a.operation, "dq", dq, "(B, N, T, D)", c.q);
   check_view(a.operation, "dk", dk, "(B, Nk, S, D)", c.k);
   check_view(a.operation, "dv", dv, "(B, Nk, S, E)", c.v);
+  if (are_empty(dq, dk, dv)) return;
   call.dq = dq.data, call.dk = dk.data, call.dv = dv.data;
   copy_strides(dq.stride, call.dq_stride);
   copy_strides(dk.stride, call.dk_stride);
@@ -176,6 +178,7 @@ void attention_bias_gradient(const AttentionArguments<T>& a, View<const T, 4> ou
   for (int axis = 0; axis < 4; ++axis) call.sizes[axis] = dbias.shape[axis] == 1 ? 1 : c.scores[axis];
   check_contiguous(a.operation, "dbias", dbias, "(B, N, T, S), or 1 along some axes,",
                    {call.sizes[0], call.sizes[1], call.sizes[2], call.sizes[3]});
+  if (std::find(c.scores.begin(), c.scores.end(), 0) != c.scores.end()) return;  // nothing to add
   attention<T>().bias_gradient(call, c.threads);
 }
 
@@ -187,6 +190,7 @@ void attention_weights(const AttentionArguments<T>& a, View<const T, 3> logsumex
   const bool mean = weights.shape[1] == 1 && c.scores[1] != 1;
   check_contiguous(a.operation, "weights", weights, mean ? "(B, 1, T, S)" : "(B, N, T, S)",
                    {c.scores[0], mean ? 1 : c.scores[1], c.scores[2], c.scores[3]});
+  if (are_empty(weights)) return;
   attention<T>().weights({c.problem, logsumexp.data, weights.data, mean, workspace}, c.threads);
 }
 

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "out_of_memory.hpp"
+
 namespace weft::c {
 namespace {
 
@@ -41,6 +43,8 @@ weft_status failure() noexcept {
     throw;
   } catch (const std::invalid_argument& error) {
     return remember(WEFT_INVALID_ARGUMENT, error.what());
+  } catch (const OutOfMemory& error) {
+    return remember(WEFT_OUT_OF_MEMORY, error.what());
   } catch (const std::bad_alloc&) {
     return remember(WEFT_OUT_OF_MEMORY, "out of memory");
   } catch (const std::length_error&) {  // more elements than a container can ever have

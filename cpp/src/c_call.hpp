@@ -2,6 +2,8 @@
 // read, views become those of C++.
 #pragma once
 
+#include <algorithm>
+
 #include "errors.hpp"
 #include "weft/weft.h"
 
@@ -47,13 +49,9 @@ struct GivenView {
   operator View<T, N>() const {
     View<T, N> made;
     made.data = static_cast<T*>(view.data);
-    for (int axis = 0; axis < N; ++axis) {
-      made.shape[axis] = view.shape[axis];
-      made.stride[axis] = view.stride[axis];
-      if (view.shape[axis] < 0)
-        fail(operation,
-             std::string(argument) + " must have no negative sizes, got " + shape_text(view.shape, N));
-    }
+    std::copy_n(view.shape, N, made.shape.begin());
+    std::copy_n(view.stride, N, made.stride.begin());
+    check_sizes<T>(operation, argument, made.shape);
     return made;
   }
 };

@@ -36,4 +36,13 @@ weft_status weft_model_describe(const weft_model* model, weft_model_info* info) 
   });
 }
 
+const char* weft_model_unused_tensor(const weft_model* model, int64_t index) {
+  if (model == nullptr || index < 0) return nullptr;
+  const auto name_in = [&](const auto& m) {
+    const std::vector<std::string>& names = m.unused_tensors();
+    return uint64_t(index) < names.size() ? names[size_t(index)].c_str() : nullptr;
+  };
+  return std::visit(name_in, model->model);
+}
+
 }  // extern "C"

@@ -1,6 +1,7 @@
 // Checks of views and numbers before a kernel runs.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 #include <sstream>
@@ -29,13 +30,25 @@ inline void check_not_negative(const char* operation, const char* argument, doub
   check_number(operation, argument, value, 0, HUGE_VAL, false);
 }
 
+/// Has it no elements? What is left out has none.
+template <class T, int N>
+bool is_empty(const View<T, N>& view) {
+  return !view || std::find(view.shape.begin(), view.shape.end(), 0) != view.shape.end();
+}
+/// Is there nothing that a call whose results these are could write? Then it is done, however many rows of
+/// nothing there are.
+template <class... Views>
+bool are_empty(const Views&... results) {
+  return (is_empty(results) && ...);
+}
+
 /// Throws unless the view has that shape, its last axis is contiguous, and it is there if it has elements.
 template <class T, int N>
 void check_view(const char* operation, const char* argument, const View<T, N>& view, const char* symbolic,
                 const std::type_identity_t<std::array<int64_t, N>>& expected) {
   check_shape(operation, argument, view, symbolic, expected);
-  bool empty = false;
-  for (const int64_t size : expected) empty = empty || size == 0;
+  check_sizes<T>(operation, argument, view.shape);
+  const bool empty = std::find(expected.begin(), expected.end(), 0) != expected.end();
   if (!view && !empty) fail(operation, std::string(argument) + " must not be null");
   if (!empty && expected[N - 1] > 1 && view.stride[N - 1] != 1)
     fail(operation, std::string(argument) + " must have a contiguous last axis, got a stride of " +

@@ -32,6 +32,7 @@ void embedding_forward(View<const int64_t, 1> indices, View<const T, 2> weight, 
   check_view(operation, "weight", weight, "(V, D)", {weight.shape[0], size});
   check_indices(operation, indices, weight.shape[0]);
   check_view(operation, "y", y, "(R, D)", {rows, size});
+  if (are_empty(y)) return;
   kernels<T>(current_table())
       .dense->embedding_forward({.rows = rows,
                                  .size = size,
@@ -51,6 +52,7 @@ void embedding_backward(View<const int64_t, 1> indices, View<const T, 2> dy, Vie
   check_view(operation, "dweight", dweight, "(V, D)", {dweight.shape[0], size});
   check_indices(operation, indices, dweight.shape[0]);
   check_view(operation, "dy", dy, "(R, D)", {rows, size});
+  if (are_empty(dweight)) return;
   kernels<T>(current_table())
       .dense->embedding_backward({.rows = rows,
                                   .size = size,

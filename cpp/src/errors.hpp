@@ -30,16 +30,39 @@ void check_shape(const std::string& operation, const char* argument, const View<
                       ", got " + shape_text(view.shape.data(), N));
 }
 
-/// a * b, or an error that names what the product was for.
+/// a * b of two sizes, or an error that names what the product was for.
 inline int64_t checked_product(const std::string& operation, const char* what, int64_t a, int64_t b) {
+  const auto refuse = [&](const char* wrong) {
+    fail(operation, std::string(what) + wrong + ", got " + std::to_string(a) + " x " + std::to_string(b));
+  };
   int64_t product;
-  if (__builtin_mul_overflow(a, b, &product)) fail(operation, std::string(what) + " overflows 64-bit sizes");
+  if (a < 0 || b < 0) refuse(" must not be negative");
+  if (__builtin_mul_overflow(a, b, &product)) refuse(" overflows 64-bit sizes");
   return product;
 }
 inline int64_t checked_sum(const std::string& operation, const char* what, int64_t a, int64_t b) {
+  const auto refuse = [&](const char* wrong) {
+    fail(operation, std::string(what) + wrong + ", got " + std::to_string(a) + " + " + std::to_string(b));
+  };
   int64_t sum;
-  if (__builtin_add_overflow(a, b, &sum)) fail(operation, std::string(what) + " overflows 64-bit sizes");
+  if (a < 0 || b < 0) refuse(" must not be negative");
+  if (__builtin_add_overflow(a, b, &sum)) refuse(" overflows 64-bit sizes");
   return sum;
+}
+
+/// Throws unless these can be the sizes of an array of T: whatever its strides, those of a caller that wants
+/// one element to be many included, the product of any of them is then a number.
+template <class T, size_t N>
+void check_sizes(const std::string& operation, const char* argument, const std::array<int64_t, N>& sizes) {
+  int64_t bytes = sizeof(T);
+  for (const int64_t size : sizes) {
+    if (size < 0)
+      fail(operation,
+           std::string(argument) + " must have no negative sizes, got " + shape_text(sizes.data(), int(N)));
+    if (size > 0 && __builtin_mul_overflow(bytes, size, &bytes))
+      fail(operation,
+           std::string(argument) + " overflows 64-bit sizes, got shape " + shape_text(sizes.data(), int(N)));
+  }
 }
 
 }  // namespace weft

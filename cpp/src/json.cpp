@@ -95,11 +95,10 @@ size_t behind_comma(std::string_view text, size_t at) {
 
 }  // namespace
 
-std::string shortened(std::string_view text) {
-  size_t size = 60;
-  if (text.size() <= size) return std::string(text);
-  while ((text[size] & 0xC0) == 0x80) --size;  // not within a character
-  return std::string(text.substr(0, size)) + "...";
+std::string shortened(std::string_view text, size_t most) {
+  if (text.size() <= most) return std::string(text);
+  while ((text[most] & 0xC0) == 0x80) --most;  // not within a character
+  return std::string(text.substr(0, most)) + "...";
 }
 
 Json::Kind Json::kind() const {

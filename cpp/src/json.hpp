@@ -13,7 +13,7 @@
 namespace weft {
 
 /// A text of any size for a message: its beginning, in whole characters of UTF-8.
-std::string shortened(std::string_view text);
+std::string shortened(std::string_view text, size_t most = 60);
 
 /// A value inside a text, which must outlive it.
 class Json {

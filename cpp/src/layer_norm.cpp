@@ -28,7 +28,7 @@ void layer_norm_forward(View<const T, 2> x, View<const T, 1> weight, View<const 
   check_view(operation, "y", y, "(R, D)", {rows, size});
   check_view(operation, "mean", mean, "(R,)", {rows});
   check_view(operation, "inverse_deviation", inverse_deviation, "(R,)", {rows});
-  if (rows == 0 || size == 0) return;
+  if (are_empty(y)) return;
   pointwise<T>().layer_norm_forward({.rows = rows,
                                      .size = size,
                                      .x = x.data,
@@ -66,7 +66,7 @@ void layer_norm_backward(View<const T, 2> x, View<const T, 1> weight, View<const
   check_optional(operation, "dweight", dweight, "(D,)", {size});
   check_optional(operation, "dbias", dbias, "(D,)", {size});
   check_workspace(operation, workspace, layer_norm_backward_workspace<T>(rows, size));
-  if (rows == 0 || size == 0) return;
+  if (are_empty(x)) return;
   pointwise<T>().layer_norm_backward({.rows = rows,
                                       .size = size,
                                       .x = x.data,

@@ -19,7 +19,7 @@ double product_cost(int64_t rows, int64_t columns, int64_t depth) {
 
 // A thread's workspace is below 2^20 elements: blocks of the packed weight, of x and of dy have a bounded
 // size.
-void check_sizes(const char* operation, int64_t inputs, int64_t outputs) {
+void check_weight_size(const char* operation, int64_t inputs, int64_t outputs) {
   checked_product(operation, "the size of weight",
                   checked_product(operation, "the size of weight", inputs, outputs), sizeof(double));
 }
@@ -28,7 +28,7 @@ void check_sizes(const char* operation, int64_t inputs, int64_t outputs) {
 
 template <class T>
 int64_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads) {
-  check_sizes("linear_forward", inputs, outputs);
+  check_weight_size("linear_forward", inputs, outputs);
   return dense<T>().linear_forward_workspace(inputs, outputs, most_threads(threads));
 }
 
@@ -41,9 +41,10 @@ void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1
   check_view(operation, "weight", weight, "(O, I)", {outputs, inputs});
   check_optional(operation, "bias", bias, "(O,)", {outputs});
   check_view(operation, "y", y, "(R, O)", {rows, outputs});
-  check_sizes(operation, inputs, outputs);
+  check_weight_size(operation, inputs, outputs);
   const auto needed = [&](int count) { return dense<T>().linear_forward_workspace(inputs, outputs, count); };
   check_workspace(operation, workspace, needed(1));
+  if (are_empty(y)) return;
   dense<T>().linear_forward(
       {.rows = rows,
        .inputs = inputs,
@@ -61,7 +62,7 @@ void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1
 
 template <class T>
 int64_t linear_backward_workspace(int64_t inputs, int64_t outputs, int threads) {
-  check_sizes("linear_backward", inputs, outputs);
+  check_weight_size("linear_backward", inputs, outputs);
   return dense<T>().linear_backward_workspace(inputs, outputs, most_threads(threads));
 }
 
@@ -76,9 +77,10 @@ void linear_backward(View<const T, 2> x, View<const T, 2> weight, View<const T, 
   check_optional(operation, "dx", dx, "(R, I)", {rows, inputs});
   check_optional(operation, "dweight", dweight, "(O, I)", {outputs, inputs});
   check_optional(operation, "dbias", dbias, "(O,)", {outputs});
-  check_sizes(operation, inputs, outputs);
+  check_weight_size(operation, inputs, outputs);
   const auto needed = [&](int count) { return dense<T>().linear_backward_workspace(inputs, outputs, count); };
   check_workspace(operation, workspace, needed(1));
+  if (are_empty(dx, dweight, dbias)) return;
   dense<T>().linear_backward(
       {.rows = rows,
        .inputs = inputs,

@@ -82,8 +82,10 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
   if (a.checkpoint_every < 0)
     fail(op, "checkpoint_every must be at least 1, got " + std::to_string(a.checkpoint_every));
   // Everything that is allocated is a sum of a few dozen products of this size; the padding to vectors is in
-  // the 64s.
-  const int64_t row_steps = checked_product(op, "B T", batch + 64, time + 64);
+  // the 64s. Steps that no row has take no memory.
+  const int64_t steps = Plan<T>::steps(a);
+  const int64_t row_steps =
+      checked_product(op, "B T", checked_sum(op, "B", batch, 64), checked_sum(op, "T", steps, 64));
   const int64_t units = checked_product(op, "G H", checked_sum(op, "H", hidden, 64), 4 * cell.gates + 8);
   const int64_t widest =
       checked_sum(op, "H + I", checked_sum(op, "H + P", units, checked_sum(op, "P", state, 64)),
@@ -124,7 +126,7 @@ RecurrentProblem<T> problem_of(const RecurrentCell<T>& cell, const RecurrentArgu
   p.zoneout_mask = a.zoneout_mask.data;
   p.zoneout_batch = a.zoneout_mask.stride[0];
   p.zoneout_time = a.zoneout_mask.stride[1];
-  p.resets = a.resets.data;
+  p.resets = reinterpret_cast<const unsigned char*>(a.resets.data);
   p.resets_batch = a.resets.stride[0];
   p.resets_time = a.resets.stride[1];
   p.reverse = a.reverse;

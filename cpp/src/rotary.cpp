@@ -19,6 +19,7 @@ void run(const char* operation, const char* from, const char* to, View<const T, 
     fail(operation, "cos must have P pairs with 2 P at most D = " + std::to_string(D) +
                         ", got P = " + std::to_string(pairs));
   check_view(operation, to, y, "(B, N, T, D)", x.shape);
+  if (are_empty(y)) return;
   const auto batch_stride = [&](const View<const T, 3>& table) { return tables == 1 ? 0 : table.stride[0]; };
   kernels<T>(current_table())
       .pointwise->rotary({.batch = B,

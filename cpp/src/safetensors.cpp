@@ -14,6 +14,7 @@ namespace weft {
 namespace {
 
 constexpr size_t largest_header = 100'000'000;  // as the format's own reader has it
+constexpr size_t most_tensors = 1 << 17;        // a header of nothing but empty ones would hold millions
 constexpr size_t most_axes = 8;
 
 struct Dtype {
@@ -63,6 +64,16 @@ std::array<Json, 3> fields_of(const std::string& tensor, Json info) {
   return {*found[0], *found[1], *found[2]};
 }
 
+/// Of the header, which the first 8 bytes of a file of so many say.
+size_t header_size(std::span<const std::byte> first, size_t file_size) {
+  if (file_size < 8) refuse("too short for a safetensors file: " + std::to_string(file_size) + " bytes");
+  uint64_t size = 0;
+  for (int i = 7; i >= 0; --i) size = size << 8 | std::to_integer<uint64_t>(first[size_t(i)]);
+  if (size > largest_header || size > file_size - 8)
+    refuse("not a safetensors file, or cut short: its header would be " + std::to_string(size) + " bytes");
+  return size_t(size);
+}
+
 class File {
  public:
   // A pipe would wait for a writer, were it not for O_NONBLOCK; to a regular file that means nothing.
@@ -82,9 +93,15 @@ class File {
     if (!S_ISREG(status.st_mode)) refuse("not a regular file");
     return static_cast<size_t>(status.st_size);
   }
+  std::unique_ptr<std::byte[]> read(size_t size) const {
+    std::unique_ptr<std::byte[]> memory(new (std::nothrow) std::byte[size]);
+    if (!memory) refuse("no memory for its " + std::to_string(size) + " bytes");
+    read_all({memory.get(), size});
+    return memory;
+  }
   void read_all(std::span<std::byte> bytes) const {
     for (size_t done = 0; done < bytes.size();) {
-      const ssize_t count = read(handle_, bytes.data() + done, bytes.size() - done);
+      const ssize_t count = ::read(handle_, bytes.data() + done, bytes.size() - done);
       if (count < 0 && errno != EINTR) refuse_error();
       if (count == 0) refuse("the file was cut short while it was read");
       if (count > 0) done += static_cast<size_t>(count);
@@ -104,11 +121,14 @@ Safetensors Safetensors::load(const std::string& path) {
   try {
     const File file(path);
     const size_t size = file.size();
+    std::array<std::byte, 8> first{};
+    file.read_all(std::span(first).first(std::min(size, first.size())));
+    const size_t header = header_size(first, size), data = size - 8 - header;
     Safetensors result;
-    result.owned_.reset(new (std::nothrow) std::byte[size]);
-    if (!result.owned_) refuse("no memory for its " + std::to_string(size) + " bytes");
-    file.read_all({result.owned_.get(), size});
-    result.read({result.owned_.get(), size});
+    result.owned_header_ = file.read(header);
+    result.read_header({result.owned_header_.get(), header}, data);
+    result.owned_data_ = file.read(data);
+    result.data_ = {result.owned_data_.get(), data};
     return result;
   } catch (const std::runtime_error& error) {
     throw std::runtime_error("load: " + path + ": " + error.what());
@@ -117,35 +137,29 @@ Safetensors Safetensors::load(const std::string& path) {
 
 Safetensors Safetensors::parse(std::span<const std::byte> file) {
   try {
+    const size_t header = header_size(file, file.size());
     Safetensors result;
-    result.read(file);
+    result.data_ = file.subspan(8 + header);
+    result.read_header(file.subspan(8, header), result.data_.size());
     return result;
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(std::string("parse: ") + error.what());
   }
 }
 
-void Safetensors::read(std::span<const std::byte> file) {
-  if (file.size() < 8) refuse("too short for a safetensors file: " + std::to_string(file.size()) + " bytes");
-  uint64_t size = 0;
-  for (int i = 7; i >= 0; --i) size = size << 8 | std::to_integer<uint64_t>(file[i]);
-  file = file.subspan(8);
-  if (size > largest_header || size > file.size())
-    refuse("not a safetensors file, or cut short: its header would be " + std::to_string(size) + " bytes");
-  data_ = file.subspan(size);
-  read_header({reinterpret_cast<const char*>(file.data()), static_cast<size_t>(size)});
-  check_layout();
-}
-
-void Safetensors::read_header(std::string_view text) {
+void Safetensors::read_header(std::span<const std::byte> header, size_t data_size) {
+  const std::string_view text(reinterpret_cast<const char*>(header.data()), header.size());
   // What an entry takes in text is more than what it takes here, so that memory stays bounded by the file's
   // size.
   constexpr std::string_view shortest = R"("":{"dtype":"U8","shape":[],"data_offsets":[0,1]})";
   static_assert(sizeof(Entry) <= shortest.size());
-  entries_.reserve(text.size() / shortest.size());
+  entries_.reserve(std::min(text.size() / shortest.size(), most_tensors));
   if (!text.starts_with('{')) refuse("not a safetensors file: its header does not begin with {");
   Json::parse(text, "header").each_member("header", [&](Json name, Json value) {
-    if (!name.is_string("__metadata__")) return entries_.push_back(read_entry(name, value));
+    if (!name.is_string("__metadata__")) {
+      if (entries_.size() == most_tensors) refuse("more than " + std::to_string(most_tensors) + " tensors");
+      return entries_.push_back(read_entry(name, value, data_size));
+    }
     if (metadata_) refuse("two of __metadata__");
     metadata_ = value;
     value.each_member("__metadata__", [](Json key, Json text) {
@@ -153,14 +167,20 @@ void Safetensors::read_header(std::string_view text) {
         refuse("__metadata__: " + key.excerpt() + " must be a string, got " + text.excerpt());
     });
   });
+  check_layout(data_size);
 }
 
-Safetensors::Entry Safetensors::read_entry(Json name, Json info) const {
+Safetensors::Entry Safetensors::read_entry(Json name, Json info, size_t data_size) {
   const std::string tensor = "tensor " + name.excerpt();
   const auto [dtype, sizes, offsets] = fields_of(tensor, info);
   int64_t bytes = dtype_of(tensor, dtype).size;
-  for (const int64_t size : shape_of(tensor, sizes))
-    if (__builtin_mul_overflow(bytes, size, &bytes)) refuse(tensor + ": shape overflows 64-bit sizes");
+  bool is_empty = false;
+  for (const int64_t size : shape_of(tensor, sizes)) {
+    is_empty = is_empty || size == 0;
+    if (size > 0 && __builtin_mul_overflow(bytes, size, &bytes))
+      refuse(tensor + ": shape overflows 64-bit sizes");
+  }
+  if (is_empty) bytes = 0;
 
   std::vector<int64_t> range;
   offsets.each_item(tensor + ": data_offsets", [&](Json offset) {
@@ -168,16 +188,16 @@ Safetensors::Entry Safetensors::read_entry(Json name, Json info) const {
   });
   if (range.size() != 2 || range[0] > range[1])
     refuse(tensor + ": data_offsets must be [begin, end], got " + offsets.excerpt());
-  if (static_cast<uint64_t>(range[1]) > data_.size())
+  if (static_cast<uint64_t>(range[1]) > data_size)
     refuse(tensor + ": data_offsets " + offsets.excerpt() + " lie beyond the file, which has " +
-           std::to_string(data_.size()) + " bytes of data");
+           std::to_string(data_size) + " bytes of data");
   if (range[1] - range[0] != bytes)
     refuse(tensor + ": dtype and shape make " + std::to_string(bytes) + " bytes, data_offsets " +
            std::to_string(range[1] - range[0]));
   return {name, info, static_cast<size_t>(range[0]), static_cast<size_t>(range[1])};
 }
 
-void Safetensors::check_layout() {
+void Safetensors::check_layout(size_t data_size) {
   std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
     return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
   });
@@ -188,7 +208,7 @@ void Safetensors::check_layout() {
              (entry.begin < end ? " overlaps another" : " has a hole before it"));
     end = entry.end;
   }
-  if (end != data_.size()) refuse(std::to_string(data_.size() - end) + " bytes of data belong to no tensor");
+  if (end != data_size) refuse(std::to_string(data_size - end) + " bytes of data belong to no tensor");
 
   const auto by_name = [](const Entry& a, const Entry& b) { return a.name.compare(b.name) < 0; };
   std::sort(entries_.begin(), entries_.end(), by_name);

@@ -4,9 +4,10 @@
 //   8 bytes: the header's length, little endian; the header: JSON, name -> dtype, shape, data_offsets, and
 //   "__metadata__": str -> str; then the tensors' bytes, in some order, nothing between or behind them.
 //
-// Refused too, as by Python's reader: types that NumPy lacks. And what none of our files has: a name that
-// comes twice, more than 8 axes. Memory: the file's bytes and an index into the header, at most twice the
-// file's size. https://github.com/huggingface/safetensors
+// Refused too, as by Python's reader: types that NumPy lacks, a name that comes twice, more than 131,072
+// tensors. And what none of our files has: more than 8 axes. Nothing but the header is read before it is
+// checked. Memory: the file's bytes and an index into the header, at most twice the file's size.
+// https://github.com/huggingface/safetensors
 #pragma once
 
 #include <cstddef>
@@ -39,6 +40,8 @@ class Safetensors {
   std::optional<Tensor> find(std::string_view name) const;
   std::optional<std::string> metadata(std::string_view key) const;
   size_t size() const { return entries_.size(); }  ///< tensors
+  /// Of the tensor `index` of them, in the order of their names.
+  std::string name(size_t index) const { return entries_[index].name.string("name"); }
 
  private:
   struct Entry {
@@ -47,12 +50,11 @@ class Safetensors {
   };
 
   Safetensors() = default;
-  void read(std::span<const std::byte> file);
-  void read_header(std::string_view text);
-  Entry read_entry(Json name, Json info) const;
-  void check_layout();
+  void read_header(std::span<const std::byte> header, size_t data_size);
+  static Entry read_entry(Json name, Json info, size_t data_size);
+  void check_layout(size_t data_size);
 
-  std::unique_ptr<std::byte[]> owned_;  // what load has read; the rest points into it
+  std::unique_ptr<std::byte[]> owned_header_, owned_data_;  // what load has read; the rest points into it
   std::span<const std::byte> data_;
   std::optional<Json> metadata_;
   std::vector<Entry> entries_;  // sorted by name

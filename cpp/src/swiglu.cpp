@@ -21,6 +21,7 @@ void swiglu_forward(View<const T, 2> x, View<T, 2> y, int threads) {
   check_even(operation, columns);
   check_view(operation, "x", x, "(R, 2 F)", x.shape);
   check_view(operation, "y", y, "(R, F)", {R, columns / 2});
+  if (are_empty(y)) return;
   kernels<T>(current_table())
       .pointwise->swiglu_forward({.rows = R,
                                   .size = columns / 2,
@@ -39,6 +40,7 @@ void swiglu_backward(View<const T, 2> x, View<const T, 2> dy, View<T, 2> dx, int
   check_view(operation, "x", x, "(R, 2 F)", x.shape);
   check_view(operation, "dy", dy, "(R, F)", {R, columns / 2});
   check_view(operation, "dx", dx, "(R, 2 F)", x.shape);
+  if (are_empty(dx)) return;
   kernels<T>(current_table())
       .pointwise->swiglu_backward({.rows = R,
                                    .size = columns / 2,

@@ -145,6 +145,7 @@ void adagrad_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> state_su
 
 template <class T>
 int64_t sum_of_squares_workspace(int64_t size) {
+  checked_product("sum_of_squares", "the size of x", size, sizeof(T));
   return pointwise<T>().sum_of_squares_workspace(size);
 }
 

@@ -18,13 +18,14 @@ from weft.config import (
     set_precision,
     show_config,
 )
-from weft.stream import Model, Stream
+from weft.stream import Model, Stream, UnusedTensorsWarning
 from weft.train import Trainer
 
 __all__ = [
     "Model",
     "Stream",
     "Trainer",
+    "UnusedTensorsWarning",
     "__version__",
     "data",
     "get_num_threads",

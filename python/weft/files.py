@@ -9,25 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from weft.replace_file import PathLike, replace_file
+from weft.safetensors_reader import DTYPES, LARGEST_HEADER, MOST_TENSORS, Array, read_safetensors
 
 __all__ = ["Array", "PathLike", "read_safetensors", "replace_file", "safetensors_pieces", "write_safetensors"]
 
-Array: TypeAlias = npt.NDArray[Any]
-
-_DTYPES = {
-    np.dtype(kind): code
-    for code, kind in {
-        "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "u2", "I16": "i2", "U32": "u4", "I32": "i4", "U64": "u8",
-        "I64": "i8", "F16": "f2", "F32": "f4", "F64": "f8", "C64": "c8",
-    }.items()
-}  # fmt: skip
+_CODES = {dtype: code for code, dtype in DTYPES.items()}
 
 
 def write_safetensors(
@@ -69,9 +61,14 @@ def safetensors_pieces(
     for name in order:
         array = arrays[name]
         start, end = end, end + array.nbytes
-        header[name] = {"dtype": _DTYPES[array.dtype], "shape": array.shape, "data_offsets": [start, end]}
+        header[name] = {"dtype": _CODES[array.dtype], "shape": array.shape, "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
+    if len(arrays) > MOST_TENSORS or len(text) > LARGEST_HEADER:  # no reader would take it
+        raise ValueError(
+            f"write_safetensors: there may be at most {MOST_TENSORS} tensors, and {LARGEST_HEADER} bytes of "
+            f"names and metadata, got {len(arrays)} and {len(text)}"
+        )
     head = len(text).to_bytes(8, "little") + text
     return [head, *(arrays[name].reshape(-1).view(np.uint8).data for name in order)]
 
@@ -82,43 +79,7 @@ def _stored(name: str, tensor: npt.ArrayLike) -> Array:
         raise ValueError(f"write_safetensors: names must be str, and not '__metadata__', got {name!r}")
     array = np.asarray(tensor)
     little = array.dtype.newbyteorder("<")
-    if little not in _DTYPES:
-        supported = ", ".join(str(dtype) for dtype in _DTYPES)
+    if little not in _CODES:
+        supported = ", ".join(str(dtype) for dtype in _CODES)
         raise TypeError(f"write_safetensors: {name!r} has dtype {array.dtype}, expected one of {supported}")
     return np.asarray(array, dtype=little, order="C")
-
-
-def read_safetensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
-    """The arrays and the metadata of a `.safetensors` file: (name -> array, str -> str).
-
-    No size in the file is believed before it is checked against the file's own: memory is bounded by what is
-    on disk.
-
-    Raises ValueError that names the file and what is wrong if it is truncated, malformed, not a regular file
-    or holds a dtype that NumPy lacks; OSError (FileNotFoundError, ...) if it cannot be read.
-    """
-    from safetensors import SafetensorError, safe_open  # here, so that `import weft` does not load it
-
-    path = Path(path)
-    if path.exists() and not path.is_file():  # a pipe would wait for ever, a device might never end
-        raise ValueError(f"read_safetensors: {path} is not a regular file")
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not iterable itself
-            metadata = dict(file.metadata() or {})
-    except (
-        SafetensorError,
-        ValueError,
-        TypeError,
-        AttributeError,
-    ) as error:  # as the package's decoders raise them
-        raise ValueError(
-            f"read_safetensors: {path} is not a whole and valid .safetensors file: {error}"
-        ) from error
-    for name, array in arrays.items():
-        if array.dtype not in _DTYPES:  # a package that adds types to NumPy may be there
-            raise ValueError(
-                f"read_safetensors: {path} is not a whole and valid .safetensors file of NumPy's types: "
-                f"{name!r} has dtype {array.dtype}"
-            )
-    return arrays, metadata

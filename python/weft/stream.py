@@ -7,6 +7,7 @@ from a trained model to a linked program, docs/model_format.md says what stands 
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,16 @@ from weft.nn.files import to_bytes
 from weft.nn.layer import Layer
 from weft.ops.arrays import refuse_masked
 from weft.ragged import check_lengths
+from weft.shortened import shortened
 
-__all__ = ["Model", "Stream"]
+__all__ = ["Model", "Stream", "UnusedTensorsWarning"]
+
+
+class UnusedTensorsWarning(UserWarning):
+    """A model's file has tensors that its graph does not use: is it the file of another model?
+
+    To refuse such files: `warnings.simplefilter("error", weft.UnusedTensorsWarning)`.
+    """
 
 
 class _Sizes:
@@ -50,7 +59,8 @@ class Model(_Sizes):
 
     inputs: features of x, or the size of the vocabulary where it `takes_tokens`. outputs: features of y.
     dtype: of x and y, float32 or float64. context: the most steps that it is made for; 0: there is no limit.
-    obstacle: why it cannot be stepped (a layer reads later steps), or "".
+    obstacle: why it cannot be stepped (a layer reads later steps), or "". unused_tensors: names of the
+    tensors in its file that it does not use; as a rule there are none.
 
     The constructor raises ValueError where the layer has no native form.
 
@@ -71,18 +81,25 @@ class Model(_Sizes):
     @classmethod
     def load(cls, path: PathLike) -> Model:
         """Reads a file. Raises OSError if it cannot be read, ValueError with the reason if it is broken or
-        its model has no native form."""
+        its model has no native form. Warns (UnusedTensorsWarning) where the file has tensors that the model
+        does not use."""
+        return cls._load(path, stacklevel=3)
+
+    @classmethod
+    def _load(cls, path: PathLike, stacklevel: int) -> Model:
         path = os.fspath(path)
         # What cannot be opened is said in Python's own words; a pipe would wait for a writer.
         os.close(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
         model = cls.__new__(cls)
         try:
             model._core = _core.load_model(os.fsencode(path))
-            return model
         except UnicodeDecodeError as error:  # its words name the path, which need not be UTF-8
             words = os.fsdecode(error.object)
         except RuntimeError as error:
             words = str(error)
+        else:
+            model._warn_of_unused_tensors(f"Model.load: {os.fsdecode(path)}", stacklevel + 1)
+            return model
         reason = words.removeprefix("load: ").removeprefix(f"{path}: ")
         raise ValueError(f"Model.load: {path}: {reason}")
 
@@ -91,7 +108,17 @@ class Model(_Sizes):
         """The same from a file's bytes."""
         model = cls.__new__(cls)
         model._core = _parsed("Model.parse", file)
+        model._warn_of_unused_tensors("Model.parse", stacklevel=3)
         return model
+
+    def _warn_of_unused_tensors(self, where: str, stacklevel: int) -> None:
+        if names := self.unused_tensors:
+            warnings.warn(
+                f"{where}: the file has tensors that its graph does not use, as if it were of another model: "
+                f"{shortened(', '.join(names), 200)}",
+                UnusedTensorsWarning,
+                stacklevel=stacklevel,
+            )
 
     @property
     def context(self) -> int:
@@ -100,6 +127,10 @@ class Model(_Sizes):
     @property
     def obstacle(self) -> str:
         return self._core.obstacle
+
+    @property
+    def unused_tensors(self) -> tuple[str, ...]:
+        return tuple(self._core.unused_tensors)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -134,8 +165,10 @@ class Stream(_Sizes):
         1024. A model without attention and learned positions steps for ever: its capacity is then 0.
     position: steps since the last reset. nbytes: memory of this stream alone.
 
-    Any thread may use it, one at a time. Raises ValueError for a model that reads later steps, and for a
-    capacity that is not for it.
+    Any number of threads may use it, whose calls come one after the other; long ones let other threads run.
+    Raises ValueError for a model that reads later steps, and for a capacity that is not for it; MemoryError
+    where the capacity is left to a model which would take more than 256 MiB and 16 times its weights: a small
+    file may name a thousand layers and a context of millions.
 
     >>> from weft import nn
     >>> stream = Stream(nn.GRU(3, 4))
@@ -149,7 +182,7 @@ class Stream(_Sizes):
 
     def __init__(self, model: Model | Layer | PathLike, capacity: int = 0) -> None:
         if not isinstance(model, Model):
-            model = Model(model) if isinstance(model, Layer) else Model.load(model)
+            model = Model(model) if isinstance(model, Layer) else Model._load(model, stacklevel=3)
         self._core = model._core.stream(check_count("Stream", "capacity", capacity, low=0))
 
     def step(self, x: Array | int) -> Array:

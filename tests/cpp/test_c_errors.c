@@ -124,6 +124,57 @@ static void test_values(void) {
   CHECK(weft_set_num_threads(3) == WEFT_OK && weft_num_threads() == 3);
 }
 
+/* 2^62 times the same few elements: what a caller may say of no memory, and nothing may multiply unchecked.
+ */
+static weft_view huge(int axes) {
+  weft_view view = weft_view4(x, (int64_t)1 << 62, axes > 1 ? 4 : 1, axes > 2 ? 4 : 1, axes > 3 ? 4 : 1);
+  memset(view.stride, 0, sizeof view.stride);
+  view.stride[axes - 1] = axes > 1;
+  return view;
+}
+
+static void test_sizes(void) {
+  weft_sizes sizes = WEFT_INIT(weft_sizes);
+  weft_linear product = WEFT_INIT(weft_linear);
+  weft_recurrent sequences = WEFT_INIT(weft_recurrent);
+#define CHECK_HUGE(type, field, axes, call_of)                                                 \
+  do {                                                                                         \
+    type call = WEFT_INIT(type);                                                               \
+    call.field = huge(axes);                                                                   \
+    CHECK_FAILS(call_of, WEFT_INVALID_ARGUMENT, #field " overflows 64-bit sizes, got shape "); \
+  } while (0)
+  CHECK_HUGE(weft_linear, x, 2, weft_linear_forward(&call));
+  CHECK_HUGE(weft_linear, weight, 2, weft_linear_sizes(&call, &sizes));
+  CHECK_HUGE(weft_linear, dy, 2, weft_linear_backward(&call));
+  CHECK_HUGE(weft_embedding, indices, 1, weft_embedding_forward(&call));
+  CHECK_HUGE(weft_embedding, dy, 2, weft_embedding_backward(&call));
+  CHECK_HUGE(weft_layer_norm, x, 2, weft_layer_norm_forward(&call));
+  CHECK_HUGE(weft_layer_norm, dy, 2, weft_layer_norm_backward(&call));
+  CHECK_HUGE(weft_activation, x, 1, weft_activation_forward(&call));
+  CHECK_HUGE(weft_activation, dy, 1, weft_activation_backward(&call));
+  CHECK_HUGE(weft_swiglu, x, 2, weft_swiglu_forward(&call));
+  CHECK_HUGE(weft_swiglu, dy, 2, weft_swiglu_backward(&call));
+  CHECK_HUGE(weft_rotary, x, 4, weft_rotary_forward(&call));
+  CHECK_HUGE(weft_rotary, dy, 4, weft_rotary_backward(&call));
+  CHECK_HUGE(weft_dropout, x, 1, weft_dropout_forward(&call));
+  CHECK_HUGE(weft_dropout, dy, 1, weft_dropout_backward(&call));
+  CHECK_HUGE(weft_cross_entropy, logits, 2, weft_cross_entropy_forward(&call, NULL, NULL));
+  CHECK_HUGE(weft_cross_entropy, normalizer, 2, weft_cross_entropy_backward(&call));
+  CHECK_HUGE(weft_sdpa, q, 4, weft_sdpa_sizes(&call, &sizes));
+  CHECK_HUGE(weft_sdpa, v, 4, weft_sdpa_forward(&call));
+  CHECK_HUGE(weft_sdpa, mask, 4, weft_sdpa_weights(&call));
+  /* Each for itself is a number that there is; their products are none. */
+  product.weight = weft_view2(w, (int64_t)1 << 40, (int64_t)1 << 20);
+  CHECK_FAILS(weft_linear_sizes(&product, &sizes), WEFT_INVALID_ARGUMENT, "the size of weight overflows");
+  sequences.cell = "rnn_relu";
+  sequences.x = weft_view3(x, (int64_t)1 << 30, (int64_t)1 << 30, 1);
+  sequences.w_ih = weft_view2(w, O, 1);
+  sequences.w_hh = weft_view2(w, O, O);
+  CHECK_FAILS(weft_recurrent_sizes(&sequences, &sizes), WEFT_INVALID_ARGUMENT, "B T H overflows");
+  sequences.x = huge(3);
+  CHECK_FAILS(weft_recurrent_sizes(&sequences, &sizes), WEFT_INVALID_ARGUMENT, "x overflows 64-bit sizes");
+}
+
 static void test_null(void) {
   weft_sizes sizes = WEFT_INIT(weft_sizes);
   weft_linear call = good_call();
@@ -260,6 +311,7 @@ int main(int count, char** arguments) {
   test_arguments();
   test_sequence_arguments();
   test_values();
+  test_sizes();
   test_null();
   test_nothing();
   test_versions();

@@ -80,8 +80,31 @@ static void test_run(void) {
   call.x = weft_view3(x, 2, 3, 1);
   call.y = weft_view3(y, 2, 2, 1);
   CHECK_FAILS(weft_model_run(model, &call), WEFT_INVALID_ARGUMENT, "y must be");
+  /* Rows that a caller says of one element: their number wraps to 0. */
+  call.x = call.y = weft_view3(x, (int64_t)1 << 62, 4, 1);
+  call.x.stride[0] = call.y.stride[0] = 0;
+  CHECK_FAILS(weft_model_run(model, &call), WEFT_INVALID_ARGUMENT, "overflows 64-bit sizes, got shape");
+  call.x = call.y = weft_view3(x, (int64_t)1 << 40, 0, 1); /* and rows of nothing are nothing */
+  CHECK(weft_model_run(model, &call) == WEFT_OK);
   CHECK_FAILS(weft_model_run(model, NULL), WEFT_INVALID_ARGUMENT, "call must not be null");
   CHECK_FAILS(weft_model_run(NULL, &call), WEFT_INVALID_ARGUMENT, "model must not be null");
+  weft_model_free(model);
+}
+
+static void test_unused_tensors(void) {
+  static const float one = 1;
+  const tensor tensors[] = {{"w", 1, 1, &one}, {"other.b", 1, 0, &one}, {"other.a", 1, 0, &one}};
+  const model_file all_used = file_of(linear), two_more = make_file(linear, 0, tensors, 3);
+  weft_model* model = NULL;
+  CHECK(weft_model_unused_tensor(NULL, 0) == NULL);
+  CHECK(weft_model_parse(all_used.bytes, all_used.size, &model) == WEFT_OK);
+  CHECK(weft_model_unused_tensor(model, 0) == NULL);
+  weft_model_free(model);
+  CHECK(weft_model_parse(two_more.bytes, two_more.size, &model) == WEFT_OK);
+  CHECK(weft_model_unused_tensor(model, -1) == NULL);
+  CHECK(strcmp(weft_model_unused_tensor(model, 0), "other.a") == 0);
+  CHECK(strcmp(weft_model_unused_tensor(model, 1), "other.b") == 0);
+  CHECK(weft_model_unused_tensor(model, 2) == NULL);
   weft_model_free(model);
 }
 
@@ -136,6 +159,7 @@ int main(void) {
   test_files();
   test_obstacle();
   test_run();
+  test_unused_tensors();
   test_null();
   return failures();
 }

@@ -27,6 +27,15 @@ std::vector<T> cast(const std::vector<double>& v) {
   return {v.begin(), v.end()};
 }
 
+/// Bytes of a mask as another language may have them: 0, or whatever else for true.
+template <class Bools>
+std::vector<unsigned char> bytes_of(const Bools& bools) {
+  std::vector<unsigned char> bytes;
+  for (const bool is_true : bools)
+    bytes.push_back(is_true ? (unsigned char)(1 + bytes.size() * 50 % 255) : 0);
+  return bytes;
+}
+
 template <class T>
 void check_recurrent(const RecurrentCellInfo& info, const Options& options) {
   const Problem p = make_problem(info, options, {7, 5, 3, 6});
@@ -63,7 +72,8 @@ void check_recurrent(const RecurrentCellInfo& info, const Options& options) {
   call.reverse = p.reverse;
   call.checkpoint_every = options.checkpoint_every;
   call.lengths = c_view(p.lengths, {p.B, 1, 1, 1});
-  call.resets = c_view(p.resets, {p.B, p.T, 1, 1});
+  const std::vector<unsigned char> resets = bytes_of(p.resets);
+  call.resets = c_view(resets, {p.B, p.T, 1, 1});
   call.recurrent_dropout_mask = c_view(dropout, {p.B, p.T, p.P, 1});
   call.zoneout_mask = c_view(zoneout, {p.B, p.T, p.P, 1});
   call.y = c_view(out.y, {p.B, p.T, p.P, 1}), call.dy = c_view(dy, {p.B, p.T, p.P, 1});
@@ -151,7 +161,8 @@ void check_sdpa() {
   call.windowed = 1, call.left = 3, call.right = 1, call.from_end = 1;
   call.scale = 0.7, call.softcap = 2.5, call.dropout = 0.2, call.seed = 5, call.offset = 9;
   call.q = c_view(q, a.q.shape), call.k = c_view(k, a.k.shape), call.v = c_view(v, a.v.shape);
-  call.mask = broadcast(mask, shared), call.float_mask = broadcast(float_mask.data(), shared);
+  const std::vector<unsigned char> mask_bytes = bytes_of(mask);
+  call.mask = broadcast(mask_bytes.data(), shared), call.float_mask = broadcast(float_mask.data(), shared);
   call.bias = broadcast(bias.data(), of_heads), call.kv_lengths = weft_view1(kv_lengths.data(), B);
   call.out = c_view(actual.out, {B, N, Tq, E}), call.dout = c_view(dout, {B, N, Tq, E});
   call.logsumexp = c_view(actual.logsumexp, {B, N, Tq, 1});

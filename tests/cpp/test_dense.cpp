@@ -64,6 +64,17 @@ void test_errors() {
   check_invalid(
       [&] { weft::linear_forward<float>(view(numbers, 4, 3), view(numbers, 5, 2), {}, y, view(numbers)); },
       {"linear_forward: weight must be (O, I)", "(5, 2)"});
+  const weft::View<const float, 2> huge(numbers.data(), {int64_t(1) << 62, 4}, {0, 1}),
+      negative(nullptr, {-1, 3});
+  check_invalid([&] { weft::linear_forward<float>(huge, view(numbers, 1, 4), {}, y, view(numbers)); },
+                {"linear_forward: x overflows 64-bit sizes, got shape (4611686018427387904, 4)"});
+  check_invalid([&] { weft::linear_forward<float>(negative, view(numbers, 1, 3), {}, y, view(numbers)); },
+                {"linear_forward: x must have no negative sizes, got (-1, 3)"});
+  check_invalid([] { weft::linear_backward_workspace<float>(-3, 4); },
+                {"linear_backward: the size of weight must not be negative, got -3 x 4"});
+  check_invalid(
+      [] { weft::linear_forward_workspace<float>(int64_t(1) << 40, int64_t(1) << 40); },
+      {"linear_forward: the size of weight overflows 64-bit sizes, got 1099511627776 x 1099511627776"});
 }
 
 template <class T>

@@ -27,6 +27,12 @@ void test_descriptions() {
   check_refused(f.described("{\"format\":1}"), {"there must be an entry \"graph\""});
   check_refused(f.described("{\"format\":1,\"obstacle\":\"Dream has no native form\"}"),
                 {"Dream has no native form"});
+  const std::string long_words(100'000, 'x');
+  try {
+    weft::Model::parse(f.described("{\"format\":1,\"obstacle\":\"" + long_words + "\"}"));
+  } catch (const std::runtime_error& error) {
+    check(std::strlen(error.what()) < 1000, "a long obstacle, shortened");
+  }
   check_refused(f.described("{\"format\":1,\"context\":-1,\"graph\":" + graph + "}"),
                 {"context must be at least 0, got -1"});
   weft::Model::parse(f.described("{\"format\":1,\"model\":\"GPT\",\"config\":{},\"graph\":" + graph + "}"));
@@ -79,9 +85,11 @@ void test_weights() {
                 {"no layer says how many features come in"});
   check_refused(f, sequential({first, op("linear", entry("weight", f.weight("w3", {10, 32, 1})))}),
                 {"weight must be (O, I) = (?, 32), got (10, 32, 1)"});
-  check_refused(f,
-                sequential({op("swiglu"), op("linear", entry("weight", f.weight("huge", {0, INT64_MAX})))}),
+  check_refused(f, sequential({op("swiglu"), op("linear", entry("weight", f.weight("wide", {0, 1 << 30})))}),
                 {"no layer says how many features come in"});
+  ModelFile<float> huge;
+  check_refused(huge, op("linear", entry("weight", huge.weight("huge", {0, INT64_MAX}))),
+                {"tensor \"huge\": shape overflows 64-bit sizes"});
   check_refused(f, sequential({first, op("linear", entry("weight", f.weight("w0", {0, 32})))}),
                 {"weight must be (O, I) = (?, 32), got (0, 32)"});
   check_refused(f,
@@ -201,6 +209,33 @@ void test_memory() {
   check_invalid([&] { weft::Stream{model}; }, {"Stream: model shares its weights among so many layers"});
 }
 
+/// What a small file says of its context and its layers takes no gigabytes before somebody asks for them.
+void test_default_capacity() {
+  ModelFile<float> f;
+  const std::string attention =
+      op("attention", entry("heads", "1") + entry("kv_heads", "1") +
+                          entry("in_weight", f.weight("i", {48, 16})) +
+                          entry("out_weight", f.weight("o", {16, 16})) + entry("causal", "true"));
+  const weft::Model model =
+      weft::Model::parse(f.with_graph(sequential(std::vector<std::string>(500, attention)), 1 << 24));
+  const size_t allocated =
+      allocations_of([&] {
+        check_throws<std::bad_alloc>(
+            [&] { weft::Stream{model}; },
+            {"Stream: capacity must be given: the default of 65536 steps would take", "MB"});
+      }).bytes;
+  check(allocated < 64 << 20, "refused before it is allocated");
+  check(weft::Stream(model, 4200).bytes() > 256 << 20, "what is asked for is given");
+  ModelFile<float> recurrent;
+  const std::string rnn =
+      op("recurrent", entry("cell", "\"rnn_tanh\"") + entry("w_ih", recurrent.weight("w", {256, 256})) +
+                          entry("w_hh", "\"w\""));
+  const weft::Model states =
+      weft::Model::parse(recurrent.with_graph(sequential(std::vector<std::string>(70'000, rnn))));
+  check_invalid([&] { weft::Stream{states}; },
+                {"Stream: model shares its weights among so many layers that their states"});
+}
+
 /// Whatever single byte of a description is changed: a model or an error, and never a crash.
 void test_changed_bytes() {
   for (const ModelCase<float>& c : model_cases<float>()) {
@@ -230,6 +265,7 @@ int main() {
   test_recurrent();
   test_attention();
   test_memory();
+  test_default_capacity();
   test_changed_bytes();
   return failures();
 }

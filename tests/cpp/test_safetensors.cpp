@@ -162,6 +162,7 @@ std::vector<Hostile> hostile_files() {
       {two(good, entry("b", "F32", "[2]", "[16,24]"), 24), "\"b\" has a hole before it"},
       {two(good, entry("b", "F32", "[0]", "[12,12]"), 12), "\"b\" has a hole before it"},
       {two(good, entry("a", "F32", "[2]", "[8,16]"), 16), "two tensors \"a\""},
+      {one("F32", "[2,0,4611686018427387904]", "[0,0]"), "shape overflows 64-bit sizes"},
       {two(good, entry("\\u0061", "F32", "[0]", "[0,0]"), 8), "two tensors"},
       {file(R"({"__metadata__":{"a":1}})"), "__metadata__: \"a\" must be a string, got 1"},
       {file(R"({"__metadata__":{"a":{"b":"c"}}})"), "__metadata__: \"a\" must be a string"},
@@ -199,6 +200,18 @@ void test_hostile() {
     check(error.value_or("").size() < 300, "a long message");
     check(used.bytes <= bytes.size() + 4096, message + ": took "s + std::to_string(used.bytes) + " bytes");
   }
+}
+
+/// Refused by their number, before each is looked at twice.
+void test_many_tensors() {
+  const auto error_of_many = [](int count) {
+    std::string header = "{";
+    for (int i = 0; i < count; ++i)
+      header.append(i ? "," : "").append(entry(std::to_string(i), "U8", "[0]", "[0,0]"));
+    return error_of(Exact(file(header + "}")).span());
+  };
+  check(!error_of_many(1 << 17), "as many tensors as may be");
+  check(error_of_many((1 << 17) + 1) == "parse: more than 131072 tensors", "one tensor more");
 }
 
 void test_truncated() {
@@ -288,6 +301,10 @@ void test_load() {
     const auto used = allocations_of([&] { refused(path, ""); });
     check(used.bytes <= 2 * (size_t{1} << 24), "took " + std::to_string(used.bytes) + " bytes");
   }
+  // A sparse file of 64 GB whose header knows of none: it is not read to find that out.
+  write(length(2) + "{}", off_t{1} << 36);
+  const auto used = allocations_of([&] { refused(path, "68719476726 bytes of data belong to no tensor"); });
+  check(used.bytes < 4096, "took " + std::to_string(used.bytes) + " bytes");
   unlink(path.c_str());
   check(mkfifo(path.c_str(), 0600) == 0, "a pipe");
   refused(path, "not a regular file");  // and it does not wait for a writer
@@ -301,6 +318,7 @@ int main() {
   test_reads();
   test_every_dtype();
   test_hostile();
+  test_many_tensors();
   test_truncated();
   test_every_byte_changed();
   test_memory();

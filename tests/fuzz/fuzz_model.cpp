@@ -122,6 +122,7 @@ void use(const weft::BasicModel<T>& model) {
   constexpr int64_t steps = 5;
   const int64_t inputs = model.inputs(), outputs = model.outputs();
   require(inputs > 0 && outputs > 0, "a model has inputs and outputs");
+  for (const std::string& name : model.unused_tensors()) weft::Json::parse(quoted(name));  // UTF-8, as it was
   if (inputs > most_features || outputs > most_features) return;
   const int64_t usable = model.context() > 0 && model.context() < steps ? model.context() : steps;
   if (model.takes_tokens()) {

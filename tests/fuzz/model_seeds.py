@@ -51,5 +51,7 @@ if __name__ == "__main__":
         long_name = {"op": "linear", "weight": "a" + 100 * "é"}  # a message cuts it, between two characters
         text = json.dumps({"format": 1, "graph": long_name}, ensure_ascii=False)
         (FOLDER / "long_name").write_text(text, encoding="utf-8")
+        text = json.dumps({"format": 1, "graph": {"op": "linear", "weight": "w"}}, separators=(",", ":"))
+        (FOLDER / "unused").write_text(f'{text}\nw F32 2 3\nb"\\é F32 2', encoding="utf-8")
         nn.save(nn.RNN(1, 2, bias=False, rng=0), path)
         (FOLDER / "file").write_bytes(path.read_bytes())

@@ -23,6 +23,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "weft/export.h"
 #include "weft/view.hpp"
@@ -57,6 +58,9 @@ class WEFT_API BasicModel {
   int64_t context() const noexcept;    ///< the most steps that it is made for, or 0: no limit
   /// Why it cannot be stepped (a layer reads the future), or an empty string.
   const std::string& obstacle() const noexcept;
+  /// Names of the tensors in its file that it does not use (further names of tied weights aside). As a rule
+  /// there are none: a file that has some may be of another model than the one that it says it is.
+  const std::vector<std::string>& unused_tensors() const noexcept;
 
   /// y = model(x), from a state of zeros.
   ///
@@ -83,8 +87,12 @@ class WEFT_API BasicStream {
  public:
   /// capacity: steps that attention remembers, counted from the last reset; 0: the model's context (at most
   /// 65536 of it), or 1024. Models without attention and learned positions step for ever, whatever it is;
-  /// so do those where all attention has a window that fits. Throws std::invalid_argument where the model
-  /// cannot be stepped, or has fewer learned positions.
+  /// so do those where all attention has a window that fits.
+  ///
+  /// Throws std::invalid_argument where the model cannot be stepped, or has fewer learned positions; and
+  /// std::bad_alloc, with the sizes in what(), where capacity is 0 and the memory would be more than 256 MiB
+  /// and 16 times the weights: a small file may name a thousand layers and a context of millions, so that is
+  /// the caller's to ask for.
   explicit BasicStream(const BasicModel<T>& model, int64_t capacity = 0);
   /// A second one in the same state; this allocates. See assign.
   BasicStream(const BasicStream& other);
@@ -113,7 +121,8 @@ class WEFT_API BasicStream {
   int64_t inputs() const noexcept;
   int64_t outputs() const noexcept;
   bool takes_tokens() const noexcept;
-  size_t bytes() const noexcept;  ///< of memory that is this stream's own
+  size_t bytes() const noexcept;       ///< of memory that is this stream's own
+  size_t step_bytes() const noexcept;  ///< of memory that one step goes through at most, weights included
 
  private:
   std::shared_ptr<const Program<T>> program_;

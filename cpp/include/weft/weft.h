@@ -17,7 +17,7 @@
 // unless it says so: left out, a view is all zero and a number 0.
 //
 // Arrays are weft_view: a pointer, a shape, strides in elements. Elements are those of call.dtype, but for
-// indices and lengths, which are int64_t, and for masks, which are bytes of 0 or 1. The last axis is
+// indices and lengths, which are int64_t, and for masks, which are bytes: true unless 0. The last axis is
 // contiguous; the other axes may have any strides unless a comment says "contiguous". `in` is read only and
 // may alias other inputs; `out` is overwritten and `accumulated` added to: neither may overlap anything else
 // that the call reads or writes.
@@ -228,7 +228,7 @@ typedef struct weft_sdpa {
   weft_view q;           // [B, N, T, D]   in, required
   weft_view k;           // [B, Nk, S, D]  in, required
   weft_view v;           // [B, Nk, S, E]  in, required
-  weft_view mask;        // [B, N, T, S]   in, bytes: 1 means attend; any strides, 0 where it is broadcast
+  weft_view mask;        // [B, N, T, S]   in, bytes: not 0 means attend; any strides, 0 where it is broadcast
   weft_view float_mask;  // [B, N, T, S]   in: added; any strides
   weft_view bias;        // [B, N, T, S]   in: added, and may have a gradient; any strides
   weft_view kv_lengths;  // [B]            in, int64: keys of each element of the batch, in 0..S
@@ -478,6 +478,9 @@ WEFT_API weft_status weft_model_parse(const void* file, size_t size, weft_model*
 // Null is nothing to free.
 WEFT_API void weft_model_free(weft_model* model);
 WEFT_API weft_status weft_model_describe(const weft_model* model, weft_model_info* info);
+// Names of the tensors in its file that it does not use, from index 0 on; null after the last one. The model
+// owns them. As a rule there are none: a file that has some may be of another model than it says.
+WEFT_API const char* weft_model_unused_tensor(const weft_model* model, int64_t index);
 
 // y = model(x), from a state of zeros. This allocates.
 typedef struct weft_run {
@@ -495,6 +498,9 @@ WEFT_API weft_status weft_model_run(const weft_model* model, const weft_run* cal
 // reset; 0: the model's context (at most 65536 of it), or 1024. Models without attention and learned
 // positions step for ever, whatever it is; so do those where all attention has a window that fits. *stream is
 // null where that fails: a model that has an obstacle, or fewer learned positions, is an invalid argument.
+// WEFT_OUT_OF_MEMORY, with the sizes in weft_last_error, where capacity is 0 and the memory would be more
+// than 256 MiB and 16 times the weights: a small file may name a thousand layers and a context of millions,
+// so that is the caller's to ask for.
 WEFT_API weft_status weft_stream_new(const weft_model* model, int64_t capacity, weft_stream** stream);
 // A second one in the same state.
 WEFT_API weft_status weft_stream_copy(const weft_stream* stream, weft_stream** copy);

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <set>
 #include <span>
+#include <tuple>
 #include <utility>
 
 #include "../json.hpp"
@@ -38,8 +40,29 @@ class Weights {
     return array;
   }
   int64_t bytes() const { return bytes_; }
+  /// Names of the tensors that no node has named, but for further names of a tied weight, under each of which
+  /// it is there.
+  std::vector<std::string> not_taken() const {
+    std::vector<std::string> names;
+    if (taken_.size() == file_.size()) return names;
+    std::set<Content> contents;
+    for (const auto& [name, array] : taken_) contents.insert(content_of(name));
+    for (size_t i = 0; i < file_.size(); ++i)
+      if (std::string name = file_.name(i); !contents.contains(content_of(name)))
+        names.push_back(std::move(name));
+    return names;
+  }
 
  private:
+  using Content =
+      std::tuple<std::string_view, std::vector<int64_t>, std::string_view>;  // dtype, shape, bytes
+
+  Content content_of(const std::string& name) const {
+    const Tensor tensor = *file_.find(name);
+    const auto* bytes = reinterpret_cast<const char*>(tensor.data.data());
+    return {tensor.dtype, tensor.shape, {bytes, tensor.data.size()}};
+  }
+
   const Safetensors& file_;
   std::map<std::string, Weight<T>> taken_;
   int64_t bytes_ = 0;

@@ -154,6 +154,8 @@ struct Graph {
   int64_t weight_bytes = 0;  // of the tensors that it names
   std::string obstacle;      // why it cannot be stepped, or empty
 
+  std::vector<std::string> unused_tensors;  // of the file, by name: it names them nowhere
+
   /// What streams run, made by the first of them for the instruction set then in use.
   mutable std::mutex program_mutex;
   mutable std::shared_ptr<const Program<T>> program;

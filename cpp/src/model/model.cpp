@@ -36,6 +36,10 @@ template <class T>
 const std::string& BasicModel<T>::obstacle() const noexcept {
   return graph_->obstacle;
 }
+template <class T>
+const std::vector<std::string>& BasicModel<T>::unused_tensors() const noexcept {
+  return graph_->unused_tensors;
+}
 
 #define WEFT_INSTANTIATE(T)                                                \
   template BasicModel<T> BasicModel<T>::load(const std::string&);          \
@@ -44,7 +48,8 @@ const std::string& BasicModel<T>::obstacle() const noexcept {
   template int64_t BasicModel<T>::inputs() const noexcept;                 \
   template int64_t BasicModel<T>::outputs() const noexcept;                \
   template int64_t BasicModel<T>::context() const noexcept;                \
-  template const std::string& BasicModel<T>::obstacle() const noexcept;
+  template const std::string& BasicModel<T>::obstacle() const noexcept;    \
+  template const std::vector<std::string>& BasicModel<T>::unused_tensors() const noexcept;
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)
 #undef WEFT_INSTANTIATE

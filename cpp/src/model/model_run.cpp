@@ -54,6 +54,7 @@ void BasicModel<T>::run(View<const int64_t, 2> tokens, View<T, 3> y, View<const 
   check_view(operation, "tokens", tokens, "(B, T)", tokens.shape);
   std::vector<int64_t> copy;
   const Batch batch = check(*graph_, tokens, y, lengths, threads, copy);
+  if (batch.size == 0 || batch.time == 0) return;
   for (int64_t b = 0; b < batch.size; ++b) {
     const int64_t valid = batch.lengths ? batch.lengths.data[b] : batch.time;
     const View<const int64_t, 1> row(tokens.data + b * tokens.stride[0], {valid}, {tokens.stride[1]});
@@ -63,7 +64,7 @@ void BasicModel<T>::run(View<const int64_t, 2> tokens, View<T, 3> y, View<const 
                           std::to_string(row.data[outside * row.stride[0]]) + " at [" + std::to_string(b) +
                           ", " + std::to_string(outside) + "]");
   }
-  if (batch.size > 0 && batch.time > 0) run_graph(*graph_, batch, tokens, y);
+  run_graph(*graph_, batch, tokens, y);
 }
 
 #define WEFT_INSTANTIATE(T)                                                                          \

@@ -229,11 +229,12 @@ std::shared_ptr<const Graph<T>> parse_graph(const Safetensors& file) {
   const Place place("", "model");
   Entries<T> entries(Json::parse(text, metadata), place, weights);
   if (entries.integer("format", 1) != 1) place.refuse("format must be 1, this file is of a later version");
-  if (entries.find("obstacle")) place.refuse(entries.string("obstacle"));
+  if (entries.find("obstacle")) place.refuse(shortened(entries.string("obstacle"), 500));
   auto graph = std::make_shared<Graph<T>>();
   if (entries.find("context")) graph->context = entries.integer("context", 0, 1 << 24);
   graph->root = read_node(entries.get("graph"), weights, "");
   graph->weight_bytes = weights.bytes();
+  graph->unused_tensors = weights.not_taken();
   check_graph(*graph);
   return graph;
 }

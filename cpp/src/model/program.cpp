@@ -38,6 +38,7 @@ bool Program<T>::is_endless(int64_t room) const {
 template <class T>
 int64_t Program<T>::layout(int64_t room, std::vector<CacheLayout>& layouts) const {
   const char *op = "Stream", *what = "capacity times the size of a step";
+  checked_product(op, what, room, 1024);  // kernels count in small multiples of it
   int64_t end = size_, workspace = 0;
   const auto take = [&](int64_t rows, int64_t columns) {
     const int64_t place = end;

@@ -15,7 +15,8 @@ class Program {
 
   int64_t inputs, outputs;
   bool takes_tokens;
-  int64_t places;  // learned positions, 0: none
+  int64_t places;            // learned positions, 0: none
+  int64_t weight_bytes = 0;  // that a step reads, each as often as it does
 
   /// Does a stream with room for so many steps go on for ever? It does without attention, or where the room
   /// is that of its windows.

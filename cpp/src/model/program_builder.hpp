@@ -52,11 +52,14 @@ class ProgramBuilder {
       : program_(program), kernels_(step_kernels<T>(table)) {}
 
   void build(const Graph<T>& graph) {
-    // Weights that many layers share are packed once; but a file could pair one with a thousand biases.
-    most_packed_ = 16 * graph.weight_bytes + (int64_t(1) << 26);
+    // Weights that many layers share are packed once; but a file could pair one with a thousand biases, or
+    // have a million layers share one, each with a state of its own.
+    const int64_t most = 16 * graph.weight_bytes + (int64_t(1) << 26);
+    most_packed_ = most;
     const Value result = add(graph.root, {incoming, false});
     program_.result_ = result.place;
     program_.size_ = places_.end();
+    if (program_.size_ > most / int64_t(sizeof(T))) refuse_shared("their states");
     program_.header_bytes_ = whole_lines<std::byte>(int64_t(program_.caches_.size() * sizeof(CacheLayout)));
   }
 
@@ -86,16 +89,19 @@ class ProgramBuilder {
   template <class Pack>
   const T* packed(std::vector<const void*> key, int64_t size, const Pack& pack) {
     const T*& known = known_[std::move(key)];
+    program_.weight_bytes += size * int64_t(sizeof(T));
     if (known != nullptr) return known;
     most_packed_ -= size * int64_t(sizeof(T));
-    if (most_packed_ < 0)
-      fail("Stream",
-           "model shares its weights among so many layers that, packed, they would take many "
-           "times the memory");
+    if (most_packed_ < 0) refuse_shared("they, packed,");
     program_.packed_.push_back(aligned_array<T>(size));
     T* memory = program_.packed_.back().get();
     pack(memory);
     return known = memory;
+  }
+
+  [[noreturn]] static void refuse_shared(const std::string& what) {
+    fail("Stream", "model shares its weights among so many layers that " + what +
+                       " would take many times the memory of the weights");
   }
 
   // ---- layers of layers ----

@@ -162,7 +162,10 @@ class Runner {
       a.threads = std::max(1, threads() / int(directions.size()));
       const size_t bytes = recurrent_sizes<T>(op->cell, a, false).forward_workspace;
       workspaces.push_back(aligned_array<std::byte>(int64_t(bytes)));
-      const View<T, 2> h_n(own(B * state), {B, state}), c_n(own(B * op->hidden), {B, op->hidden});
+      const auto own_state = [&](int64_t size) {
+        return View<T, 2>(own(checked_product("run", "the size of a layer's state", B, size)), {B, size});
+      };
+      const View<T, 2> h_n = own_state(state), c_n = own_state(op->hidden);
       calls.push_back({a, {y, h_n, c_n}, nullptr, workspaces.back().get()});
     }
     recurrent_forward<T>(directions[0].op->cell, std::span<const RecurrentForwardCall<T>>(calls));

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "../errors.hpp"
+#include "../out_of_memory.hpp"
 #include "flush_denormals.hpp"
 #include "program.hpp"
 #include "weft/model.hpp"
@@ -11,6 +12,12 @@ namespace weft {
 namespace {
 
 constexpr int64_t usual_room = 1024, most_unasked = 65536;
+
+/// Of a stream whose capacity the caller has left to the file: a few thousand bytes can name a thousand
+/// layers and a context of millions.
+int64_t most_unasked_bytes(int64_t weight_bytes) { return 16 * weight_bytes + (int64_t(1) << 28); }
+
+std::string megabytes(int64_t bytes) { return std::to_string((bytes + 999'999) / 1'000'000) + " MB"; }
 
 void free_memory(std::byte* memory) { FreeAligned()(memory); }
 
@@ -43,6 +50,11 @@ BasicStream<T>::BasicStream(const BasicModel<T>& model, int64_t capacity)
   program_ = Program<T>::of(graph);
   end_ = program_->is_endless(room_) ? INT64_MAX : room_;
   bytes_ = program_->bytes(room_);
+  if (const int64_t most = most_unasked_bytes(graph.weight_bytes); capacity == 0 && bytes_ > most)
+    throw OutOfMemory("Stream: capacity must be given: the default of " + std::to_string(room_) +
+                      " steps would take " + megabytes(bytes_) +
+                      ", and a stream of this model, whose weights are " + megabytes(graph.weight_bytes) +
+                      ", takes at most " + megabytes(most) + " unasked");
   memory_.reset(aligned_array<std::byte>(bytes_).release());
   program_->fill(memory_.get(), room_);
 }
@@ -137,6 +149,10 @@ bool BasicStream<T>::takes_tokens() const noexcept {
 template <class T>
 size_t BasicStream<T>::bytes() const noexcept {
   return size_t(bytes_);
+}
+template <class T>
+size_t BasicStream<T>::step_bytes() const noexcept {
+  return size_t(program_->weight_bytes) + size_t(bytes_);
 }
 
 template class BasicStream<float>;

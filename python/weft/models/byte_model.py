@@ -20,6 +20,7 @@ from weft.files import read_safetensors
 from weft.models.sampling import sample
 from weft.nn.graph import FORMAT, describe
 from weft.nn.parameter import Array, Seed
+from weft.shortened import shortened
 from weft.train.checkpoint import model_file
 
 __all__ = ["VOCABULARY", "ByteModel", "Reader", "check_shape", "check_table", "find_model"]
@@ -111,7 +112,7 @@ class ByteModel(nn.Layer):
             model = kind(**config)
             model.load_state_dict(tensors)
         except (ValueError, TypeError) as error:
-            raise ValueError(f"{cls.__name__}.load: {path}: {error}") from error
+            raise ValueError(f"{cls.__name__}.load: {path}: {shortened(str(error))}") from None
         return model
 
     @classmethod

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from weft.files import PathLike, read_safetensors, safetensors_pieces, write_safetensors
 from weft.nn.layer import Layer
 from weft.nn.parameter import Array
+from weft.shortened import shortened
 
 
 def save(layer: Layer, path: PathLike, metadata: Mapping[str, str] | None = None) -> None:
@@ -44,7 +45,7 @@ def load(layer: Layer, path: PathLike) -> dict[str, str]:
     try:
         layer.load_state_dict(tensors)
     except ValueError as error:
-        raise ValueError(f"load: {path} is not of this model: {error}") from error
+        raise ValueError(f"load: {path} is not of this model: {shortened(str(error))}") from None
     return metadata
 
 
