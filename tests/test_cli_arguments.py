@@ -29,7 +29,7 @@ from weft.cli.arguments import duration
         (["--time-limit", "soon"], "--time-limit must be a time such as 90 (seconds)"),
         (["--time-limit", "0"], "--time-limit must be a time such as 90 (seconds)"),
         (["--dtype", "float16"], "--dtype must be one of float32, float64, got 'float16'"),
-        (["--threads", "0"], "--threads must be a whole number from 1 to 1024, got '0'"),
+        (["--threads", "0"], "--threads must be a whole number of at least 1, got '0'"),
         (["--sequense", "3"], "unrecognized arguments: --sequense"),
         (
             ["--tie-weights", "--embedding", "8", "--hidden", "16"],

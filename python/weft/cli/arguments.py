@@ -21,7 +21,7 @@ class CommandError(Exception):
     """Ends a command with one line on standard error.
 
     code 2: bad arguments; 1: something failed later. command: which one, where it is not the one that runs.
-    hint: a second line.
+    hint: a second line. An empty message is none.
     """
 
     def __init__(self, message: str, *, code: int = 2, command: str | None = None, hint: str = "") -> None:
@@ -111,7 +111,7 @@ def duration(text: str) -> float:
     if not math.isnan(plain):
         seconds = plain
     else:
-        parts = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?", text)
+        parts = re.fullmatch(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?", text)
         if not text or parts is None:
             raise _wrong(wanted, text)
         values = [_float(part) if part else 0.0 for part in parts.groups()]

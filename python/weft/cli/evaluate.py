@@ -9,10 +9,10 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-import weft
 from weft.cli.arguments import CommandError, Parser, fraction, whole
 from weft.cli.model_file import describe, load_model
 from weft.cli.text import read_text
+from weft.cli.threads import use_threads
 from weft.models import GPT, ByteModel, bits_per_byte
 
 __all__ = ["add_eval_arguments", "run_eval"]
@@ -52,10 +52,11 @@ def add_eval_arguments(parser: Parser) -> None:
         help="read N parts of the text side by side: faster on long texts, and nearly the same (default 1); "
         "of recurrent models only",
     )
-    machine.add_argument("--threads", type=whole(1, 1024), metavar="N", help="threads (default: all cores)")
+    machine.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: all cores)")
 
 
 def run_eval(arguments: argparse.Namespace) -> int:
+    use_threads(arguments.threads)
     model = load_model(arguments.model)
     if arguments.streams is not None and isinstance(model, GPT):
         raise CommandError("--streams is for recurrent models only: a gpt reads many windows at once anyway")
@@ -67,8 +68,6 @@ def run_eval(arguments: argparse.Namespace) -> int:
     for name, ids in parts:
         if ids.size < 2:
             raise CommandError(f"the text is too short: {name} has {ids.size} bytes, needs at least 2")
-    if arguments.threads is not None:
-        weft.set_num_threads(arguments.threads)
     print(f"model  {describe(model)}")
     print(f"text   {text}")
     for name, ids in parts:
@@ -78,7 +77,7 @@ def run_eval(arguments: argparse.Namespace) -> int:
 
 def _report(model: ByteModel, name: str, ids: npt.NDArray[np.uint8], streams: int) -> None:
     start = time.perf_counter()
-    bits = bits_per_byte(model, ids, streams=streams, progress=True)
+    bits = bits_per_byte(model, ids, streams=streams, progress=f"scoring {name}")
     if not math.isfinite(bits):
         raise CommandError(f"the model is spoilt: its bits per byte are {bits}", code=1)
     rate = (ids.size - 1) / (time.perf_counter() - start)

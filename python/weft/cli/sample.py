@@ -9,9 +9,9 @@ from contextlib import closing
 from itertools import islice
 from typing import Any
 
-import weft
 from weft.cli.arguments import CommandError, Parser, fraction, number, whole
 from weft.cli.model_file import load_model
+from weft.cli.threads import use_threads
 from weft.cli.utf8_writer import Utf8Writer
 
 __all__ = ["add_sample_arguments", "run_sample"]
@@ -50,14 +50,13 @@ def add_sample_arguments(parser: Parser) -> None:
     )
     drawing.add_argument("--seed", type=whole(0), metavar="N", help="seed (default: another text every time)")
     machine = parser.add_argument_group("machine")
-    machine.add_argument("--threads", type=whole(1, 1024), metavar="N", help="threads (default: all cores)")
+    machine.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: all cores)")
 
 
 def run_sample(arguments: argparse.Namespace) -> int:
+    use_threads(arguments.threads)
     model = load_model(arguments.model)
     prompt = _prompt(arguments.prompt)
-    if arguments.threads is not None:
-        weft.set_num_threads(arguments.threads)
     drawn = model.generate(
         prompt or b"\n",
         rng=arguments.seed,

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.cli.arguments import CommandError
+from weft.cli.file_names import shown
 
 __all__ = ["Text", "default_text", "read_text"]
 
@@ -38,7 +39,7 @@ class Text:
         return hashlib.sha256(self.ids.tobytes()).hexdigest()
 
     def __str__(self) -> str:
-        names = ", ".join(self.sources[:3]) + (", ..." if len(self.sources) > 3 else "")
+        names = ", ".join(map(shown, self.sources[:3])) + (", ..." if len(self.sources) > 3 else "")
         files = f", {self.files:,} files" if self.files > 1 else ""
         skipped = f", {self.skipped:,} left out as binary or special" if self.skipped else ""
         return f"{names} ({self.ids.size:,} bytes{files}{skipped})"

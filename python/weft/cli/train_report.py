@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from contextlib import closing
 from itertools import islice
@@ -10,20 +9,21 @@ from itertools import islice
 import weft
 from weft.cli.arguments import CommandError
 from weft.cli.corpus import Corpus
+from weft.cli.file_names import quoted, shown
 from weft.cli.model_file import describe, load_model
+from weft.cli.resume import resume_command
 from weft.cli.run_folder import RunFolder
+from weft.cli.scoring import final_bytes, final_score
 from weft.cli.train_settings import TrainSettings
 from weft.cli.utf8_writer import Utf8Writer
 from weft.config import get_isa
 from weft.data import TextStream, Windows
 from weft.files import replace_file
-from weft.models import ByteModel, bits_per_byte
+from weft.models import ByteModel
 from weft.train import History, Trainer
 
 __all__ = ["print_header", "print_interrupted", "print_result"]
 
-_EXACT_BYTES = 200_000  # held-out text up to this size is read as one stream; more takes several, for speed
-_STREAMS = 16
 _TEMPERATURE = 0.8
 
 
@@ -55,32 +55,33 @@ def print_header(
         f"learning rate {settings.rate:g}, {settings.schedule}"
     )
     print(f"machine   {get_isa()}, {weft.get_num_threads()} threads")
-    print(f"folder    {folder.path}", flush=True)
+    print(f"folder    {shown(folder.path)}", flush=True)
 
 
-def print_interrupted(history: History, step: int, total_steps: int | None, folder: RunFolder) -> None:
+def print_interrupted(
+    history: History, settings: TrainSettings, step: int, total_steps: int | None, folder: RunFolder
+) -> None:
     """After Ctrl-C: where the best model is and how to go on."""
     of = f" of {total_steps:,}" if total_steps is not None else ""
     print(f"\nInterrupted at step {step:,}{of}. {_best(history)}")
-    path = shlex.quote(str(folder.path))
-    print(f"Resume:    weft lm train --resume {path}")
+    print(f"Resume:    {resume_command(settings, folder)}")
     if folder.has_model:
-        print(f"Sample:    weft lm sample {path}")
+        print(f"Sample:    weft lm sample {quoted(folder.path)}")
 
 
 def print_result(history: History, settings: TrainSettings, corpus: Corpus, folder: RunFolder) -> None:
     """After training: the best model's measure and a sample of it, the files, and the commands that go on."""
-    last, path = history.last, shlex.quote(str(folder.path))
+    last, path = history.last, quoted(folder.path)
     rate = last["tokens"] / last["seconds"] if last["seconds"] else 0.0
     print(f"\nTrained {last['step']:,.0f} steps in {last['seconds']:.1f} s, {rate:,.0f} bytes/s.")
     model = load_model(str(folder.path))
     if corpus.held_out is not None:
-        streams = 1 if corpus.held_out.size <= _EXACT_BYTES else _STREAMS
-        bits = bits_per_byte(model, corpus.held_out, streams=streams, progress=not settings.quiet)
+        scored = final_bytes(model, corpus.held_out, int(last["tokens"]))
+        bits = final_score(model, corpus.held_out[:scored], progress=not settings.quiet)
         step = f" (step {history.best_step:,})" if history.best_step is not None else ""
-        print(
-            f"The best model{step}, on all {corpus.held_out.size:,} bytes held out: {bits:.4f} bits per byte"
-        )
+        part = "all" if scored == corpus.held_out.size else f"the first {scored:,} of"
+        measure = f"{corpus.held_out.size:,} bytes held out: {bits:.4f} bits per byte"
+        print(f"The best model{step}, on {part} {measure}")
     else:
         print(_best(history))
     files = ["best/model.safetensors", "log.csv"]
@@ -89,8 +90,8 @@ def print_result(history: History, settings: TrainSettings, corpus: Corpus, fold
         _sample(model, settings, folder)
         files.append("sample.txt")
     files += _draw(history, folder)
-    print(f"\nSaved in {folder.path}: {', '.join(files)}")
-    print(f"Continue:  weft lm train --resume {path} --steps {2 * int(last['step'])}")
+    print(f"\nSaved in {shown(folder.path)}: {', '.join(files)}")
+    print(f"Continue:  {resume_command(settings, folder)} --steps {2 * int(last['step'])}")
     print(f'Sample:    weft lm sample {path} --prompt "The "')
     print(f"Evaluate:  weft lm eval {path} another.txt")
 
@@ -123,7 +124,7 @@ def _draw(history: History, folder: RunFolder) -> list[str]:
     try:
         history.plot(folder.curve)
     except ImportError:
-        print("\n(No loss curve: it needs matplotlib, pip install 'weft[plot]'.)")
+        print("\n(No loss curve: it needs matplotlib, pip install matplotlib.)")
         return []
     except OSError as error:
         raise CommandError(f"could not save {str(folder.curve)!r}: {error.strerror}", code=1) from None

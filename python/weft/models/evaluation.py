@@ -11,7 +11,9 @@ is scored once and the figure hardly changes.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,12 +92,12 @@ def validation_source(
 
 
 def bits_per_byte(
-    model: ByteModel, ids: npt.NDArray[np.integer], *, streams: int = 1, progress: bool = False
+    model: ByteModel, ids: npt.NDArray[np.integer], *, streams: int = 1, progress: bool | str = False
 ) -> float:
     """Mean of -log2 p(byte | those before it) over every byte of ids[N] but the first.
 
     streams: of a recurrent model; a GPT reads many windows side by side in any case.
-    progress: shows a bar in a terminal, where it takes more than a moment.
+    progress: shows a bar in a terminal, where it takes more than a moment; a str is what it says.
 
     >>> from weft.models import LanguageModel
     >>> model = LanguageModel(hidden_size=8, rng=0)
@@ -105,9 +107,20 @@ def bits_per_byte(
     source = validation_source(model, ids, streams=streams)
     unroll = Unroll(model)
     total = 0.0
-    hidden = None if progress else True  # None: hidden unless standard error is a terminal
-    for batch in tqdm(source.batches(), total=len(source), disable=hidden, delay=1, leave=False):
-        logits = unroll.predict(batch)
-        loss, _ = ops.softmax_cross_entropy_forward(logits, batch.y, weight=batch.weight, reduction="none")
-        total += float(np.sum(loss, dtype=np.float64))
+    with _bar(source.targets, progress) as bar:
+        for batch in source.batches():
+            logits = unroll.predict(batch)
+            loss, _ = ops.softmax_cross_entropy_forward(
+                logits, batch.y, weight=batch.weight, reduction="none"
+            )
+            total += float(np.sum(loss, dtype=np.float64))
+            assert batch.weight is not None  # both sources say what is scored
+            bar.update(np.count_nonzero(batch.weight))
     return total / source.targets / math.log(2)
+
+
+def _bar(total: int, progress: bool | str) -> tqdm[Any]:
+    """A bar of bytes, where standard error is a terminal."""
+    shown = bool(progress) and sys.stderr is not None and sys.stderr.isatty()
+    what = progress if isinstance(progress, str) else "scoring text"
+    return tqdm(total=total, desc=what, unit="B", unit_scale=True, disable=not shown, delay=1, leave=False)

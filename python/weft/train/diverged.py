@@ -10,8 +10,8 @@ from weft.train.history import History
 class DivergedError(FloatingPointError):
     """Training stopped because the loss, the gradient or the weights became NaN or infinite.
 
-    step: the update at which it was noticed. history: up to then. checkpoint: the folder of the last good
-        one.
+    what: what became so, in words. step: the update at which it was noticed. history: up to then.
+        checkpoint: the folder of the last good one.
     """
 
     def __init__(
@@ -25,6 +25,7 @@ class DivergedError(FloatingPointError):
         checkpoint: Path | None,
         history: History,
     ) -> None:
+        self.what = what
         self.step = step
         self.checkpoint = checkpoint
         self.history = history
