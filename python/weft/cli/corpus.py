@@ -41,11 +41,14 @@ def read_corpus(settings: TrainSettings) -> Corpus:
 def _check_lengths(settings: TrainSettings, corpus: Corpus) -> None:
     batch, sequence, size = settings.batch, settings.sequence, corpus.train.size
     if size < (batch + 1) * sequence:
-        fitting = size // sequence - 1
-        advice = f"--batch {fitting}" if fitting >= 1 else f"--batch 1 --sequence {max(1, size // 2)}"
+        advice = "give more text"
+        if size >= 2 * sequence:
+            advice += f", or --batch {size // sequence - 1}"
+        elif size >= 2:
+            advice += f", or --batch 1 --sequence {size // 2}"
         raise CommandError(
             f"the text is too short: {size:,} bytes to train on, but --batch {batch} with --sequence "
-            f"{sequence} needs {(batch + 1) * sequence:,}: give more text, or {advice}"
+            f"{sequence} needs {(batch + 1) * sequence:,}: {advice}"
         )
     if corpus.held_out is not None and corpus.held_out.size < _FEWEST_HELD_OUT:
         raise CommandError(

@@ -71,7 +71,7 @@ def add_train_arguments(parser: Parser) -> None:
         "--layers",
         f"layers (default {default.layers}; gpt: {GPT_DEFAULTS['layers']})",
         metavar="N",
-        type=whole(1),
+        type=whole(1, 1000),
     )
     model(
         "--embedding",
