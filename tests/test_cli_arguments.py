@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
+
 import pytest
 
 from weft.cli import main
 from weft.cli.arguments import duration
+from weft.cli.threads import processors
 
 
 @pytest.mark.parametrize(
@@ -14,7 +19,7 @@ from weft.cli.arguments import duration
         (["--hidden", "0"], "--hidden must be a whole number of at least 1, got '0'"),
         (["--hidden", "1.5"], "--hidden must be a whole number of at least 1, got '1.5'"),
         (["--hidden", "9" * 25], "--hidden must be a whole number of at most 2147483647, got"),
-        (["--layers", "-1"], "--layers must be a whole number of at least 1, got '-1'"),
+        (["--layers", "-1"], "--layers must be a whole number from 1 to 1000, got '-1'"),
         (["--model", "transformer"], "--model must be one of rnn, lstm, gru, gpt, got 'transformer'"),
         (
             ["--optimizer", "lion"],
@@ -63,6 +68,58 @@ def test_eval_and_commands_refuse(capsys: pytest.CaptureFixture[str]) -> None:
     )
     _refused([], "weft: ", "required: COMMAND", capsys)
     _refused(["lm", "tune"], "weft lm: ", "invalid choice: 'tune'", capsys)
+
+
+# Every option that takes a number, and what it says to one that is none, too small, too large or in parts.
+WHOLE_FROM_1 = ["hidden", "embedding", "heads", "batch", "sequence", "steps", "epochs", "patience"]
+WHOLE_FROM_1 += ["validate-every", "threads"]
+WHOLE_FROM_0 = ["warmup", "seed", "sample-length"]
+NOT_WHOLE = ["", "x", "1.5", "1e3", "nan", "inf", "0x10", "-1", "9" * 40]
+NO_NUMBER = ["", "x", "nan", "inf", "-inf", "1e999", "-1"]
+TRAIN = {
+    **{name: [*NOT_WHOLE, "0"] for name in WHOLE_FROM_1},
+    **dict.fromkeys(WHOLE_FROM_0, NOT_WHOLE),
+    "layers": [*NOT_WHOLE, "0", "1001"],
+    **dict.fromkeys(("weight-decay", "clip"), NO_NUMBER),
+    "lr": [*NO_NUMBER, "0"],
+    **{name: [*NO_NUMBER, "1", "2"] for name in ("dropout", "held-out", "momentum")},
+    "time-limit": [*NO_NUMBER, "0", "1h30", "1.2.3h", "-5m"],
+}
+SAMPLE = {
+    **{name: [*NOT_WHOLE, "0"] for name in ("length", "top-k", "threads")},
+    "seed": NOT_WHOLE,
+    "temperature": NO_NUMBER,
+    "top-p": [*NO_NUMBER, "0", "1.01"],
+}
+EVAL = {
+    **{name: [*NOT_WHOLE, "0"] for name in ("streams", "threads")},
+    "held-out": [*NO_NUMBER, "1", "2"],
+}
+
+
+def numeric(command: str) -> set[str]:
+    """The options of a command that take a number, as its help names them."""
+    with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as shown:
+        main(["lm", command, "--help"])
+    return set(re.findall(r"^  --([a-z-]+) (?:N|X|F|P|K|TIME)\b", shown.getvalue(), re.MULTILINE))
+
+
+@pytest.mark.parametrize(("command", "table"), [("train", TRAIN), ("sample", SAMPLE), ("eval", EVAL)])
+def test_every_number_is_checked(
+    command: str, table: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert table.keys() == numeric(command)
+    for option, values in table.items():
+        for value in values:
+            arguments = ["lm", command, "model", f"--{option}={value}"]
+            _refused(arguments, f"weft lm {command}: ", f"--{option} must be a", capsys)
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "eval"])
+def test_threads_are_bounded_by_the_processors(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for threads in (processors() + 1, 1000, 2**31 - 1):
+        message = f"--threads must be at most {processors()}, the number of processors here, got {threads}"
+        _refused(["lm", command, "text", f"--threads={threads}"], f"weft lm {command}: ", message, capsys)
 
 
 @pytest.mark.parametrize("command", [[], ["lm"], ["lm", "train"], ["lm", "sample"], ["lm", "eval"], ["info"]])

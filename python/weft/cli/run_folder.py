@@ -74,7 +74,11 @@ class RunFolder:
             if (path / name).exists()
         ]
         if taken:
-            advice = f", or go on with that run: --resume {quoted(out)}" if _RUN_FILE in taken else ""
+            advice = (
+                f", or go on with that run: weft lm train --resume {quoted(out)}"
+                if _RUN_FILE in taken
+                else ""
+            )
             raise CommandError(
                 f"--out {out!r} holds another run ({', '.join(taken)}), which stays: name another folder"
                 f"{advice}"
