@@ -61,6 +61,17 @@ def test_sample_refuses(arguments: list[str], message: str, capsys: pytest.Captu
     _refused(["lm", "sample", "model", *arguments], "weft lm sample: ", message, capsys)
 
 
+@pytest.mark.parametrize(
+    ("command", "option"), [("train", "--out"), ("train", "--resume"), ("sample", ""), ("eval", "")]
+)
+def test_an_empty_name_is_not_this_folder(
+    command: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["lm", command, *([option] if option else []), ""]
+    message = f"{option or 'MODEL'} must be a name, got ''"
+    _refused(arguments, f"weft lm {command}: ", message, capsys)
+
+
 def test_eval_and_commands_refuse(capsys: pytest.CaptureFixture[str]) -> None:
     _refused(["lm", "eval"], "weft lm eval: ", "required: MODEL", capsys)
     _refused(

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-__all__ = ["CommandError", "Parser", "duration", "fraction", "number", "one_of", "whole"]
+__all__ = ["CommandError", "Parser", "duration", "fraction", "name", "number", "one_of", "whole"]
 
 _LARGEST_SIZE = 2**31 - 1
 
@@ -87,6 +87,13 @@ def fraction(*, zero: bool = True, one: bool = False) -> Callable[[str], float]:
         raise _wrong(wanted, text)
 
     return parse
+
+
+def name(text: str) -> str:
+    """The name of a file or folder: an empty one, as of a variable that is not set, would be this folder."""
+    if not text:
+        raise _wrong("a name", text)
+    return text
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

@@ -40,18 +40,22 @@ def read_corpus(settings: TrainSettings) -> Corpus:
 
 def _check_lengths(settings: TrainSettings, corpus: Corpus) -> None:
     batch, sequence, size = settings.batch, settings.sequence, corpus.train.size
+    too_little_held_out = corpus.held_out is not None and corpus.held_out.size < _FEWEST_HELD_OUT
     if size < (batch + 1) * sequence:
         advice = "give more text"
         if size >= 2 * sequence:
             advice += f", or --batch {size // sequence - 1}"
         elif size >= 2:
             advice += f", or --batch 1 --sequence {size // 2}"
+        if size >= 2 and too_little_held_out and not settings.validation:
+            advice += " --held-out 0"
         raise CommandError(
             f"the text is too short: {size:,} bytes to train on, but --batch {batch} with --sequence "
             f"{sequence} needs {(batch + 1) * sequence:,}: {advice}"
         )
-    if corpus.held_out is not None and corpus.held_out.size < _FEWEST_HELD_OUT:
+    if corpus.held_out is not None and too_little_held_out:
+        larger = "" if settings.validation else ", a larger --held-out, or --held-out 0 for no validation"
         raise CommandError(
             f"the held-out text is too short: {corpus.held_out.size} bytes, needs {_FEWEST_HELD_OUT}: "
-            "give more text, a larger --held-out, or --held-out 0 for no validation"
+            f"give more text{larger}"
         )

@@ -9,8 +9,9 @@ from contextlib import closing
 from itertools import islice
 from typing import Any
 
-from weft.cli.arguments import CommandError, Parser, fraction, number, whole
+from weft.cli.arguments import CommandError, Parser, fraction, name, number, whole
 from weft.cli.model_file import load_model
+from weft.cli.text import read_standard_input
 from weft.cli.threads import use_threads
 from weft.cli.utf8_writer import Utf8Writer
 
@@ -29,7 +30,9 @@ gives the same text. A gpt looks back over its context; when that is full, it go
 
 
 def add_sample_arguments(parser: Parser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="a run's folder, or a model's .safetensors file")
+    parser.add_argument(
+        "model", metavar="MODEL", type=name, help="a run's folder, or a model's .safetensors file"
+    )
     text = parser.add_argument_group("text")
     text.add_argument(
         "--prompt",
@@ -79,6 +82,4 @@ def _prompt(given: Any) -> bytes:
         return b""
     if given != "-":
         return os.fsencode(given)
-    if sys.stdin is None:
-        raise CommandError("--prompt - needs standard input, which is closed")
-    return sys.stdin.buffer.read()
+    return read_standard_input()

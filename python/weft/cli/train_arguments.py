@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from weft.cli.arguments import Parser, duration, fraction, number, one_of, whole
+from weft.cli.arguments import Parser, duration, fraction, name, number, one_of, whole
 from weft.cli.train_settings import DEFAULT_RATES, DEFAULT_STEPS, GPT_DEFAULTS, TrainSettings
 from weft.models.gpt import POSITIONS
 
@@ -190,11 +190,13 @@ def add_train_arguments(parser: Parser) -> None:
         "--out",
         "where the model, the log and the loss curve go (default: a new folder runs/lm-N)",
         metavar="FOLDER",
+        type=name,
     )
     output(
         "--resume",
         "go on with the run in this folder, as it was set up but for its length, --lr and --clip",
         metavar="FOLDER",
+        type=name,
     )
     output(
         "--validate-every",
@@ -228,7 +230,7 @@ def add_train_arguments(parser: Parser) -> None:
 def _adder(parser: Parser, title: str) -> Callable[..., None]:
     group = parser.add_argument_group(title)
 
-    def add(name: str, help: str, **options: Any) -> None:
-        group.add_argument(name, default=argparse.SUPPRESS, help=help, **options)
+    def add(option: str, help: str, **options: Any) -> None:
+        group.add_argument(option, default=argparse.SUPPRESS, help=help, **options)
 
     return add
