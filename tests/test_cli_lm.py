@@ -70,7 +70,7 @@ def assert_same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> 
 def refused(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], code: int = 2) -> None:
     assert main(arguments) == code
     output = capsys.readouterr()
-    assert re.search(message, output.err), output.err
+    assert re.search(message, output.err, re.MULTILINE), output.err
     assert output.err.startswith(f"weft lm {arguments[1]}: ")
     assert "Traceback" not in output.err
 
@@ -170,7 +170,9 @@ def test_a_time_limit_alone_ends_training(
     begun = time.monotonic()
     assert main(["lm", "train", text, *TINY, "--time-limit", "0.5", "--out", out]) == 0
     assert time.monotonic() - begun < 30
-    assert "Trained" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Trained" in shown
+    assert f"Continue:  weft lm train --resume {out}\n" in shown
     assert main(["lm", "train", "--resume", out]) == 0
 
 
@@ -296,7 +298,11 @@ def test_what_cannot_be_resumed(
     resume(tmp_path / "bare", "holds no run")
     more = ["--steps", "20"]
     resume(run, "--hidden belongs to the run .* it is 12, got 13", "--hidden", "13", *more)
+    resume(run, "--tie-weights belongs to the run .* it is not given$", "--tie-weights", *more)
+    resume(run, "--validation belongs to the run .* on the last 0.1 of", "--validation", text, *more)
     resume(run, "--out and --resume exclude each other", "--out", str(tmp_path / "new"), *more)
+    Path(text).write_bytes(b"too short to train on")
+    resume(run, "the text is not the one of the run", *more)
     Path(text).write_bytes(PROSE + b"more")
     resume(run, "the text is not the one of the run", *more)
     Path(text).unlink()

@@ -11,7 +11,7 @@ from weft.cli.arguments import CommandError
 from weft.cli.text import Text, read_text
 from weft.cli.train_settings import TrainSettings
 
-__all__ = ["Corpus", "read_corpus"]
+__all__ = ["Corpus", "check_lengths", "read_corpus"]
 
 _FEWEST_HELD_OUT = 16
 
@@ -26,19 +26,17 @@ class Corpus:
 
 
 def read_corpus(settings: TrainSettings) -> Corpus:
-    """Read the texts and cut off what is held out. Raises CommandError if that is too little."""
+    """Read the texts and cut off what is held out."""
     text = read_text(settings.text)
     if settings.validation:
         validation = read_text(settings.validation)
-        corpus = Corpus(text.ids, validation.ids, {"text": text, "validation": validation})
-    else:
-        cut = text.ids.size - round(text.ids.size * settings.held_out_part)
-        corpus = Corpus(text.ids[:cut], text.ids[cut:] if settings.held_out_part else None, {"text": text})
-    _check_lengths(settings, corpus)
-    return corpus
+        return Corpus(text.ids, validation.ids, {"text": text, "validation": validation})
+    cut = text.ids.size - round(text.ids.size * settings.held_out_part)
+    return Corpus(text.ids[:cut], text.ids[cut:] if settings.held_out_part else None, {"text": text})
 
 
-def _check_lengths(settings: TrainSettings, corpus: Corpus) -> None:
+def check_lengths(settings: TrainSettings, corpus: Corpus) -> None:
+    """Refuse a text that is too short. Raises CommandError."""
     batch, sequence, size = settings.batch, settings.sequence, corpus.train.size
     too_little_held_out = corpus.held_out is not None and corpus.held_out.size < _FEWEST_HELD_OUT
     if size < (batch + 1) * sequence:

@@ -32,13 +32,12 @@ def find_run(given: Mapping[str, Any]) -> tuple[TrainSettings, RunFolder]:
     run = settings_of(stored)
     for name, value in given.items():
         if hasattr(run, name) and name not in RESUMABLE and getattr(run, name) != value:
-            option = "--" + name.replace("_", "-")
-            if name == "out":
-                raise CommandError("--out and --resume exclude each other: a run goes on in its own folder")
-            raise CommandError(
-                f"{option} belongs to the run and cannot change on --resume: it is {getattr(run, name)}, "
-                f"got {value}"
-            )
+            raise _unchangeable(name, getattr(run, name), value)
+    if given.get("validation") and "validation" not in description:
+        raise CommandError(
+            "--validation belongs to the run and cannot be added on --resume: it validates on the last "
+            f"{run.held_out_part:g} of its text"
+        )
     changes = {name: value for name, value in given.items() if name in RESUMABLE}
     if run.threads is not None:  # of the machine that it began on
         run = replace(run, threads=min(run.threads, processors()))
@@ -55,6 +54,15 @@ def find_run(given: Mapping[str, Any]) -> tuple[TrainSettings, RunFolder]:
                 f"{resume_command(run, folder)}"
             )
     return run, folder
+
+
+def _unchangeable(name: str, was: Any, value: Any) -> CommandError:
+    option = "--" + name.replace("_", "-")
+    if name == "out":
+        return CommandError("--out and --resume exclude each other: a run goes on in its own folder")
+    was = "not given" if was is None or was is False else was
+    got = "" if value is True else f", got {value}"
+    return CommandError(f"{option} belongs to the run and cannot change on --resume: it is {was}{got}")
 
 
 def resume_command(settings: TrainSettings, folder: RunFolder) -> str:

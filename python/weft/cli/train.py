@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from weft import nn
 from weft.cli.arguments import CommandError
-from weft.cli.corpus import Corpus, read_corpus
+from weft.cli.corpus import Corpus, check_lengths, read_corpus
 from weft.cli.file_names import quoted
 from weft.cli.learning import check_combination, make_model, make_optimizer, make_schedule
 from weft.cli.resume import find_run, resume_command, same_corpus
@@ -74,7 +74,9 @@ def _begun(given: Mapping[str, Any]) -> tuple[Job, RunFolder]:
     check_combination(settings)
     use_threads(settings.threads)
     RunFolder.check(settings.out)
-    job = _prepared(settings, read_corpus(settings))
+    corpus = read_corpus(settings)
+    check_lengths(settings, corpus)
+    job = _prepared(settings, corpus)
     return job, RunFolder.create(settings.out, _remembered(job), job.corpus.texts)
 
 

@@ -63,7 +63,8 @@ def print_interrupted(
 ) -> None:
     """After Ctrl-C: where the best model is and how to go on."""
     of = f" of {total_steps:,}" if total_steps is not None else ""
-    print(f"\nInterrupted at step {step:,}{of}. {_best(history)}")
+    kept = _best(history) if folder.has_model else "No model is saved yet: resuming begins again."
+    print(f"\nInterrupted at step {step:,}{of}. {kept}")
     print(f"Resume:    {resume_command(settings, folder)}")
     if folder.has_model:
         print(f"Sample:    weft lm sample {quoted(folder.path)}")
@@ -91,7 +92,8 @@ def print_result(history: History, settings: TrainSettings, corpus: Corpus, fold
         files.append("sample.txt")
     files += _draw(history, folder)
     print(f"\nSaved in {shown(folder.path)}: {', '.join(files)}")
-    print(f"Continue:  {resume_command(settings, folder)} --steps {2 * int(last['step'])}")
+    more = "" if history.stopped == "time" else f" --steps {2 * int(last['step'])}"
+    print(f"Continue:  {resume_command(settings, folder)}{more}")
     print(f'Sample:    weft lm sample {path} --prompt "The "')
     print(f"Evaluate:  weft lm eval {path} another.txt")
 
