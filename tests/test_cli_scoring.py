@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from test_cli_lm import PROSE, TINY
-from weft.cli import main, scoring
-from weft.models import GPT, ByteModel, LanguageModel, evaluation
+from weft.cli import evaluate, main, scoring
+from weft.models import GPT, ByteModel, LanguageModel
 from weft.train import History
 
 
@@ -50,19 +48,37 @@ def test_a_part_is_called_a_part(
     assert f"{said.group(2)} bits per byte" in capsys.readouterr().out
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+@pytest.fixture
+def bars(monkeypatch: pytest.MonkeyPatch) -> list[bool | str]:
+    """What each score is asked to show while it is computed."""
+    shown: list[bool | str] = []
+
+    def score(model: ByteModel, ids: object, *, streams: int, progress: bool | str) -> float:
+        shown.append(progress)
+        return 1.0
+
+    monkeypatch.setattr(scoring, "bits_per_byte", score)
+    monkeypatch.setattr(evaluate, "bits_per_byte", score)
+    monkeypatch.setattr(History, "plot", lambda history, path: Path(path))
+    return shown
 
 
-def test_the_bar_says_what_takes_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    bar = evaluation.tqdm
-    at_once = {"delay": 0, "leave": True}
-    monkeypatch.setattr(evaluation, "tqdm", lambda **given: bar(**given | at_once))
-    scoring.final_score(LanguageModel(hidden_size=4), np.frombuffer(PROSE[:700], np.uint8), progress=True)
-    assert "scoring held-out text: 100%" in terminal.getvalue()
-    before = terminal.getvalue()
-    scoring.final_score(LanguageModel(hidden_size=4), np.frombuffer(PROSE[:700], np.uint8), progress=False)
-    assert terminal.getvalue() == before
+def test_the_bar_says_what_takes_so_long(tmp_path: Path, bars: list[bool | str]) -> None:
+    text, out = tmp_path / "prose.txt", tmp_path / "run"
+    text.write_bytes(PROSE)
+    tiny = [word for word in TINY if word != "--quiet"]
+    assert main(["lm", "train", str(text), *tiny, "--steps", "2", "--out", str(out)]) == 0
+    assert main(["lm", "eval", str(out), str(text), "--held-out", "0.1"]) == 0
+    assert bars == ["scoring held-out text", "scoring held out (0.1)", "scoring before it"]
+
+
+def test_a_gpt_is_not_scored_again_on_what_it_was_validated_on(
+    tmp_path: Path, bars: list[bool | str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "prose.txt"
+    text.write_bytes(PROSE)
+    small = ["--model", "gpt", "--hidden", "8", "--heads", "2", "--batch", "4", "--sequence", "16", "--quiet"]
+    arguments = ["lm", "train", str(text), *small, "--steps", "2", "--out", str(tmp_path / "run")]
+    assert main(arguments) == 0
+    assert bars == []
+    assert "bytes held out: " in capsys.readouterr().out

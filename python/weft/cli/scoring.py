@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from weft.models import GPT, ByteModel, bits_per_byte
 
-__all__ = ["final_bytes", "final_score", "validated_bytes"]
+__all__ = ["final_bytes", "final_score", "is_validated", "validated_bytes"]
 
 _VALIDATED = 100_000
 _VALIDATED_BY_GPT = 25_000
@@ -35,6 +35,11 @@ def final_bytes(model: ByteModel, held_out: npt.NDArray[np.uint8], trained_on: i
     300000
     """
     return min(held_out.size, max(validated_bytes(model), trained_on // _SHARE_OF_TRAINING))
+
+
+def is_validated(model: ByteModel, scored: int) -> bool:
+    """Whether validation has read as many in the same way; of a recurrent model it reads several streams."""
+    return isinstance(model, GPT) and scored <= _VALIDATED_BY_GPT
 
 
 def final_score(model: ByteModel, ids: npt.NDArray[np.uint8], *, progress: bool) -> float:

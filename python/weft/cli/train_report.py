@@ -13,7 +13,7 @@ from weft.cli.file_names import quoted, shown
 from weft.cli.model_file import describe, load_model
 from weft.cli.resume import resume_command
 from weft.cli.run_folder import RunFolder
-from weft.cli.scoring import final_bytes, final_score
+from weft.cli.scoring import final_bytes, final_score, is_validated
 from weft.cli.train_settings import TrainSettings
 from weft.cli.utf8_writer import Utf8Writer
 from weft.config import get_isa
@@ -78,7 +78,9 @@ def print_result(history: History, settings: TrainSettings, corpus: Corpus, fold
     model = load_model(str(folder.path))
     if corpus.held_out is not None:
         scored = final_bytes(model, corpus.held_out, int(last["tokens"]))
-        bits = final_score(model, corpus.held_out[:scored], progress=not settings.quiet)
+        bits = _validated(history) if is_validated(model, scored) else None
+        if bits is None:
+            bits = final_score(model, corpus.held_out[:scored], progress=not settings.quiet)
         step = f" (step {history.best_step:,})" if history.best_step is not None else ""
         part = "all" if scored == corpus.held_out.size else f"the first {scored:,} of"
         measure = f"{corpus.held_out.size:,} bytes held out: {bits:.4f} bits per byte"
@@ -101,10 +103,18 @@ def print_result(history: History, settings: TrainSettings, corpus: Corpus, fold
 def _best(history: History) -> str:
     if history.best is None or history.best_step is None:
         return "Nothing was validated: the model is that of the last step."
-    validated = [record for record in history.records if "validation_bits_per_byte" in record]
-    best = next((record for record in validated if record["step"] == history.best_step), None)
-    measure = f", {best['validation_bits_per_byte']:.4f} bits per byte held out" if best else ""
+    bits = _validated(history)
+    measure = f", {bits:.4f} bits per byte held out" if bits is not None else ""
     return f"The best model is that of step {history.best_step:,}{measure}."
+
+
+def _validated(history: History) -> float | None:
+    """Bits per byte of the best model when it was validated, where that is on record."""
+    name = "validation_bits_per_byte"
+    found = (
+        record[name] for record in history.records if record["step"] == history.best_step and name in record
+    )
+    return next(found, None)
 
 
 def _sample(model: ByteModel, settings: TrainSettings, folder: RunFolder) -> None:
