@@ -1,7 +1,7 @@
 """The command `weft`: train, sample and evaluate a byte-level language model; show the configuration.
 
 Errors in what the user gave are one line on standard error and exit code 2, failures later exit code 1,
-Ctrl-C exit code 130, a reader of the output that leaves exit code 141.
+Ctrl-C exit code 130.
 """
 
 from __future__ import annotations
