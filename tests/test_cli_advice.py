@@ -97,6 +97,20 @@ def test_a_complete_run_and_one_in_the_way(
     refused(begun, f"weft lm train --resume {re.escape(shlex.quote(out))}$", capsys)
 
 
+def test_a_run_that_its_time_limit_ended(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "run")
+    begun = ["lm", "train", text, *TINY, "--steps", "1000", "--time-limit", "0.001", "--out", out]
+    assert main(begun) == 0
+    shown = capsys.readouterr().out
+    go_on = next(line for line in shown.splitlines() if line.startswith("Continue:"))
+    assert main(advised(go_on)) == 0
+    again = capsys.readouterr().out
+    assert "1,000 steps" in again
+    assert "1 steps are done" in again
+
+
 def test_a_text_that_is_too_short_for_the_batch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "short.txt"
     for size in (3, 17, 60, 80):

@@ -170,9 +170,7 @@ def test_a_time_limit_alone_ends_training(
     begun = time.monotonic()
     assert main(["lm", "train", text, *TINY, "--time-limit", "0.5", "--out", out]) == 0
     assert time.monotonic() - begun < 30
-    shown = capsys.readouterr().out
-    assert "Trained" in shown
-    assert f"Continue:  weft lm train --resume {out}\n" in shown
+    assert "Trained" in capsys.readouterr().out
     assert main(["lm", "train", "--resume", out]) == 0
 
 

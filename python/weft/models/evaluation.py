@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -107,20 +106,10 @@ def bits_per_byte(
     source = validation_source(model, ids, streams=streams)
     unroll = Unroll(model)
     total = 0.0
-    with _bar(source.targets, progress) as bar:
-        for batch in source.batches():
-            logits = unroll.predict(batch)
-            loss, _ = ops.softmax_cross_entropy_forward(
-                logits, batch.y, weight=batch.weight, reduction="none"
-            )
-            total += float(np.sum(loss, dtype=np.float64))
-            assert batch.weight is not None  # both sources say what is scored
-            bar.update(np.count_nonzero(batch.weight))
-    return total / source.targets / math.log(2)
-
-
-def _bar(total: int, progress: bool | str) -> tqdm[Any]:
-    """A bar of bytes, where standard error is a terminal."""
+    name = progress if isinstance(progress, str) else "scoring text"
     shown = bool(progress) and sys.stderr is not None and sys.stderr.isatty()
-    what = progress if isinstance(progress, str) else "scoring text"
-    return tqdm(total=total, desc=what, unit="B", unit_scale=True, disable=not shown, delay=1, leave=False)
+    for batch in tqdm(source.batches(), name, len(source), disable=not shown, delay=1, leave=False):
+        logits = unroll.predict(batch)
+        loss, _ = ops.softmax_cross_entropy_forward(logits, batch.y, weight=batch.weight, reduction="none")
+        total += float(np.sum(loss, dtype=np.float64))
+    return total / source.targets / math.log(2)
