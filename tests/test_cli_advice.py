@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from test_cli_lm import PROSE, TINY, refused
-from weft.cli import main
-from weft.train import History
+from weft.cli import main, scoring
+from weft.train import History, Trainer
 
 DIVERGING = ["--model", "rnn", "--optimizer", "sgd", "--lr", "1e38", "--clip", "0", "--warmup", "0"]
 
@@ -109,6 +109,32 @@ def test_a_run_that_its_time_limit_ended(
     again = capsys.readouterr().out
     assert "1,000 steps" in again
     assert "1 steps are done" in again
+
+
+def test_ctrl_c_before_anything_is_saved_promises_no_model(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "fit", lambda *_, **__: History(stopped="interrupted"))
+        assert main(["lm", "train", text, *TINY, "--steps", "4", "--out", out]) == 130
+    shown = capsys.readouterr().out
+    assert "No model is saved yet: resuming begins again." in shown
+    assert "weft lm sample" not in shown
+    assert main(advised(shown)) == 0
+
+
+def test_ctrl_c_while_the_result_is_computed_says_that_the_model_is_saved(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def press(*_: object, **__: object) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scoring, "bits_per_byte", press)
+    assert main(["lm", "train", text, *TINY, "--steps", "4", "--out", str(tmp_path / "a run")]) == 130
+    errors = capsys.readouterr().err
+    assert "interrupted after training, whose model is saved" in errors
+    assert main([*advised(errors), "--length", "3"]) == 0
 
 
 def test_a_text_that_is_too_short_for_the_batch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from weft.cli import main
 from weft.cli.arguments import duration
-from weft.cli.threads import processors
 
 
 @pytest.mark.parametrize(
@@ -124,13 +123,6 @@ def test_every_number_is_checked(
         for value in values:
             arguments = ["lm", command, "model", f"--{option}={value}"]
             _refused(arguments, f"weft lm {command}: ", f"--{option} must be a", capsys)
-
-
-@pytest.mark.parametrize("command", ["train", "sample", "eval"])
-def test_threads_are_bounded_by_the_processors(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for threads in (processors() + 1, 1000, 2**31 - 1):
-        message = f"--threads must be at most {processors()}, the number of processors here, got {threads}"
-        _refused(["lm", command, "text", f"--threads={threads}"], f"weft lm {command}: ", message, capsys)
 
 
 @pytest.mark.parametrize("command", [[], ["lm"], ["lm", "train"], ["lm", "sample"], ["lm", "eval"], ["info"]])

@@ -29,7 +29,7 @@ class _Stream(ABC):
     """Stands in the place of sys.stdout or sys.stderr; what it does not do itself, the stream does."""
 
     def __init__(self, stream: TextIO | None) -> None:
-        self._stream = None if stream is None or stream.closed else stream
+        self._stream = None if getattr(stream, "closed", False) else stream
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
