@@ -55,7 +55,9 @@ def add_eval_arguments(parser: Parser) -> None:
         help="read N parts of the text side by side: faster on long texts, and nearly the same (default 1); "
         "of recurrent models only",
     )
-    machine.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: all cores)")
+    machine.add_argument(
+        "--threads", type=whole(1), metavar="N", help="threads, up to the processors here (default: all)"
+    )
 
 
 def run_eval(arguments: argparse.Namespace) -> int:

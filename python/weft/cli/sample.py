@@ -53,7 +53,9 @@ def add_sample_arguments(parser: Parser) -> None:
     )
     drawing.add_argument("--seed", type=whole(0), metavar="N", help="seed (default: another text every time)")
     machine = parser.add_argument_group("machine")
-    machine.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: all cores)")
+    machine.add_argument(
+        "--threads", type=whole(1), metavar="N", help="threads, up to the processors here (default: all)"
+    )
 
 
 def run_sample(arguments: argparse.Namespace) -> int:

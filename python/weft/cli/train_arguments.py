@@ -215,7 +215,7 @@ def add_train_arguments(parser: Parser) -> None:
     machine = _adder(parser, "machine")
     machine(
         "--threads",
-        "threads (default: all cores; results do not depend on it)",
+        "threads, up to the processors here (default: all; results do not depend on it)",
         metavar="N",
         type=whole(1),
     )
