@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,7 +97,8 @@ def openmp_runtimes() -> list[str]:
     if not maps.exists():
         return []
     pattern = re.compile(r"lib(?:gomp|omp|iomp5)[^/]*\.so[^/\s]*$")
-    paths = (line.split(maxsplit=5)[-1] for line in maps.read_text().splitlines() if ".so" in line)
+    lines = os.fsdecode(maps.read_bytes()).split("\n")  # names of files, which may be any bytes
+    paths = (line.split(maxsplit=5)[-1] for line in lines if ".so" in line)
     return sorted({path for path in paths if pattern.search(path)})
 
 
@@ -108,7 +110,7 @@ def show_config() -> str:
         >>> print(weft.show_config().splitlines()[0].split()[0])
         weft
     """
-    runtimes = openmp_runtimes()
+    runtimes = [path.encode("utf-8", "backslashreplace").decode() for path in openmp_runtimes()]
     lines = [
         f"weft {__version__}",
         f"instruction set  {get_isa()} (available: {', '.join(available_isas())})",

@@ -7,14 +7,15 @@ Ctrl-C exit code 130, other signals 128 and their number.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 import weft
 from weft.cli import evaluate, sample, train, train_arguments
 from weft.cli.arguments import CommandError, Parser
+from weft.cli.file_names import printable
 from weft.cli.native_folders import add_native_folders
+from weft.cli.standard_streams import Output, standard_streams
 
 __all__ = ["main"]
 
@@ -31,35 +32,49 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (without the program's name); gives the exit code."""
+    with standard_streams() as output:
+        try:
+            return _run(arguments, output)
+        except CommandError as error:
+            if str(error):
+                print(f"{error.command}: {printable(str(error))}", file=sys.stderr)
+            if error.hint:
+                print(error.hint, file=sys.stderr)
+            return error.code
+
+
+def _run(arguments: Sequence[str] | None, output: Output) -> int:
+    """Whatever ends a command early is a CommandError with the command's name."""
     command = "weft"
     try:
-        given, strange = _parser().parse_known_args(arguments)
-        command = given.command
-        if strange:
-            problem = f"unrecognized arguments: {' '.join(strange)}"
-            raise CommandError(problem, hint=f"Try '{command} --help'.")
-        return int(given.run(given))
+        try:
+            given, strange = _parser(output).parse_known_args(arguments)
+            command = given.command
+            if strange:
+                problem = f"unrecognized arguments: {' '.join(strange)}"
+                raise CommandError(problem, hint=f"Try '{command} --help'.")
+            output.check()
+            return int(given.run(given))
+        finally:
+            output.flush()  # while a failure can still be told
     except CommandError as error:
-        print(f"{error.command or command}: {error}", file=sys.stderr)
-        if error.hint:
-            print(error.hint, file=sys.stderr)
-        return error.code
-    except BrokenPipeError:
-        # The reader (head, less) has left; the flush at exit must not complain of it either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        error.command = error.command or command
+        raise
     except KeyboardInterrupt:
-        print(f"\n{command}: interrupted", file=sys.stderr)
-        return 130
+        print(file=sys.stderr)  # below the ^C
+        raise CommandError("interrupted", command=command, code=130) from None
     except MemoryError as error:
-        print(f"{command}: not enough memory: {error}", file=sys.stderr)
-        return 1
+        raise CommandError(f"not enough memory: {error}", command=command, code=1) from None
+    except OSError as error:
+        where = f" {error.filename!r}" if error.filename is not None else ""
+        problem = f"the system refused{where}: {error.strerror or error}"
+        raise CommandError(problem, command=command, code=1) from None
 
 
-def _parser() -> Parser:
+def _parser(output: Output) -> Parser:
     parser = Parser(prog="weft", description=_DESCRIPTION, epilog=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"weft {weft.__version__}")
-    add_native_folders(parser)
+    add_native_folders(parser, output)
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
 
     lm = commands.add_parser(

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-__all__ = ["CommandError", "Parser", "duration", "fraction", "number", "one_of", "whole"]
+__all__ = ["CommandError", "Parser", "duration", "fraction", "name", "number", "one_of", "whole"]
 
 _LARGEST_SIZE = 2**31 - 1
 
@@ -21,7 +21,7 @@ class CommandError(Exception):
     """Ends a command with one line on standard error.
 
     code 2: bad arguments; 1: something failed later. command: which one, where it is not the one that runs.
-    hint: a second line.
+    hint: a second line. An empty message is none.
     """
 
     def __init__(self, message: str, *, code: int = 2, command: str | None = None, hint: str = "") -> None:
@@ -89,6 +89,13 @@ def fraction(*, zero: bool = True, one: bool = False) -> Callable[[str], float]:
     return parse
 
 
+def name(text: str) -> str:
+    """The name of a file or folder: an empty one, as of a variable that is not set, would be this folder."""
+    if not text:
+        raise _wrong("a name", text)
+    return text
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """One of some words."""
 
@@ -111,7 +118,7 @@ def duration(text: str) -> float:
     if not math.isnan(plain):
         seconds = plain
     else:
-        parts = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?", text)
+        parts = re.fullmatch(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?", text)
         if not text or parts is None:
             raise _wrong(wanted, text)
         values = [_float(part) if part else 0.0 for part in parts.groups()]

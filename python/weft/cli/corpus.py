@@ -11,7 +11,7 @@ from weft.cli.arguments import CommandError
 from weft.cli.text import Text, read_text
 from weft.cli.train_settings import TrainSettings
 
-__all__ = ["Corpus", "read_corpus"]
+__all__ = ["Corpus", "check_lengths", "read_corpus"]
 
 _FEWEST_HELD_OUT = 16
 
@@ -26,29 +26,34 @@ class Corpus:
 
 
 def read_corpus(settings: TrainSettings) -> Corpus:
-    """Read the texts and cut off what is held out. Raises CommandError if that is too little."""
+    """Read the texts and cut off what is held out."""
     text = read_text(settings.text)
     if settings.validation:
         validation = read_text(settings.validation)
-        corpus = Corpus(text.ids, validation.ids, {"text": text, "validation": validation})
-    else:
-        cut = text.ids.size - round(text.ids.size * settings.held_out_part)
-        corpus = Corpus(text.ids[:cut], text.ids[cut:] if settings.held_out_part else None, {"text": text})
-    _check_lengths(settings, corpus)
-    return corpus
+        return Corpus(text.ids, validation.ids, {"text": text, "validation": validation})
+    cut = text.ids.size - round(text.ids.size * settings.held_out_part)
+    return Corpus(text.ids[:cut], text.ids[cut:] if settings.held_out_part else None, {"text": text})
 
 
-def _check_lengths(settings: TrainSettings, corpus: Corpus) -> None:
+def check_lengths(settings: TrainSettings, corpus: Corpus) -> None:
+    """Refuse a text that is too short. Raises CommandError."""
     batch, sequence, size = settings.batch, settings.sequence, corpus.train.size
+    too_little_held_out = corpus.held_out is not None and corpus.held_out.size < _FEWEST_HELD_OUT
     if size < (batch + 1) * sequence:
-        fitting = size // sequence - 1
-        advice = f"--batch {fitting}" if fitting >= 1 else f"--batch 1 --sequence {max(1, size // 2)}"
+        advice = "give more text"
+        if size >= 2 * sequence:
+            advice += f", or --batch {size // sequence - 1}"
+        elif size >= 2:
+            advice += f", or --batch 1 --sequence {size // 2}"
+        if size >= 2 and too_little_held_out and not settings.validation:
+            advice += " --held-out 0"
         raise CommandError(
             f"the text is too short: {size:,} bytes to train on, but --batch {batch} with --sequence "
-            f"{sequence} needs {(batch + 1) * sequence:,}: give more text, or {advice}"
+            f"{sequence} needs {(batch + 1) * sequence:,}: {advice}"
         )
-    if corpus.held_out is not None and corpus.held_out.size < _FEWEST_HELD_OUT:
+    if corpus.held_out is not None and too_little_held_out:
+        larger = "" if settings.validation else ", a larger --held-out, or --held-out 0 for no validation"
         raise CommandError(
             f"the held-out text is too short: {corpus.held_out.size} bytes, needs {_FEWEST_HELD_OUT}: "
-            "give more text, a larger --held-out, or --held-out 0 for no validation"
+            f"give more text{larger}"
         )

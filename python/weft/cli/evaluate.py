@@ -9,10 +9,10 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-import weft
-from weft.cli.arguments import CommandError, Parser, fraction, whole
+from weft.cli.arguments import CommandError, Parser, fraction, name, whole
 from weft.cli.model_file import describe, load_model
 from weft.cli.text import read_text
+from weft.cli.threads import use_threads
 from weft.models import GPT, ByteModel, bits_per_byte
 
 __all__ = ["add_eval_arguments", "run_eval"]
@@ -29,11 +29,14 @@ gpt reads windows that overlap by half, so that a byte has at least half a conte
 
 
 def add_eval_arguments(parser: Parser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="a run's folder, or a model's .safetensors file")
+    parser.add_argument(
+        "model", metavar="MODEL", type=name, help="a run's folder, or a model's .safetensors file"
+    )
     text = parser.add_argument_group("text")
     text.add_argument(
         "text",
         nargs="*",
+        default=[],
         metavar="TEXT",
         help="text files, folders or - for standard input; without any, the topics of Python's own help()",
     )
@@ -52,10 +55,13 @@ def add_eval_arguments(parser: Parser) -> None:
         help="read N parts of the text side by side: faster on long texts, and nearly the same (default 1); "
         "of recurrent models only",
     )
-    machine.add_argument("--threads", type=whole(1, 1024), metavar="N", help="threads (default: all cores)")
+    machine.add_argument(
+        "--threads", type=whole(1), metavar="N", help="threads, up to the processors here (default: all)"
+    )
 
 
 def run_eval(arguments: argparse.Namespace) -> int:
+    use_threads(arguments.threads)
     model = load_model(arguments.model)
     if arguments.streams is not None and isinstance(model, GPT):
         raise CommandError("--streams is for recurrent models only: a gpt reads many windows at once anyway")
@@ -64,22 +70,20 @@ def run_eval(arguments: argparse.Namespace) -> int:
     parts = [("the whole text", text.ids)]
     if arguments.held_out:
         parts = [(f"held out ({arguments.held_out:.3g})", text.ids[cut:]), ("before it", text.ids[:cut])]
-    for name, ids in parts:
+    for part, ids in parts:
         if ids.size < 2:
-            raise CommandError(f"the text is too short: {name} has {ids.size} bytes, needs at least 2")
-    if arguments.threads is not None:
-        weft.set_num_threads(arguments.threads)
+            raise CommandError(f"the text is too short: {part} has {ids.size} bytes, needs at least 2")
     print(f"model  {describe(model)}")
     print(f"text   {text}")
-    for name, ids in parts:
-        _report(model, name, ids, arguments.streams or 1)
+    for part, ids in parts:
+        _report(model, part, ids, arguments.streams or 1)
     return 0
 
 
-def _report(model: ByteModel, name: str, ids: npt.NDArray[np.uint8], streams: int) -> None:
+def _report(model: ByteModel, part: str, ids: npt.NDArray[np.uint8], streams: int) -> None:
     start = time.perf_counter()
-    bits = bits_per_byte(model, ids, streams=streams, progress=True)
+    bits = bits_per_byte(model, ids, streams=streams, progress=f"scoring {part}")
     if not math.isfinite(bits):
         raise CommandError(f"the model is spoilt: its bits per byte are {bits}", code=1)
     rate = (ids.size - 1) / (time.perf_counter() - start)
-    print(f"{name:<16} {bits:.4f} bits per byte  ({ids.size:,} bytes, {rate:,.0f} bytes/s)")
+    print(f"{part:<16} {bits:.4f} bits per byte  ({ids.size:,} bytes, {rate:,.0f} bytes/s)")

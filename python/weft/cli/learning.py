@@ -30,6 +30,8 @@ def check_combination(settings: TrainSettings) -> None:
         raise CommandError(f"--momentum is for --optimizer sgd only, got --optimizer {settings.optimizer}")
     if settings.validation and settings.held_out is not None:
         raise CommandError("--validation and --held-out exclude each other: both say what to validate on")
+    if "-" in settings.text and "-" in settings.validation:
+        raise CommandError("standard input (-) can be read only once, as the text or by --validation")
     only_clock = settings.time_limit is not None and settings.steps is None and settings.epochs is None
     if settings.schedule == "step" and only_clock:
         raise CommandError(

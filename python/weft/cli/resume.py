@@ -9,12 +9,14 @@ from typing import Any
 
 from weft.cli.arguments import CommandError, Parser
 from weft.cli.corpus import Corpus, read_corpus
+from weft.cli.file_names import quoted
 from weft.cli.run_folder import RunFolder
 from weft.cli.text import is_default
+from weft.cli.threads import processors
 from weft.cli.train_arguments import add_train_arguments
 from weft.cli.train_settings import RESUMABLE, TrainSettings, settings_of
 
-__all__ = ["find_run", "same_corpus"]
+__all__ = ["find_run", "resume_command", "same_corpus"]
 
 
 def find_run(given: Mapping[str, Any]) -> tuple[TrainSettings, RunFolder]:
@@ -30,20 +32,45 @@ def find_run(given: Mapping[str, Any]) -> tuple[TrainSettings, RunFolder]:
     run = settings_of(stored)
     for name, value in given.items():
         if hasattr(run, name) and name not in RESUMABLE and getattr(run, name) != value:
-            option = "--" + name.replace("_", "-")
-            if name == "out":
-                raise CommandError("--out and --resume exclude each other: a run goes on in its own folder")
-            raise CommandError(
-                f"{option} belongs to the run and cannot change on --resume: it is {getattr(run, name)}, "
-                f"got {value}"
-            )
+            raise _unchangeable(name, getattr(run, name), value)
+    if given.get("validation") and "validation" not in description:
+        raise CommandError(
+            "--validation belongs to the run and cannot be added on --resume: it validates on the last "
+            f"{run.held_out_part:g} of its text"
+        )
     changes = {name: value for name, value in given.items() if name in RESUMABLE}
+    if run.threads is not None:  # of the machine that it began on
+        run = replace(run, threads=min(run.threads, processors()))
     if "steps" in changes or "epochs" in changes:
         run = replace(run, steps=None, epochs=None)
     for name in ("text", "validation"):
         if not changes.get(name):
-            changes[name] = _sources(name, description, folder)
-    return replace(run, **{name: _frozen(value) for name, value in changes.items()}), folder
+            changes[name] = _sources(name, description)
+    run = replace(run, **{name: _frozen(value) for name, value in changes.items()})
+    for name in ("text", "validation"):
+        if "-" in getattr(run, name) and not given.get(name):
+            raise CommandError(
+                f"the run read its {name} from standard input: pipe the same in again, "
+                f"{resume_command(run, folder)}"
+            )
+    return run, folder
+
+
+def _unchangeable(name: str, was: Any, value: Any) -> CommandError:
+    option = "--" + name.replace("_", "-")
+    if name == "out":
+        return CommandError("--out and --resume exclude each other: a run goes on in its own folder")
+    was = "not given" if was is None or was is False else was
+    got = "" if value is True else f", got {value}"
+    return CommandError(f"{option} belongs to the run and cannot change on --resume: it is {was}{got}")
+
+
+def resume_command(settings: TrainSettings, folder: RunFolder) -> str:
+    """The command that goes on with a run, to be pasted into a shell."""
+    command = f"weft lm train --resume {quoted(folder.path)}"
+    if "-" in settings.text:
+        return f"... | {command} -"
+    return f"... | {command} --validation -" if "-" in settings.validation else command
 
 
 def same_corpus(settings: TrainSettings, folder: RunFolder) -> Corpus:
@@ -59,14 +86,8 @@ def same_corpus(settings: TrainSettings, folder: RunFolder) -> Corpus:
     return corpus
 
 
-def _sources(name: str, description: Mapping[str, Any], folder: RunFolder) -> tuple[str, ...]:
+def _sources(name: str, description: Mapping[str, Any]) -> tuple[str, ...]:
     sources = tuple(description[name]["sources"]) if name in description else ()
-    if "-" in sources:
-        option = "--validation -" if name == "validation" else "-"
-        raise CommandError(
-            f"the run read its {name} from standard input: pipe the same in again, "
-            f"... | weft lm train {option} --resume {folder.path}"
-        )
     return () if is_default(sources) else sources
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import weft
 from weft.cli.arguments import CommandError
+from weft.cli.file_names import from_json, quoted, to_json
 from weft.cli.text import Text
 from weft.files import replace_file
 from weft.models.byte_model import find_model
@@ -33,7 +34,8 @@ __all__ = ["RunFolder"]
 
 _RUN_FILE = "run.json"
 _FORMAT = 1
-_LARGEST_RUN_FILE = 1_000_000
+_TEXTS = {"text", "validation"}
+_LARGEST_RUN_FILE = 64_000_000  # thousands of texts may be named in it
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,11 @@ class RunFolder:
             if (path / name).exists()
         ]
         if taken:
-            advice = f", or go on with that run: --resume {out}" if _RUN_FILE in taken else ""
+            advice = (
+                f", or go on with that run: weft lm train --resume {quoted(out)}"
+                if _RUN_FILE in taken
+                else ""
+            )
             raise CommandError(
                 f"--out {out!r} holds another run ({', '.join(taken)}), which stays: name another folder"
                 f"{advice}"
@@ -118,7 +124,11 @@ class RunFolder:
             "weft": weft.__version__,
             "arguments": list(arguments),
             **{
-                name: {"sources": text.sources, "bytes": int(text.ids.size), "sha256": text.digest}
+                name: {
+                    "sources": list(map(to_json, text.sources)),
+                    "bytes": int(text.ids.size),
+                    "sha256": text.digest,
+                }
                 for name, text in texts.items()
             },
         }
@@ -143,6 +153,11 @@ class RunFolder:
             raise CommandError(f"{str(file)!r} is damaged: it is not JSON") from None
         if not isinstance(description, dict) or not _is_whole(description):
             raise CommandError(f"{str(file)!r} is damaged, or written by a newer weft")
+        try:
+            for name in _TEXTS & description.keys():
+                description[name]["sources"] = list(map(from_json, description[name]["sources"]))
+        except ValueError:
+            raise CommandError(f"{str(file)!r} is damaged: a text's name is none") from None
         return description
 
 
@@ -150,7 +165,7 @@ def _is_whole(description: dict[str, Any]) -> bool:
     arguments = description.get("arguments")
     if description.get("format") != _FORMAT or not isinstance(arguments, list):
         return False
-    texts = [description[name] for name in ("text", "validation") if name in description]
+    texts = [description[name] for name in _TEXTS & description.keys()]
     return (
         "text" in description
         and all(isinstance(argument, str) for argument in arguments)

@@ -9,9 +9,10 @@ from contextlib import closing
 from itertools import islice
 from typing import Any
 
-import weft
-from weft.cli.arguments import CommandError, Parser, fraction, number, whole
+from weft.cli.arguments import CommandError, Parser, fraction, name, number, whole
 from weft.cli.model_file import load_model
+from weft.cli.text import read_standard_input
+from weft.cli.threads import use_threads
 from weft.cli.utf8_writer import Utf8Writer
 
 __all__ = ["add_sample_arguments", "run_sample"]
@@ -29,7 +30,9 @@ gives the same text. A gpt looks back over its context; when that is full, it go
 
 
 def add_sample_arguments(parser: Parser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="a run's folder, or a model's .safetensors file")
+    parser.add_argument(
+        "model", metavar="MODEL", type=name, help="a run's folder, or a model's .safetensors file"
+    )
     text = parser.add_argument_group("text")
     text.add_argument(
         "--prompt",
@@ -50,14 +53,15 @@ def add_sample_arguments(parser: Parser) -> None:
     )
     drawing.add_argument("--seed", type=whole(0), metavar="N", help="seed (default: another text every time)")
     machine = parser.add_argument_group("machine")
-    machine.add_argument("--threads", type=whole(1, 1024), metavar="N", help="threads (default: all cores)")
+    machine.add_argument(
+        "--threads", type=whole(1), metavar="N", help="threads, up to the processors here (default: all)"
+    )
 
 
 def run_sample(arguments: argparse.Namespace) -> int:
+    use_threads(arguments.threads)
     model = load_model(arguments.model)
     prompt = _prompt(arguments.prompt)
-    if arguments.threads is not None:
-        weft.set_num_threads(arguments.threads)
     drawn = model.generate(
         prompt or b"\n",
         rng=arguments.seed,
@@ -80,6 +84,4 @@ def _prompt(given: Any) -> bytes:
         return b""
     if given != "-":
         return os.fsencode(given)
-    if sys.stdin is None:
-        raise CommandError("--prompt - needs standard input, which is closed")
-    return sys.stdin.buffer.read()
+    return read_standard_input()

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.cli.arguments import CommandError
+from weft.cli.file_names import shown
 
-__all__ = ["Text", "default_text", "read_text"]
+__all__ = ["Text", "default_text", "read_standard_input", "read_text"]
 
 _DEFAULT_NAME = "pydoc_data.topics"
 
@@ -38,7 +39,7 @@ class Text:
         return hashlib.sha256(self.ids.tobytes()).hexdigest()
 
     def __str__(self) -> str:
-        names = ", ".join(self.sources[:3]) + (", ..." if len(self.sources) > 3 else "")
+        names = ", ".join(map(shown, self.sources[:3])) + (", ..." if len(self.sources) > 3 else "")
         files = f", {self.files:,} files" if self.files > 1 else ""
         skipped = f", {self.skipped:,} left out as binary or special" if self.skipped else ""
         return f"{names} ({self.ids.size:,} bytes{files}{skipped})"
@@ -61,7 +62,7 @@ def read_text(paths: Sequence[str]) -> Text:
         if not path:
             raise CommandError("a text's name must not be empty")
         if path == "-":
-            pieces.append(_refuse_binary(_read_standard_input(), "standard input"))
+            pieces.append(_refuse_binary(read_standard_input(), "standard input"))
         elif Path(path).is_dir():
             found = [_read_of_folder(file) for file in _files(Path(path))]
             readable = [piece for piece in found if piece is not None]
@@ -96,12 +97,16 @@ def is_default(sources: Sequence[str]) -> bool:
     return tuple(sources) == (_DEFAULT_NAME,)
 
 
-def _read_standard_input() -> bytes:
+def read_standard_input() -> bytes:
+    """All of it. Raises CommandError where it is closed or cannot be read."""
     if sys.stdin is None:
-        raise CommandError("standard input is closed: name a text file instead of -")
-    if sys.stdin.isatty():
-        print("Reading text from the terminal; Ctrl-D ends it.", file=sys.stderr)
-    return sys.stdin.buffer.read()
+        raise CommandError("standard input (-) is closed")
+    try:
+        if sys.stdin.isatty():
+            print("Reading text from the terminal; Ctrl-D ends it.", file=sys.stderr)
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise CommandError(f"cannot read standard input (-): {error.strerror or error}") from None
 
 
 def _read_file(path: Path) -> bytes:

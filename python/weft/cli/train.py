@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import shlex
 import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -14,25 +13,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import weft
 from weft import nn
 from weft.cli.arguments import CommandError
-from weft.cli.corpus import Corpus, read_corpus
+from weft.cli.corpus import Corpus, check_lengths, read_corpus
+from weft.cli.file_names import quoted
 from weft.cli.learning import check_combination, make_model, make_optimizer, make_schedule
-from weft.cli.resume import find_run, same_corpus
+from weft.cli.resume import find_run, resume_command, same_corpus
 from weft.cli.run_folder import RunFolder
+from weft.cli.scoring import validated_bytes
+from weft.cli.threads import use_threads
 from weft.cli.train_report import print_header, print_interrupted, print_result
-from weft.cli.train_settings import DEFAULT_STEPS, TrainSettings, arguments_of, settings_of
+from weft.cli.train_settings import (
+    DEFAULT_RATES,
+    DEFAULT_STEPS,
+    TrainSettings,
+    arguments_of,
+    settings_of,
+)
 from weft.config import set_precision
 from weft.data import TextStream, Windows
-from weft.models import GPT, ByteModel, validation_source
+from weft.models import ByteModel, validation_source
 from weft.train import DivergedError, History, Trainer
 
 __all__ = ["run_train"]
 
 _VALIDATIONS = 10
-_VALIDATED_BYTES = 100_000  # of the held-out text, while training; at the end it is all of it
-_VALIDATED_BY_GPT = 25_000  # which reads them twice, in windows that overlap
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,13 @@ def _run(given: Mapping[str, Any], held: ExitStack) -> int:
     print_header(job.settings, job.corpus, job.stream, job.trainer, job.total_steps, folder)
     history = _fit(job, folder)
     if history.interrupted:
-        print_interrupted(history, job.trainer.position.step, job.total_steps, folder)
+        print_interrupted(history, job.settings, job.trainer.position.step, job.total_steps, folder)
         return 128 + (history.signal or signal.SIGINT)
-    print_result(history, job.settings, job.corpus, folder)
+    try:
+        print_result(history, job.settings, job.corpus, folder)
+    except KeyboardInterrupt:
+        saved = f"interrupted after training, whose model is saved: weft lm sample {quoted(folder.path)}"
+        raise CommandError(saved, code=130) from None
     return 0
 
 
@@ -70,8 +79,11 @@ def _begun(given: Mapping[str, Any], held: ExitStack) -> tuple[Job, RunFolder]:
     """A new run."""
     settings = settings_of(given)
     check_combination(settings)
+    use_threads(settings.threads)
     RunFolder.check(settings.out)
-    job = _prepared(settings, read_corpus(settings))
+    corpus = read_corpus(settings)
+    check_lengths(settings, corpus)
+    job = _prepared(settings, corpus)
     return job, RunFolder.create(settings.out, _remembered(job), job.corpus.texts, held)
 
 
@@ -80,17 +92,18 @@ def _resumed(given: Mapping[str, Any], held: ExitStack) -> tuple[Job, RunFolder]
     settings, folder = find_run(given)
     folder.claim(held)
     check_combination(settings)
+    use_threads(settings.threads)
     job = _prepared(settings, same_corpus(settings, folder))
     if folder.has_checkpoint:
         try:
-            job.trainer.resume(folder.path)
+            job.trainer.resume(folder.path, lr=settings.rate)  # which may be another now
         except (OSError, ValueError) as error:
             raise CommandError(f"cannot go on with the run in {str(folder.path)!r}: {error}") from None
     done = job.trainer.position.step
     if job.total_steps is not None and done >= job.total_steps:
         raise CommandError(
             f"the run in {str(folder.path)!r} is complete ({done:,} steps); to train it further: "
-            f"weft lm train --resume {shlex.quote(str(folder.path))} --steps {2 * done}"
+            f"{resume_command(settings, folder)} --steps {2 * done}"
         )
     try:
         folder.describe(_remembered(job), job.corpus.texts)
@@ -100,8 +113,6 @@ def _resumed(given: Mapping[str, Any], held: ExitStack) -> tuple[Job, RunFolder]
 
 
 def _prepared(settings: TrainSettings, corpus: Corpus) -> Job:
-    if settings.threads is not None:
-        weft.set_num_threads(settings.threads)
     set_precision(settings.precision)
     stream = _stream(settings, corpus.train)
     total = _total_steps(settings, len(stream))
@@ -141,12 +152,12 @@ def _fit(job: Job, folder: RunFolder) -> History:
     """Train. Raises CommandError with code 1 where training or saving fails; what was saved stays."""
     settings, held_out, model = job.settings, job.corpus.held_out, job.trainer.model
     assert isinstance(model, ByteModel)
-    validated = _VALIDATED_BY_GPT if isinstance(model, GPT) else _VALIDATED_BYTES
+    validated = validated_bytes(model)
     validation = None if held_out is None else validation_source(model, held_out[:validated])
     every = settings.validate_every
     if every is None:
         every = max(1, -(-job.total_steps // _VALIDATIONS)) if job.total_steps is not None else 100
-    go_on = f"go on from the last checkpoint with: weft lm train --resume {shlex.quote(str(folder.path))}"
+    go_on = f"Go on from the last checkpoint with:  {resume_command(settings, folder)}"
     try:
         return job.trainer.fit(
             job.stream,
@@ -162,8 +173,20 @@ def _fit(job: Job, folder: RunFolder) -> History:
             progress=not settings.quiet,
         )
     except DivergedError as error:
-        raise CommandError(str(error), code=1) from None
+        raise _diverged(error, settings, folder) from None
     except OSError as error:
-        raise CommandError(f"{error.strerror or error}\n{go_on}", code=1) from None
+        raise CommandError(error.strerror or str(error), code=1, hint=go_on) from None
     except KeyboardInterrupt:
-        raise CommandError(f"interrupted at once; {go_on}", code=130) from None
+        raise CommandError("interrupted at once", code=130, hint=go_on) from None
+
+
+def _diverged(error: DivergedError, settings: TrainSettings, folder: RunFolder) -> CommandError:
+    """What diverged, and the command that goes on with the last good checkpoint, or begins again."""
+    rate = min(settings.rate / 10, DEFAULT_RATES[settings.optimizer])
+    clip = "" if settings.clip else " --clip 1"
+    where = "Go on from the last good checkpoint" if folder.has_checkpoint else "Begin again"
+    return CommandError(
+        f"{error.what} at step {error.step:,}, with --lr {settings.rate:g} and --clip {settings.clip:g}",
+        code=1,
+        hint=f"{where}, more cautiously:  {resume_command(settings, folder)} --lr {rate:g}{clip}",
+    )

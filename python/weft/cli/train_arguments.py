@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from weft.cli.arguments import Parser, duration, fraction, number, one_of, whole
+from weft.cli.arguments import Parser, duration, fraction, name, number, one_of, whole
 from weft.cli.train_settings import DEFAULT_RATES, DEFAULT_STEPS, GPT_DEFAULTS, TrainSettings
 from weft.models.gpt import POSITIONS
 
@@ -71,7 +71,7 @@ def add_train_arguments(parser: Parser) -> None:
         "--layers",
         f"layers (default {default.layers}; gpt: {GPT_DEFAULTS['layers']})",
         metavar="N",
-        type=whole(1),
+        type=whole(1, 1000),
     )
     model(
         "--embedding",
@@ -128,7 +128,8 @@ def add_train_arguments(parser: Parser) -> None:
     )
     training(
         "--lr",
-        f"learning rate (default {default.rate:g} for adamw; others follow the optimizer)",
+        f"learning rate, which may change on --resume (default {default.rate:g} for adamw; others follow the "
+        "optimizer)",
         metavar="X",
         type=number(above=0),
     )
@@ -141,7 +142,8 @@ def add_train_arguments(parser: Parser) -> None:
     )
     training(
         "--clip",
-        f"largest norm of the gradients; 0 is no clipping (default {default.clip:g})",
+        f"largest norm of the gradients, which may change on --resume; 0 is no clipping (default "
+        f"{default.clip:g})",
         metavar="X",
         type=number(least=0),
     )
@@ -175,7 +177,9 @@ def add_train_arguments(parser: Parser) -> None:
     length("--epochs", "passes through the text", metavar="N", type=whole(1))
     length(
         "--time-limit",
-        "such as 90 (seconds), 5m or 1h30m; where it is the only limit, cosine follows the clock",
+        "such as 90 (seconds), 5m or 1h30m: for training and its validations; reading the text comes "
+        "before, the final score and the sample come after; where it is the only limit, cosine follows the "
+        "clock",
         metavar="TIME",
         type=duration,
     )
@@ -186,8 +190,14 @@ def add_train_arguments(parser: Parser) -> None:
         "--out",
         "where the model, the log and the loss curve go (default: a new folder runs/lm-N)",
         metavar="FOLDER",
+        type=name,
     )
-    output("--resume", "go on with the run in this folder, as it was set up", metavar="FOLDER")
+    output(
+        "--resume",
+        "go on with the run in this folder, as it was set up but for its length, --lr and --clip",
+        metavar="FOLDER",
+        type=name,
+    )
     output(
         "--validate-every",
         "steps between validations and checkpoints (default: ten a run)",
@@ -205,9 +215,9 @@ def add_train_arguments(parser: Parser) -> None:
     machine = _adder(parser, "machine")
     machine(
         "--threads",
-        "threads (default: all cores; results do not depend on it)",
+        "threads, up to the processors here (default: all; results do not depend on it)",
         metavar="N",
-        type=whole(1, 1024),
+        type=whole(1),
     )
     machine(
         "--precision",
@@ -220,7 +230,7 @@ def add_train_arguments(parser: Parser) -> None:
 def _adder(parser: Parser, title: str) -> Callable[..., None]:
     group = parser.add_argument_group(title)
 
-    def add(name: str, help: str, **options: Any) -> None:
-        group.add_argument(name, default=argparse.SUPPRESS, help=help, **options)
+    def add(option: str, help: str, **options: Any) -> None:
+        group.add_argument(option, default=argparse.SUPPRESS, help=help, **options)
 
     return add

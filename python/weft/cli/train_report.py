@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from contextlib import closing
 from itertools import islice
@@ -10,20 +9,21 @@ from itertools import islice
 import weft
 from weft.cli.arguments import CommandError
 from weft.cli.corpus import Corpus
+from weft.cli.file_names import quoted, shown
 from weft.cli.model_file import describe, load_model
+from weft.cli.resume import resume_command
 from weft.cli.run_folder import RunFolder
+from weft.cli.scoring import final_bytes, final_score, is_validated
 from weft.cli.train_settings import TrainSettings
 from weft.cli.utf8_writer import Utf8Writer
 from weft.config import get_isa
 from weft.data import TextStream, Windows
 from weft.files import replace_file
-from weft.models import ByteModel, bits_per_byte
+from weft.models import ByteModel
 from weft.train import History, Trainer
 
 __all__ = ["print_header", "print_interrupted", "print_result"]
 
-_EXACT_BYTES = 200_000  # held-out text up to this size is read as one stream; more takes several, for speed
-_STREAMS = 16
 _TEMPERATURE = 0.8
 
 
@@ -55,32 +55,36 @@ def print_header(
         f"learning rate {settings.rate:g}, {settings.schedule}"
     )
     print(f"machine   {get_isa()}, {weft.get_num_threads()} threads")
-    print(f"folder    {folder.path}", flush=True)
+    print(f"folder    {shown(folder.path)}", flush=True)
 
 
-def print_interrupted(history: History, step: int, total_steps: int | None, folder: RunFolder) -> None:
+def print_interrupted(
+    history: History, settings: TrainSettings, step: int, total_steps: int | None, folder: RunFolder
+) -> None:
     """After Ctrl-C: where the best model is and how to go on."""
     of = f" of {total_steps:,}" if total_steps is not None else ""
-    print(f"\nInterrupted at step {step:,}{of}. {_best(history)}")
-    path = shlex.quote(str(folder.path))
-    print(f"Resume:    weft lm train --resume {path}")
+    kept = _best(history) if folder.has_model else "No model is saved yet: resuming begins again."
+    print(f"\nInterrupted at step {step:,}{of}. {kept}")
+    print(f"Resume:    {resume_command(settings, folder)}")
     if folder.has_model:
-        print(f"Sample:    weft lm sample {path}")
+        print(f"Sample:    weft lm sample {quoted(folder.path)}")
 
 
 def print_result(history: History, settings: TrainSettings, corpus: Corpus, folder: RunFolder) -> None:
     """After training: the best model's measure and a sample of it, the files, and the commands that go on."""
-    last, path = history.last, shlex.quote(str(folder.path))
+    last, path = history.last, quoted(folder.path)
     rate = last["tokens"] / last["seconds"] if last["seconds"] else 0.0
     print(f"\nTrained {last['step']:,.0f} steps in {last['seconds']:.1f} s, {rate:,.0f} bytes/s.")
     model = load_model(str(folder.path))
     if corpus.held_out is not None:
-        streams = 1 if corpus.held_out.size <= _EXACT_BYTES else _STREAMS
-        bits = bits_per_byte(model, corpus.held_out, streams=streams, progress=not settings.quiet)
+        scored = final_bytes(model, corpus.held_out, int(last["tokens"]))
+        bits = _validated(history) if is_validated(model, scored) else None
+        if bits is None:
+            bits = final_score(model, corpus.held_out[:scored], progress=not settings.quiet)
         step = f" (step {history.best_step:,})" if history.best_step is not None else ""
-        print(
-            f"The best model{step}, on all {corpus.held_out.size:,} bytes held out: {bits:.4f} bits per byte"
-        )
+        part = "all" if scored == corpus.held_out.size else f"the first {scored:,} of"
+        measure = f"{corpus.held_out.size:,} bytes held out: {bits:.4f} bits per byte"
+        print(f"The best model{step}, on {part} {measure}")
     else:
         print(_best(history))
     files = ["best/model.safetensors", "log.csv"]
@@ -89,8 +93,9 @@ def print_result(history: History, settings: TrainSettings, corpus: Corpus, fold
         _sample(model, settings, folder)
         files.append("sample.txt")
     files += _draw(history, folder)
-    print(f"\nSaved in {folder.path}: {', '.join(files)}")
-    print(f"Continue:  weft lm train --resume {path} --steps {2 * int(last['step'])}")
+    print(f"\nSaved in {shown(folder.path)}: {', '.join(files)}")
+    more = "" if history.stopped == "time" else f" --steps {2 * int(last['step'])}"
+    print(f"Continue:  {resume_command(settings, folder)}{more}")
     print(f'Sample:    weft lm sample {path} --prompt "The "')
     print(f"Evaluate:  weft lm eval {path} another.txt")
 
@@ -98,10 +103,18 @@ def print_result(history: History, settings: TrainSettings, corpus: Corpus, fold
 def _best(history: History) -> str:
     if history.best is None or history.best_step is None:
         return "Nothing was validated: the model is that of the last step."
-    validated = [record for record in history.records if "validation_bits_per_byte" in record]
-    best = next((record for record in validated if record["step"] == history.best_step), None)
-    measure = f", {best['validation_bits_per_byte']:.4f} bits per byte held out" if best else ""
+    bits = _validated(history)
+    measure = f", {bits:.4f} bits per byte held out" if bits is not None else ""
     return f"The best model is that of step {history.best_step:,}{measure}."
+
+
+def _validated(history: History) -> float | None:
+    """Bits per byte of the best model when it was validated, where that is on record."""
+    name = "validation_bits_per_byte"
+    found = (
+        record[name] for record in history.records if record["step"] == history.best_step and name in record
+    )
+    return next(found, None)
 
 
 def _sample(model: ByteModel, settings: TrainSettings, folder: RunFolder) -> None:
@@ -123,7 +136,7 @@ def _draw(history: History, folder: RunFolder) -> list[str]:
     try:
         history.plot(folder.curve)
     except ImportError:
-        print("\n(No loss curve: it needs matplotlib, pip install 'weft[plot]'.)")
+        print("\n(No loss curve: it needs matplotlib, pip install matplotlib.)")
         return []
     except OSError as error:
         raise CommandError(f"could not save {str(folder.curve)!r}: {error.strerror}", code=1) from None

@@ -109,8 +109,8 @@ DEFAULT_RATES = {"adamw": 3e-3, "adam": 3e-3, "rmsprop": 2e-3, "adagrad": 2e-2, 
 
 # What a resumed run may be told anew; the rest belongs to the run.
 RESUMABLE = frozenset(
-    {"resume", "text", "validation", "steps", "epochs", "time_limit", "patience", "threads"}
-    | {"sample_length", "quiet"}
+    {"resume", "text", "validation", "lr", "clip", "steps", "epochs", "time_limit", "patience"}
+    | {"sample_length", "quiet", "threads"}
 )
 
 

@@ -91,12 +91,12 @@ def validation_source(
 
 
 def bits_per_byte(
-    model: ByteModel, ids: npt.NDArray[np.integer], *, streams: int = 1, progress: bool = False
+    model: ByteModel, ids: npt.NDArray[np.integer], *, streams: int = 1, progress: bool | str = False
 ) -> float:
     """Mean of -log2 p(byte | those before it) over every byte of ids[N] but the first.
 
     streams: of a recurrent model; a GPT reads many windows side by side in any case.
-    progress: shows a bar in a terminal, where it takes more than a moment.
+    progress: shows a bar in a terminal, where it takes more than a moment; a str is what it says.
 
     >>> from weft.models import LanguageModel
     >>> model = LanguageModel(hidden_size=8, rng=0)
@@ -106,7 +106,8 @@ def bits_per_byte(
     source = validation_source(model, ids, streams=streams)
     unroll = Unroll(model)
     total = 0.0
-    for batch in with_bar(source.batches(), len(source), "bits per byte", progress):
+    name = progress if isinstance(progress, str) else "scoring text"
+    for batch in with_bar(source.batches(), len(source), name, bool(progress)):
         logits = unroll.predict(batch)
         loss, _ = ops.softmax_cross_entropy_forward(logits, batch.y, weight=batch.weight, reduction="none")
         total += float(np.sum(loss, dtype=np.float64))

@@ -112,7 +112,7 @@ class History:
             from matplotlib.figure import Figure
         except ImportError as error:
             raise ImportError(
-                "History.plot: needs matplotlib; install it with pip install 'weft[plot]'"
+                "History.plot: needs matplotlib; install it with pip install matplotlib"
             ) from error
         shown = [name for name in self._quantities() if name != NORM]
         if not shown:
