@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <variant>
 #include <vector>
@@ -155,7 +154,6 @@ struct Graph {
   std::string obstacle;      // why it cannot be stepped, or empty
 
   /// What streams run, made by the first of them for the instruction set then in use.
-  mutable std::mutex program_mutex;
   mutable std::shared_ptr<const Program<T>> program;
 };
 
