@@ -34,7 +34,7 @@ install(DIRECTORY cpp/include/weft DESTINATION ${WEFT_INCLUDEDIR} COMPONENT deve
 # those of the machine that builds the program.
 set(WEFT_CXX_RUNTIME ${CMAKE_CXX_IMPLICIT_LINK_LIBRARIES})
 list(FILTER WEFT_CXX_RUNTIME INCLUDE REGEX "^(stdc\\+\\+|c\\+\\+|c\\+\\+abi|m)$")
-set(WEFT_STATIC_NEEDS ${OpenMP_CXX_LIB_NAMES} ${CMAKE_DL_LIBS} ${WEFT_CXX_RUNTIME})
+set(WEFT_STATIC_NEEDS pthread ${CMAKE_DL_LIBS} ${WEFT_CXX_RUNTIME})
 list(REMOVE_DUPLICATES WEFT_STATIC_NEEDS)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   # A program keeps what it calls; a plug-in that holds the library does not export it again.

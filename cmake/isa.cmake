@@ -38,7 +38,7 @@ foreach(isa IN LISTS WEFT_ISAS)
   target_compile_options(weft_kernels_${isa} PRIVATE ${WEFT_FLAGS_${isa}} ${WEFT_OPTIMIZE} -fno-math-errno -fno-trapping-math
                                                      -ffp-contract=fast -fno-exceptions -fno-rtti -Wall -Wextra
                                                      -Wno-ignored-attributes -Wno-uninitialized -Wno-maybe-uninitialized)
-  target_link_libraries(weft_kernels_${isa} PRIVATE Eigen3::Eigen OpenMP::OpenMP_CXX)
+  target_link_libraries(weft_kernels_${isa} PRIVATE Eigen3::Eigen)
   string(TOUPPER ${isa} upper)
   list(APPEND WEFT_ISA_DEFINITIONS WEFT_HAVE_${upper})
 endforeach()

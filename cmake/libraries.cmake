@@ -7,7 +7,7 @@ target_include_directories(weft_objects PRIVATE ${PROJECT_SOURCE_DIR}/cpp/includ
 target_compile_definitions(weft_objects PRIVATE WEFT_VERSION="${PROJECT_VERSION}" ${WEFT_ISA_DEFINITIONS})
 # A section for each function, so that a program linked with --gc-sections keeps those that it calls.
 target_compile_options(weft_objects PRIVATE -Wall -Wextra -ffunction-sections -fdata-sections)
-target_link_libraries(weft_objects PRIVATE OpenMP::OpenMP_CXX)
+target_link_libraries(weft_objects PRIVATE Threads::Threads)
 # What reads a file runs once: small code, where a program that only steps a GRU shall stay small.
 set_source_files_properties(cpp/src/json.cpp cpp/src/json_check.cpp cpp/src/safetensors.cpp cpp/src/model/check_graph.cpp
                             cpp/src/model/parse_graph.cpp PROPERTIES COMPILE_OPTIONS -Os)
@@ -23,7 +23,7 @@ foreach(kind shared static)
   add_library(weft::${kind} ALIAS weft_${kind})
   target_include_directories(weft_${kind} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cpp/include>)
   target_compile_features(weft_${kind} PUBLIC cxx_std_20)
-  target_link_libraries(weft_${kind} PRIVATE OpenMP::OpenMP_CXX)
+  target_link_libraries(weft_${kind} PRIVATE Threads::Threads)
   set_target_properties(weft_${kind} PROPERTIES OUTPUT_NAME weft LINKER_LANGUAGE CXX)
 endforeach()
 add_library(weft::weft ALIAS weft_static)  # for the tests and benchmarks, which look inside
@@ -36,7 +36,8 @@ set_target_properties(weft_shared PROPERTIES SOVERSION ${PROJECT_VERSION_MAJOR})
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   # -Bsymbolic-functions: a program that holds another copy of weft, linked statically, does not divert its calls.
   target_link_options(weft_shared PRIVATE LINKER:-z,now LINKER:-z,relro LINKER:-Bsymbolic-functions
-                                          LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
+                                          LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map
+                                          LINKER:-z,nodelete)  # its threads outlive a dlclose()
   set_target_properties(weft_shared PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)
   if(NOT WEFT_SANITIZE)  # the sanitizers' runtime is the program's
     target_link_options(weft_shared PRIVATE LINKER:-z,defs)

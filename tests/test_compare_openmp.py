@@ -1,4 +1,4 @@
-"""weft beside PyTorch in one process, each with an OpenMP runtime of its own, whichever is imported first."""
+"""weft beside PyTorch in one process, each with threads of its own, whichever is imported first."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ for thread in team:
     thread.join()
 assert not failures, failures
 child = os.fork()
-if child == 0:  # weft is serial here; PyTorch is left alone
+if child == 0:  # weft starts threads anew; PyTorch is left alone
     check_ours()
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0

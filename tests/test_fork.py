@@ -50,7 +50,7 @@ def assert_same_in_child(compute: Callable[[], np.ndarray], expected: np.ndarray
 
 def test_a_forked_child_computes_the_same() -> None:
     weft.set_num_threads(2)
-    expected = gradient_of_weights()  # the parent's team of threads exists now
+    expected = gradient_of_weights()  # the parent's helpers exist now
     assert_same_in_child(gradient_of_weights, expected)
     np.testing.assert_array_equal(gradient_of_weights(), expected)  # and the parent goes on with its threads
 

@@ -35,12 +35,13 @@ inline void refuse_masked(const char* operation, const char* argument, const py:
                          "array.filled(0), and say by weights, lengths or a mask what counts");
 }
 
-/// Is it an array of T in native byte order? Nearly always NumPy's own descriptor: one comparison.
+/// Is it an array of T in native byte order? Nearly always its descriptor's number says so. (No descriptor is kept
+/// for that in a static variable: whoever makes one lets go of Python's lock, while others wait at its guard.)
 template <class T>
 bool is_array_of(const py::handle& object) {
-  static const py::handle native = py::dtype::of<T>().release();
   if (!py::isinstance<py::array>(object)) return false;
-  return py::detail::array_proxy(object.ptr())->descr == native.ptr() ||
+  const auto* type = py::detail::array_descriptor_proxy(py::detail::array_proxy(object.ptr())->descr);
+  return (type->type_num == py::dtype::num_of<T>() && type->byteorder != '>') ||
          py::isinstance<py::array_t<T>>(object);
 }
 

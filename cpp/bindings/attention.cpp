@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "arrays.hpp"
+#include "long_call.hpp"
 #include "memory.hpp"
 #include "new_array.hpp"
 #include "weft/config.hpp"
@@ -94,20 +95,20 @@ struct Saved final : SavedBase {
     const auto [B, N, time, _] = arguments.q.shape;
     const NewArray<T, 3> fresh({B, N, time});
     logsumexp = fresh.array, logsumexp_view = fresh.view;
-    py::gil_scoped_release release;
-    const Memory workspace = acquire(size);
-    attention_forward(arguments, out_view, logsumexp_view, workspace.get());
+    long_call([&] {
+      const Memory workspace = acquire(size);
+      attention_forward(arguments, out_view, logsumexp_view, workspace.get());
+    });
   }
 
   py::array weights(bool mean) const override {
     const auto [B, N, time, _] = arguments.q.shape;
     const NewArray<T, 4> fresh({B, mean ? 1 : N, time, arguments.k.shape[2]});
     const AttentionArguments<T> a = of("sdpa_forward");
-    {
-      py::gil_scoped_release release;
+    long_call([&] {
       const Memory workspace = acquire(attention_weights_workspace(a));
       attention_weights<T>(a, logsumexp_view, fresh.view, workspace.get());
-    }
+    });
     return fresh.array;
   }
 
@@ -116,16 +117,14 @@ struct Saved final : SavedBase {
     const AttentionArguments<T> a = of("sdpa_backward");
     py::object kept;
     const auto dout_view = input<T, 4>(a.operation, "dout", dout, kept);
-    const auto [dq_array, dq_view] = gradient("dq", dq, a.q);
-    const auto [dk_array, dk_view] = gradient("dk", dk, a.k);
-    const auto [dv_array, dv_view] = gradient("dv", dv, a.v);
-    {
-      py::gil_scoped_release release;
+    const Gradient dq_of = gradient("dq", dq, a.q), dk_of = gradient("dk", dk, a.k),
+                   dv_of = gradient("dv", dv, a.v);
+    long_call([&] {
       const Memory workspace = acquire(attention_backward_workspace(a));
-      attention_backward<T>(a, out_view, logsumexp_view, dout_view, dq_view, dk_view, dv_view,
+      attention_backward<T>(a, out_view, logsumexp_view, dout_view, dq_of.view, dk_of.view, dv_of.view,
                             workspace.get());
-    }
-    return py::make_tuple(dq_array, dk_array, dv_array);
+    });
+    return py::make_tuple(dq_of.array, dk_of.array, dv_of.array);
   }
 
   void add_bias_gradient(const py::object& dout, const py::object& dbias) const override {
@@ -133,9 +132,10 @@ struct Saved final : SavedBase {
     py::object kept;
     const auto dout_view = input<T, 4>(a.operation, "dout", dout, kept);
     const auto dbias_view = output<T, 4>(a.operation, "dbias", dbias);
-    py::gil_scoped_release release;
-    const Memory workspace = acquire(attention_backward_workspace(a));
-    attention_bias_gradient<T>(a, out_view, logsumexp_view, dout_view, dbias_view, workspace.get());
+    long_call([&] {
+      const Memory workspace = acquire(attention_backward_workspace(a));
+      attention_bias_gradient<T>(a, out_view, logsumexp_view, dout_view, dbias_view, workspace.get());
+    });
   }
 
  private:
@@ -145,11 +145,15 @@ struct Saved final : SavedBase {
     a.threads = num_threads();
     return a;
   }
+  struct Gradient {
+    py::object array;
+    View<T, 4> view;
+  };
   /// The caller's array to write to, or a new one.
-  static std::pair<py::object, View<T, 4>> gradient(const char* name, const py::object& given,
-                                                    const View<const T, 4>& of) {
-    if (given.is_none()) return new_like(of, of.shape[3]);
-    return {given, output<T, 4>("sdpa_backward", name, given)};
+  static Gradient gradient(const char* name, const py::object& given, const View<const T, 4>& of) {
+    if (!given.is_none()) return {given, output<T, 4>("sdpa_backward", name, given)};
+    const auto [array, view] = new_like(of, of.shape[3]);
+    return {array, view};
   }
 };
 

@@ -3,6 +3,7 @@
 
 #include "arrays.hpp"
 #include "indices.hpp"
+#include "long_call.hpp"
 #include "memory.hpp"
 #include "new_array.hpp"
 
@@ -26,12 +27,11 @@ py::array py_linear_forward(const py::object& x, const py::object& weight, const
     const auto weight_view = input<T, 2>(operation, "weight", weight, keep[1]);
     const auto bias_view = input<T, 1>(operation, "bias", bias, keep[2]);
     const NewArray<T, 2> y({x_view.shape[0], weight_view.shape[0]});
-    {
-      py::gil_scoped_release release;
+    long_call([&] {
       const int64_t size = linear_forward_workspace<T>(x_view.shape[1], weight_view.shape[0]);
       const Memory memory = acquire(size_t(size) * sizeof(T));
       linear_forward<T>(x_view, weight_view, bias_view, y.view, workspace<T>(memory, size));
-    }
+    });
     return y.array;
   });
 }
@@ -54,13 +54,12 @@ py::object py_linear_backward(const py::object& x, const py::object& weight, con
       dx_view = fresh.view;
       dx = fresh.array;
     }
-    {
-      py::gil_scoped_release release;
+    long_call([&] {
       const int64_t size = linear_backward_workspace<T>(x_view.shape[1], weight_view.shape[0]);
       const Memory memory = acquire(size_t(size) * sizeof(T));
       linear_backward<T>(x_view, weight_view, dy_view, dx_view, dweight_view, dbias_view,
                          workspace<T>(memory, size));
-    }
+    });
     return dx;
   });
 }

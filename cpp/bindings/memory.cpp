@@ -1,5 +1,6 @@
 #include "memory.hpp"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -68,6 +69,9 @@ class Cache {
     }
   }
 
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
+
   size_t release_unused() {
     const std::lock_guard lock(mutex_);
     const size_t bytes = free_bytes_;
@@ -97,10 +101,16 @@ class Cache {
   size_t free_bytes_ = 0, used_bytes_ = 0, most_used_ = 0;
 };
 
+/// Held across a fork, so that the child finds the cache whole and unlocked.
 Cache& cache() {
-  static Cache* const instance = new Cache;  // never destroyed: pieces outlive static objects
+  static Cache* const instance = [] {
+    auto* const made = new Cache;  // never destroyed: pieces outlive static objects
+    pthread_atfork([] { cache().lock(); }, [] { cache().unlock(); }, [] { cache().unlock(); });
+    return made;
+  }();
   return *instance;
 }
+[[maybe_unused]] const Cache& made_at_load = cache();  // a fork finds it whole
 
 }  // namespace
 

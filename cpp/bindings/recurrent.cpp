@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "arrays.hpp"
+#include "long_call.hpp"
 #include "memory.hpp"
 #include "new_array.hpp"
 #include "weft/config.hpp"
@@ -22,10 +23,13 @@ bool is_true(const py::handle& object) {
   return truth != 0;
 }
 
+const std::vector<RecurrentCellInfo>& all_cells() {
+  static const std::vector<RecurrentCellInfo> cells = recurrent_cells();
+  return cells;
+}
 /// The cell of that name, or null.
 const RecurrentCellInfo* find_cell(const std::string& name) {
-  static const std::vector<RecurrentCellInfo> cells = recurrent_cells();
-  for (const RecurrentCellInfo& cell : cells)
+  for (const RecurrentCellInfo& cell : all_cells())
     if (cell.name == name) return &cell;
   return nullptr;
 }
@@ -213,12 +217,11 @@ py::list forward_all(const py::list& given) {
     if (one.saved->cell != pending[0].saved->cell)
       throw std::invalid_argument("recurrent_forward_all: all calls must be of one cell, got " +
                                   pending[0].saved->cell->name + " and " + one.saved->cell->name);
-  {
-    py::gil_scoped_release release;
+  long_call([&] {
     std::vector<RecurrentForwardCall<T>> calls;
     for (Forward<T>& one : pending) calls.push_back(one.prepared());
     recurrent_forward<T>(pending[0].saved->cell->name, calls);
-  }
+  });
   py::list results;
   for (Forward<T>& one : pending) results.append(one.results());
   return results;
@@ -227,10 +230,7 @@ py::list forward_all(const py::list& given) {
 template <class T>
 py::tuple forward(const py::tuple& given) {
   Forward<T> one(given, num_threads());
-  {
-    py::gil_scoped_release release;
-    recurrent_forward<T>(one.saved->cell->name, std::span(&one.prepared(), 1));
-  }
+  long_call([&] { recurrent_forward<T>(one.saved->cell->name, std::span(&one.prepared(), 1)); });
   return one.results();
 }
 
@@ -238,10 +238,7 @@ template <class T>
 py::tuple backward(const Saved<T>& saved, const py::object& dy, const py::object& dh_n,
                    const py::object& dc_n, bool need_dx, const py::tuple& accumulate) {
   Backward<T> one(saved, dy, dh_n, dc_n, need_dx, accumulate, num_threads());
-  {
-    py::gil_scoped_release release;
-    recurrent_backward<T>(saved.cell->name, std::span(&one.prepared(), 1));
-  }
+  long_call([&] { recurrent_backward<T>(saved.cell->name, std::span(&one.prepared(), 1)); });
   return one.results();
 }
 
@@ -259,12 +256,11 @@ py::list backward_all(const py::list& given) {
       throw std::invalid_argument("recurrent_backward_all: all calls must be of one cell and one dtype");
     pending.emplace_back(*saved, g[1], g[2], g[3], g[4].cast<bool>(), g[5].cast<py::tuple>(), threads);
   }
-  {
-    py::gil_scoped_release release;
+  long_call([&] {
     std::vector<RecurrentBackwardCall<T>> calls;
     for (Backward<T>& one : pending) calls.push_back(one.prepared());
     recurrent_backward<T>(pending[0].saved.cell->name, calls);
-  }
+  });
   py::list results;
   for (Backward<T>& one : pending) results.append(one.results());
   return results;
@@ -273,6 +269,7 @@ py::list backward_all(const py::list& given) {
 }  // namespace
 
 void register_recurrent(py::module_& module) {
+  all_cells();  // made with the module: no thread waits for another's first call
   py::class_<SavedBase>(module, "RecurrentSaved",
                         "What a recurrent forward call keeps for its backward calls.")
       .def_readonly("operation", &SavedBase::operation)
@@ -285,7 +282,7 @@ void register_recurrent(py::module_& module) {
       });
   module.def("recurrent_cells", [] {
     py::list cells;
-    for (const RecurrentCellInfo& cell : recurrent_cells()) cells.append(cell.name);
+    for (const RecurrentCellInfo& cell : all_cells()) cells.append(cell.name);
     return cells;
   });
   module.def("recurrent_forward", [](const py::tuple& given) {

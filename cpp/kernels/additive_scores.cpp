@@ -84,9 +84,9 @@ template <class T>
 void additive_scores_forward(const AdditiveScoresForward<T>& call, int threads) {
   const AdditiveScores<T>& p = call.arguments;
   const int64_t blocks = (p.keys + keys_per_block - 1) / keys_per_block;
-  parallel(threads, [&](int thread, int team) {
+  parallel(threads, [&](int thread, int shares) {
     const Vec<T> ends = weights_of_the_end(p.size, p.weight);
-    const Range mine = share(p.batch * p.queries * blocks, thread, team);
+    const Range mine = share(p.batch * p.queries * blocks, thread, shares);
     for (int64_t i = mine.begin; i < mine.end; ++i) {
       const int64_t b = i / blocks / p.queries, t = i / blocks % p.queries, block = i % blocks;
       const T* q = p.q + b * p.q_stride[0] + t * p.q_stride[1];
@@ -110,10 +110,10 @@ void additive_scores_backward(const AdditiveScoresBackward<T>& call, int threads
   const AdditiveScores<T>& p = call.arguments;
   const int64_t padded = round_up(p.size, lanes<T>), vectors = padded / lanes<T>;
   T* const dweights = call.workspace;  // [B, A padded]
-  parallel(threads, [&](int thread, int team) {
+  parallel(threads, [&](int thread, int shares) {
     T* const k = dweights + p.batch * padded + thread * 2 * p.keys * lanes<T>;  // [S, lanes], of one vector
     T* const dk = k + p.keys * lanes<T>;
-    const Range mine = share(p.batch * vectors, thread, team);
+    const Range mine = share(p.batch * vectors, thread, shares);
     for (int64_t i = mine.begin; i < mine.end; ++i) {
       const int64_t b = i / vectors, a = i % vectors * lanes<T>, n = min_of(p.size - a, lanes<T>);
       for (int64_t s = 0; s < p.keys; ++s) {
@@ -124,8 +124,9 @@ void additive_scores_backward(const AdditiveScoresBackward<T>& call, int threads
       for (int64_t s = 0; s < p.keys; ++s)
         store(call.dk + b * call.dk_stride[0] + s * call.dk_stride[1] + a, load(dk + s * lanes<T>), n);
     }
-    barrier(team);
-    const Range units = share(p.size, thread, team, lanes<T>);
+  });
+  parallel(threads, [&](int thread, int shares) {
+    const Range units = share(p.size, thread, shares, lanes<T>);
     for (int64_t b = 0; b < p.batch; ++b)
       for_each_vector<T>(units.begin, units.end, [&](int64_t a, int64_t n) {
         store(call.dweight + a, padd(load(call.dweight + a, n), load(dweights + b * padded + a)), n);

@@ -17,7 +17,6 @@
 #include "ahead.hpp"
 #include "attention.hpp"
 #include "attention_blocks.hpp"
-#include "barrier.hpp"
 #include "tasks.hpp"
 
 namespace weft::WEFT_ISA {
@@ -136,8 +135,7 @@ class Task {
     }
     fetch_part();
     //                   =>   dq += dS (scale k), when it is this block's turn
-    Patience patience;
-    while (__atomic_load_n(turn, __ATOMIC_ACQUIRE) != block_) patience.wait();
+    wait_until(turn, int32_t(block_));
     T* dq = call_.dq + b_ * call_.dq_stride[0] + n * call_.dq_stride[1] + queries.begin * call_.dq_stride[2];
     const int64_t dq_row = call_.dq_stride[2];
     if (any)
@@ -192,6 +190,7 @@ void attention_backward(const AttentionBackward<T>& call, int threads) {
       call, plan, threads, [&](const BackwardShared<T>& shared, const BackwardScratch<T>& scratch) {
         const auto take_blocks = [&](int64_t head) {
           for (int64_t j;
+               !interrupted() &&
                (j = __atomic_fetch_add(shared.next_block + head, 1, __ATOMIC_RELAXED)) < plan.key_blocks;)
             Task<T>(call, plan, shared, scratch, head, j).run();
         };

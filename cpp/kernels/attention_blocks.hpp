@@ -97,7 +97,7 @@ void prepare(const AttentionBackward<T>& call, const BackwardPlan<T>& plan, cons
               p.size);
 }
 
-/// delta and the like for all queries, then body(shared, scratch) on each thread.
+/// delta and the like for all queries, then body(shared, scratch) as often as there are threads.
 template <class T, class Body>
 void run_backward(const AttentionBackward<T>& call, const BackwardPlan<T>& plan, int threads,
                   const Body& body) {
@@ -106,14 +106,14 @@ void run_backward(const AttentionBackward<T>& call, const BackwardPlan<T>& plan,
   const BackwardShared<T> shared = BackwardShared<T>::take(common, p, plan);
   BackwardScratch<T>::take(one, p, plan);
   char* own = static_cast<char*>(call.workspace) + common.used();
-  parallel(threads, [&](int thread, int team) {
-    Arena arena(own + thread * one.used());
-    const BackwardScratch<T> scratch = BackwardScratch<T>::take(arena, p, plan);
-    const Range blocks = share(p.batch * p.heads * plan.query_blocks, thread, team);
+  parallel(threads, [&](int thread, int shares) {
+    const Range blocks = share(p.batch * p.heads * plan.query_blocks, thread, shares);
     for (int64_t i = blocks.begin; i < blocks.end; ++i) prepare(call, plan, shared, i);
-    for (int64_t i = thread; i < p.batch * p.kv_heads; i += team) shared.next_block[i] = 0;
-    barrier(team);
-    body(shared, scratch);
+    for (int64_t i = thread; i < p.batch * p.kv_heads; i += shares) shared.next_block[i] = 0;
+  });
+  parallel(threads, [&](int thread, int) {
+    Arena arena(own + thread * one.used());
+    body(shared, BackwardScratch<T>::take(arena, p, plan));
   });
 }
 

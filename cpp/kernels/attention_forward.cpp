@@ -314,10 +314,10 @@ void attention_forward(const AttentionForward<T>& call, int threads) {
   const Plan<T> plan(call.arguments, threads);
   const int64_t piece = attention_forward_workspace(call.arguments, threads) / threads;
   Tasks tasks(call.arguments.batch * call.arguments.kv_heads * plan.shares);
-  parallel(threads, [&](int thread, int team) {
+  parallel(threads, [&](int thread, int shares) {
     Arena arena(static_cast<char*>(call.workspace) + thread * piece);
     const Scratch<T> scratch = Scratch<T>::take(arena, call.arguments, plan);
-    for (int64_t i; (i = tasks.take()) < tasks.count();) Task<T>(call, plan, scratch, i, team).run();
+    for (int64_t i; (i = tasks.take()) < tasks.count();) Task<T>(call, plan, scratch, i, shares).run();
   });
 }
 

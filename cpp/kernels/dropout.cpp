@@ -28,8 +28,8 @@ void dropout(const Dropout<T>& p, int threads) {
   // Compared as word > threshold - 1, since a threshold of 2^32 (p next to 1) is no 32-bit word.
   const uint32_t last_dropped = uint32_t(p.threshold - 1);
   const T scale = p.threshold == 0 ? T(1) : T(p.scale);
-  parallel(threads, [&](int thread, int team) {
-    const Range range = share(p.size, thread, team, philox_elements);
+  parallel(threads, [&](int thread, int shares) {
+    const Range range = share(p.size, thread, shares, philox_elements);
     uint32_t words[philox_elements];
     for (int64_t begin = range.begin; begin < range.end; begin += philox_elements) {
       const T* x = p.x + begin;

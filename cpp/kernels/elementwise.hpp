@@ -10,8 +10,8 @@ namespace weft::WEFT_ISA {
 /// lines), so what is computed for an element does not depend on the number of threads.
 template <class T, class Body>
 inline void for_each_vector_parallel(int64_t size, int threads, const Body& body) {
-  parallel(threads, [&](int thread, int team) {
-    const Range range = share(size, thread, team, 1024);
+  parallel(threads, [&](int thread, int shares) {
+    const Range range = share(size, thread, shares, 1024);
     for_each_vector<T>(range.begin, range.end, body);
   });
 }

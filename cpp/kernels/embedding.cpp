@@ -12,8 +12,8 @@ namespace weft::WEFT_ISA {
 
 template <class T>
 void embedding_forward(const EmbeddingForward<T>& p, int threads) {
-  parallel(threads, [&](int thread, int team) {
-    const Range rows = share(p.rows, thread, team);
+  parallel(threads, [&](int thread, int shares) {
+    const Range rows = share(p.rows, thread, shares);
     for (int64_t r = rows.begin; r < rows.end; ++r) {
       const T* source = p.weight + p.indices[r] * p.weight_row;
       __builtin_memcpy(p.y + r * p.y_row, source, size_t(p.size) * sizeof(T));
@@ -24,8 +24,8 @@ void embedding_forward(const EmbeddingForward<T>& p, int threads) {
 template <class T>
 void embedding_backward(const EmbeddingBackward<T>& p, int threads) {
   // y[r] = W[indices[r]]: several rows may add to one row of dW, so the threads divide its columns.
-  parallel(threads, [&](int thread, int team) {
-    const Range columns = share(p.size, thread, team, lanes<T>);
+  parallel(threads, [&](int thread, int shares) {
+    const Range columns = share(p.size, thread, shares, lanes<T>);
     for (int64_t r = 0; r < p.rows; ++r) {
       const int64_t index = p.indices[r];
       if (index == p.padding_index) continue;

@@ -117,8 +117,9 @@ void layer_norm_backward(const LayerNormBackward<T>& p, int threads) {
         });
       }
     }
-    if (!sums_wanted) return;
-    barrier(team);
+  });
+  if (!sums_wanted) return;
+  parallel(threads, [&](int thread, int team) {
     const Range columns = share(p.size, thread, team, lanes<T>);
     for (int64_t b = 0; b < blocks; ++b)
       for_each_vector<T>(columns.begin, columns.end, [&](int64_t i, int64_t n) {

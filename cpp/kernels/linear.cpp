@@ -42,11 +42,10 @@ int64_t copy_size(int64_t depth) {
   const int64_t deep = min_of(depth, block_depth);
   return rows_at_a_time<T>(deep) * (deep + lanes<T>);
 }
-/// Elements of the workspace of multiply(): a packed block for every thread, or two that all share, and the
-/// copies.
+/// Elements of the workspace of multiply(): a packed block for every thread, and the copies.
 template <class T>
 int64_t workspace_size(int64_t depth, int64_t columns, int threads) {
-  return max_of(2, threads) * block_size<T>(depth, columns) + threads * copy_size<T>(depth);
+  return threads * (block_size<T>(depth, columns) + copy_size<T>(depth));
 }
 
 /// C[rows, columns] = init + A B by a few tiles of rows at a time.
@@ -77,33 +76,43 @@ struct Block {
 /// of B.
 template <class T, class PackBlock>
 void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* bias, T* c, int64_t c_row,
-              const PackBlock& pack_block, T* workspace, int thread, int threads) {
+              const PackBlock& pack_block, T* workspace, int threads) {
   constexpr int64_t grain = tile_rows(2);
   if (rows == 0) return;
   const int64_t step = block_columns<T>(depth, columns), size = block_size<T>(depth, columns);
+  T* const copies = workspace + threads * size;
+  const auto for_each_block = [&](Range range, const auto& body) {
+    for (int64_t n = range.begin; n < range.end && !interrupted(); n += step)
+      for (int64_t k = 0; k < max_of(depth, 1); k += block_depth)  // once where depth is zero, for the bias
+        body(Block{k, n, min_of(block_depth, depth - k), min_of(step, range.end - n)});
+  };
+  const auto multiply_block = [&](const Block& b, Range some_rows, const T* packed, int thread) {
+    const Init<T> init =
+        b.k > 0 ? Init<T>{c + b.n, c_row} : Init<T>{bias == nullptr ? nullptr : bias + b.n, 0};
+    multiply_rows<T>(some_rows, b.columns, b.depth, {a.data + b.k * a.col, a.row, a.col}, packed, init, c + b.n,
+                     c_row, copies + thread * copy_size<T>(depth));
+  };
   // Where rows are few, each thread has its own columns, and packs them. Else each has its own rows, and all
-  // pack: into two buffers, since a thread may be at the next block while others still multiply by this one.
-  const bool alone = rows <= columns || rows < 2 * grain * threads;
-  const Range my_rows = alone ? Range{0, rows} : share(rows, thread, threads, grain);
-  const Range my_columns = alone ? share(columns, thread, threads, lanes<T>) : Range{0, columns};
-  int64_t turn = alone ? thread : 0;
-  T* copy = workspace + max_of(2, threads) * size + thread * copy_size<T>(depth);
-  for (int64_t n = my_columns.begin; n < my_columns.end; n += step)
-    for (int64_t k = 0; k < max_of(depth, 1); k += block_depth) {  // once where depth is zero, for the bias
-      const Block block{k, n, min_of(block_depth, depth - k), min_of(step, my_columns.end - n)};
-      const int64_t padded = round_up(block.columns, lanes<T>);
-      T* packed = workspace + turn * size;
-      if (alone) {
-        pack_block(block, Range{0, padded}, packed);
-      } else {
-        pack_block(block, share(padded, thread, threads, lanes<T>), packed);
-        barrier(threads);
-        turn = 1 - turn;
-      }
-      const Init<T> init = k > 0 ? Init<T>{c + n, c_row} : Init<T>{bias == nullptr ? nullptr : bias + n, 0};
-      multiply_rows<T>(my_rows, block.columns, block.depth, {a.data + k * a.col, a.row, a.col}, packed, init,
-                       c + n, c_row, copy);
-    }
+  // pack.
+  if (rows <= columns || rows < 2 * grain * threads) {
+    parallel(threads, [&](int thread, int shares) {
+      T* const packed = workspace + thread * size;
+      for_each_block(share(columns, thread, shares, lanes<T>), [&](const Block& block) {
+        pack_block(block, Range{0, round_up(block.columns, lanes<T>)}, packed);
+        multiply_block(block, {0, rows}, packed, thread);
+      });
+    });
+    return;
+  }
+  for_each_block({0, columns}, [&](const Block& block) {
+    const int64_t padded = round_up(block.columns, lanes<T>);
+    parallel(threads, [&](int thread, int shares) {
+      pack_block(block, share(padded, thread, shares, lanes<T>), workspace);
+    });
+    parallel(threads, [&](int thread, int shares) {
+      multiply_block(block, share(rows, thread, shares, grain), workspace, thread);
+    });
+  });
 }
 
 }  // namespace
@@ -120,17 +129,20 @@ void linear_forward(const LinearForward<T>& p, int threads) {
     pack_transposed(p.weight + b.n * p.weight_row + b.k, p.weight_row, b.depth, b.columns, packed,
                     range.begin, range.end);
   };
-  parallel(threads, [&](int thread, int team) {
-    const Range mine = share(p.outputs, thread, team, lanes<T>);
-    if (p.rows > 0 && p.rows <= few_rows)
-      return product_of_few_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, {p.bias, 0},
-                                    p.y, p.y_row);
-    if (p.rows > few_rows && are_some_rows<T>(p.rows) && !collide<T>(p.weight_row) && p.inputs <= block_depth)
-      return product_of_some_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, p.bias,
-                                     p.y, p.y_row,
-                                     p.workspace + thread * product_of_some_rows_workspace<T>(p.inputs));
-    multiply<T>(p.rows, p.outputs, p.inputs, {p.x, p.x_row, 1}, p.bias, p.y, p.y_row, pack_block, p.workspace,
-                thread, team);
+  const bool few = p.rows > 0 && p.rows <= few_rows;
+  const bool some = p.rows > few_rows && are_some_rows<T>(p.rows) && !collide<T>(p.weight_row) &&
+                    p.inputs <= block_depth;
+  if (!few && !some)
+    return multiply<T>(p.rows, p.outputs, p.inputs, {p.x, p.x_row, 1}, p.bias, p.y, p.y_row, pack_block,
+                       p.workspace, threads);
+  parallel(threads, [&](int thread, int shares) {
+    const Range mine = share(p.outputs, thread, shares, lanes<T>);
+    if (few)
+      product_of_few_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, {p.bias, 0}, p.y,
+                             p.y_row);
+    else
+      product_of_some_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, p.bias, p.y,
+                              p.y_row, p.workspace + thread * product_of_some_rows_workspace<T>(p.inputs));
   });
 }
 
@@ -156,20 +168,19 @@ void linear_backward(const LinearBackward<T>& p, int threads) {
                                       .dweight_row = p.dweight_row,
                                       .dbias = p.dbias};
   T* gradient_workspace = p.workspace + workspace_size<T>(p.outputs, p.inputs, threads);
-  parallel(threads, [&](int thread, int team) {
-    // y = x W^T + b   =>   dx = dy W
-    const Rows<T> dy{p.dy, p.dy_row, 1};
-    if (p.dx != nullptr && p.rows <= 2 * tile_rows(2) &&
-        p.inputs % lanes<T> == 0) {  // W's rows are panels already
-      const Range mine = share(p.inputs, thread, team, lanes<T>);
+  // y = x W^T + b   =>   dx = dy W
+  const Rows<T> dy{p.dy, p.dy_row, 1};
+  const bool in_place = p.rows <= 2 * tile_rows(2) && p.inputs % lanes<T> == 0;  // W's rows are panels already
+  if (p.dx != nullptr && !in_place)
+    multiply<T>(p.rows, p.inputs, p.outputs, dy, nullptr, p.dx, p.dx_row, pack_block, p.workspace, threads);
+  parallel(threads, [&](int thread, int shares) {
+    if (p.dx != nullptr && in_place) {
+      const Range mine = share(p.inputs, thread, shares, lanes<T>);
       gemm<T>(p.rows, mine.end - mine.begin, p.outputs, dy, {p.weight + mine.begin, p.weight_row, lanes<T>},
               {}, p.dx + mine.begin, p.dx_row);
-    } else if (p.dx != nullptr) {
-      multiply<T>(p.rows, p.inputs, p.outputs, dy, nullptr, p.dx, p.dx_row, pack_block, p.workspace, thread,
-                  team);
     }
     //                 =>   dW += dy^T x,  db += sum over rows of dy
-    gradient.add(gradient_workspace + thread * gradient.workspace(p.inputs), thread, team);
+    gradient.add(gradient_workspace + thread * gradient.workspace(p.inputs), thread, shares);
   });
 }
 

@@ -1,45 +1,41 @@
-// One parallel region per call: body(thread, threads) on each thread, with barriers inside where a phase must
-// end.
+// Shares of a piece of work on several threads. Where a phase needs all of the one before it, these are two pieces
+// of work, one after the other: no thread waits inside a share.
 #pragma once
 
 #include <cstdint>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "isa.hpp"
+#include "thread_team.hpp"
 
 namespace weft::WEFT_ISA {
 
+/// body(share) for each of [0, shares).
 template <class Body>
-inline void parallel(int threads, const Body& body) {
-  if (threads <= 1) {
-    body(0, 1);
+inline void for_shares(int shares, const Body& body) {
+  if (shares <= 1) {
+    if (shares == 1) body(0);
     return;
   }
-#ifdef _OPENMP
-#pragma omp parallel num_threads(threads)
-  body(omp_get_thread_num(), omp_get_num_threads());
-#endif
+  run_shares(
+      shares, [](const void* work, int share, int) { (*static_cast<const Body*>(work))(share); }, &body);
 }
 
-/// All threads of the region arrive before any leaves. Does nothing in a region of one.
-inline void barrier(int threads) {
-  if (threads <= 1) return;
-#ifdef _OPENMP
-#pragma omp barrier
-#endif
+/// body(share, shares), with as many shares as there are threads, or one while helpers do not come: for work that
+/// is divided by their number anew each time.
+template <class Body>
+inline void parallel(int threads, const Body& body) {
+  const int shares = worthwhile_shares(threads);
+  for_shares(shares, [&](int share) { body(share, shares); });
 }
 
 struct Range {
   int64_t begin, end;
 };
 
-/// This thread's share of [0, size), in whole multiples of `grain`.
-inline Range share(int64_t size, int thread, int threads, int64_t grain = 1) {
+/// This share of [0, size), in whole multiples of `grain`.
+inline Range share(int64_t size, int index, int shares, int64_t grain = 1) {
   const int64_t grains = (size + grain - 1) / grain;
-  const int64_t begin = grains * thread / threads * grain, end = grains * (thread + 1) / threads * grain;
+  const int64_t begin = grains * index / shares * grain, end = grains * (index + 1) / shares * grain;
   return {min_of(begin, size), min_of(end, size)};
 }
 

@@ -52,8 +52,8 @@ void turn_neighbours(int64_t pairs, const T* x, const T* cos, const T* sin, T si
 template <class T>
 void rotary(const Rotary<T>& p, int threads) {
   const T sign = p.inverse ? T(-1) : T(1);
-  parallel(threads, [&](int thread, int team) {
-    const Range rows = share(p.batch * p.time * p.heads, thread, team);
+  parallel(threads, [&](int thread, int shares) {
+    const Range rows = share(p.batch * p.time * p.heads, thread, shares);
     for (int64_t r = rows.begin; r < rows.end; ++r) {
       const int64_t b = r / (p.time * p.heads), t = r / p.heads % p.time, n = r % p.heads;
       const T* x = p.x + b * p.x_stride[0] + n * p.x_stride[1] + t * p.x_stride[2];

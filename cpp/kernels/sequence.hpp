@@ -70,9 +70,11 @@ struct Geometry {
   int64_t hidden, state, input;  // padded to whole vectors
   int64_t h_row, c_row, saved_row, input_row, gates_row, slots_row, outputs_row;
 
-  explicit Geometry(const RecurrentProblem<T>& p)
+  explicit Geometry(const RecurrentProblem<T>& p) : Geometry(p, p.threads) {}
+  /// With fewer threads than the problem may have.
+  Geometry(const RecurrentProblem<T>& p, int threads)
       : problem(p),
-        grid(choose_grid(cost_of(p), p.threads)),
+        grid(choose_grid(cost_of(p), threads)),
         few_rows(p.batch <= int64_t(grid.teams) * tile_rows(8)),
         one_step(p.plan.steps == 1 && p.batch <= most_in_place),
         hidden(round_up(p.hidden, width)),
@@ -228,19 +230,17 @@ struct Saved {
   }
 };
 
-/// Jobs at once, where each is worth a thread; else one after the other. A job's workspace begins with its
-/// barriers.
+/// Jobs at once, where each is worth a thread; else one after the other.
 template <class T, class Cell, class Job>
-void run_jobs(const Job* jobs, int count, void (*work)(const Job&, int thread, int threads)) {
-  bool large = true;
-  for (int j = 0; j < count; ++j) {
-    const Geometry<T, Cell> g(jobs[j].problem);
-    open_barriers(static_cast<Barrier*>(jobs[j].workspace), g.grid);
-    large = large && g.cost_of(jobs[j].problem).is_large();
-  }
-  const auto threads_of = [](const Job& job) { return Geometry<T, Cell>(job.problem).grid.threads(); };
-  const int together = large ? count : 1;
-  for (int j = 0; j < count; j += together) run_side_by_side(jobs + j, together, threads_of, work);
+void run_jobs(const Job* jobs, int count, void (*run)(const Job&, const Geometry<T, Cell>&)) {
+  bool large = count > 1;
+  for (int j = 0; j < count; ++j) large = large && Geometry<T, Cell>::cost_of(jobs[j].problem).is_large();
+  const auto run_one = [&](int j) {
+    const RecurrentProblem<T>& p = jobs[j].problem;
+    run(jobs[j], Geometry<T, Cell>(p, worthwhile_shares(p.threads)));
+  };
+  if (large) return for_shares(count, run_one);
+  for (int j = 0; j < count; ++j) run_one(j);
 }
 
 }  // namespace weft::WEFT_ISA

@@ -6,8 +6,8 @@
 //   (h_t, c_t) = cell(a_t, b_t, h_{t-1}, c_{t-1})
 //   h_t = W_proj h_t where there is a projection;   h_t = z h_{t-1} + (1 - z) h_t under zoneout
 //
-// The threads of a team meet after whatever all of them read next has been written: the masked operand, the
-// first stage's inner operand, the outputs before a projection, and the state.
+// Where a team has parts, a phase of a step ends once all of them have written what each reads next: the masked
+// operand, the first stage's inner operand, the outputs before a projection, and the state.
 #pragma once
 
 #include "sequence_in_place.hpp"
@@ -29,12 +29,11 @@ struct SequenceForward {
               Cell::stages > 1 ? arena.take<T>(size) : nullptr};
     }
   };
-  /// One thread's: a chunk's inputs and their products, and a step's block.
+  /// One part's: a chunk's inputs and their products, and a step's block.
   struct Scratch {
     T *inputs, *sums, *tile;
     InPlaceProducts<T, Cell> in_place;
 
-    /// Enough for the whole batch, since a region may start with fewer threads than it asked for.
     static Scratch take(Arena& arena, const G& g) {
       const int64_t chunk = g.largest_chunk();
       return {arena.take<T>(chunk * g.input_row), arena.take<T>(chunk * g.gates_row),
@@ -42,54 +41,78 @@ struct SequenceForward {
               InPlaceProducts<T, Cell>::take(arena, g)};
     }
   };
+  /// Where each of them lies.
+  struct Scratches {
+    char* memory;
+    size_t each;
+
+    Scratch of(const Worker& worker, const G& g) const {
+      Arena arena(memory + size_t(worker.thread) * each);
+      return Scratch::take(arena, g);
+    }
+  };
 
   const G& g;
   const RecurrentProblem<T>& p;
   const ForwardWeights<T, Cell>& weights;
   Shared shared;
-  Scratch own;
+  Scratches scratches;
   Worker worker;
+  Scratch own = scratches.of(worker, g);
   Range units = g.units(worker), columns = g.columns(worker);
 
+  /// body(part) for each part of the team whose first part this is.
+  template <class Body>
+  void for_parts(const Body& body) const {
+    if (worker.parts == 1) return body(*this);
+    for_shares(worker.parts, [&](int part) {
+      body(SequenceForward{g, p, weights, shared, scratches, Worker(worker.thread + part, g.grid)});
+    });
+  }
+
   /// Copies the caller's initial states into the first block.
-  void start(States<T>& states) const {
+  void start(const States<T>& states) const {
     const int64_t rows = p.plan.steps == 0 ? 0 : worker.rows(g.active(0));
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t j = worker.sorted(i), b = p.plan.order[j];
       copy_or_zero(states.h + j * g.h_row, p.h0, b * p.h0_row, columns, p.state);
       if constexpr (Cell::has_c) copy_or_zero(states.c + j * g.c_row, p.c0, b * p.c0_row, units, p.hidden);
     }
-    worker.meet_team();
   }
 
-  /// Steps [first, last); `out` is null where a segment is only computed again. Leaves the states in
+  /// The team's steps [first, last); `out` is null where a segment is only computed again. Leaves the states in
   /// `states`.
-  void run(States<T>& states, int64_t first, int64_t last, const RecurrentOutputs<T>* out) const {
+  void run(const States<T>& states, int64_t first, int64_t last, const RecurrentOutputs<T>* out) const {
     const int64_t most = max_of(chunk_rows, worker.rows(p.batch));
-    const int64_t width = Cell::gates * (units.end - units.begin), sums_row = row_stride<T>(width);
-    for (int64_t begin = first; begin < last && worker.rows(g.active(begin)) > 0;) {
+    for (int64_t begin = first; begin < last && worker.rows(g.active(begin)) > 0 && !interrupted();) {
       int64_t end = begin, rows = 0;
       while (end < last && (end == begin || rows + worker.rows(g.active(end)) <= most))
         rows += worker.rows(g.active(end++));
-      gather(begin, end);
-      const int64_t column = Cell::gates * units.begin;
-      if (!g.forward_in_place())
-        gemm<T>(rows, width, p.input, {own.inputs, g.input_row, 1},
-                panels(weights.w_ih + column * p.input, p.input), {weights.b_ih + column, 0}, own.sums,
-                sums_row);
+      for_parts([&](const SequenceForward& part) { part.multiply_inputs(begin, end, rows); });
       if (is_one_plain_row()) {
-        steps_of_one_row(states, begin, end, sums_row, out);
-        begin = end;
-        continue;
-      }
-      int64_t row = 0;
-      for (int64_t step = begin; step < end; ++step) {
-        one_step(states, step, own.sums + row * sums_row, sums_row);
-        if (out) emit(states, step, *out);
-        row += worker.rows(g.active(step));
+        steps_of_one_row(states, begin, end, out);
+      } else {
+        int64_t row = 0;
+        for (int64_t step = begin; step < end; ++step) {
+          one_step(states, step, row, out);
+          row += worker.rows(g.active(step));
+        }
       }
       begin = end;
     }
+  }
+
+  /// How far apart the rows of own.sums lie.
+  int64_t sums_row() const { return row_stride<T>(Cell::gates * (units.end - units.begin)); }
+
+  /// The inputs' part of the pre-activations of this part's units, over the chunk [begin, end) of `rows` rows.
+  void multiply_inputs(int64_t begin, int64_t end, int64_t rows) const {
+    gather(begin, end);
+    if (g.forward_in_place()) return;
+    const int64_t column = Cell::gates * units.begin;
+    gemm<T>(rows, Cell::gates * (units.end - units.begin), p.input, {own.inputs, g.input_row, 1},
+            panels(weights.w_ih + column * p.input, p.input), {weights.b_ih + column, 0}, own.sums,
+            sums_row());
   }
 
   /// The rows of x at steps [begin, end), dense.
@@ -103,7 +126,7 @@ struct SequenceForward {
   }
 
   /// Zeroes the states, before this step, of rows that are reset at it.
-  void reset(States<T>& states, int64_t step) const {
+  void reset(const States<T>& states, int64_t step) const {
     for (int64_t i = 0, n = worker.rows(g.active(step)); i < n; ++i) {
       const int64_t j = worker.sorted(i), row = states.block(g, step) + j;
       if (!p.resets[p.plan.order[j] * p.resets_batch + g.time_of(step, j) * p.resets_time]) continue;
@@ -113,28 +136,65 @@ struct SequenceForward {
   }
 
   /// The state as it enters the product, under recurrent dropout.
-  Rows<T> mask(Rows<T> h_prev, int64_t step, int64_t rows) const {
-    const Rows<T> masked{shared.masked + worker.team * g.h_row, worker.teams * g.h_row, 1};
+  void mask(const States<T>& states, int64_t step) const {
+    const T* h_prev = states.h + (states.block(g, step) + worker.team) * g.h_row;
     T* to = shared.masked + worker.team * g.h_row;
-    for (int64_t i = 0; i < rows; ++i) {
+    const int64_t row = worker.teams * g.h_row;
+    for (int64_t i = 0; i < worker.rows(g.active(step)); ++i) {
       const T* mask = mask_row(p.recurrent_mask, p.recurrent_mask_batch, p.recurrent_mask_time, step, i);
       for (int64_t k = columns.begin; k < columns.end; ++k)
-        to[i * masked.row + k] = k < p.state ? h_prev.data[i * h_prev.row + k] * mask[k] : T(0);
+        to[i * row + k] = k < p.state ? h_prev[i * row + k] * mask[k] : T(0);
     }
-    return masked;
   }
 
-  void one_step(States<T>& states, int64_t step, const T* sums, int64_t sums_row) const {
+  /// Whose rows of the inputs' part begin at `row` of own.sums.
+  void one_step(const States<T>& states, int64_t step, int64_t row, const RecurrentOutputs<T>* out) const {
+    if (p.resets || p.recurrent_mask)
+      for_parts([&](const SequenceForward& part) { part.enter(states, step); });
+    for_parts([&](const SequenceForward& part) {
+      const Step s = part.at(states, step, row);
+      part.template stage<0>(s.tile, step, s.operand, s.sums);
+      if (Cell::stages == 1 && !g.projected()) part.leave(states, step, s.h, out);
+    });
+    if constexpr (Cell::stages > 1)
+      for_parts([&](const SequenceForward& part) {
+        const Step s = part.at(states, step, row);
+        part.template stage<1>(s.tile, step, {s.tile.inner.data, s.tile.inner.row, 1}, s.sums);
+        if (!g.projected()) part.leave(states, step, s.h, out);
+      });
+    if (g.projected())
+      for_parts([&](const SequenceForward& part) {
+        const Step s = part.at(states, step, row);
+        const Range to = part.columns;
+        gemm<T>(s.tile.rows, to.end - to.begin, p.hidden, {s.tile.h.data, s.tile.h.row, 1},
+                panels(weights.w_proj + to.begin * p.hidden, p.hidden), {}, s.h + to.begin,
+                worker.teams * g.h_row);
+        part.leave(states, step, s.h, out);
+      });
+  }
+
+  /// What a step does to the states before it: resets, and the mask of recurrent dropout.
+  void enter(const States<T>& states, int64_t step) const {
+    if (p.resets) reset(states, step);
+    if (p.recurrent_mask) mask(states, step);
+  }
+
+  /// A step of the team's rows: its tile over all units, the operand of its product, where the inputs' part of
+  /// this part's units begins, and the new states.
+  struct Step {
+    ForwardTile<T> tile;
+    Rows<T> operand;
+    const T* sums;
+    T* h;
+  };
+  Step at(const States<T>& states, int64_t step, int64_t row) const {
     const int64_t rows = worker.rows(g.active(step)), stride = worker.teams;
     const int64_t before = states.block(g, step) + worker.team,
                   after = states.block(g, step + 1) + worker.team;
     const int64_t at = states.row(g, step) + worker.team;
     const T* h_prev = states.h + before * g.h_row;
-    if (p.resets) reset(states, step);
     Rows<T> operand{h_prev, stride * g.h_row, 1};
-    if (p.recurrent_mask) operand = mask(operand, step, rows);
-    if (p.resets || p.recurrent_mask) worker.meet_team();
-
+    if (p.recurrent_mask) operand.data = shared.masked + worker.team * g.h_row;
     ForwardTile<T> tile{};
     tile.rows = rows;
     T* h = states.h + after * g.h_row;
@@ -147,30 +207,24 @@ struct SequenceForward {
       tile.c_prev = {states.c + before * g.c_row, stride * g.c_row};
       tile.c = {states.c + after * g.c_row, stride * g.c_row};
     }
-    if constexpr (Cell::stages == 1) {
-      stage<0>(tile, step, operand, sums, sums_row);
-    } else {
-      T* inner = shared.inner + worker.team * g.h_row;
-      tile.inner = {inner, stride * g.h_row};
-      stage<0>(tile, step, operand, sums, sums_row);
-      worker.meet_team();
-      stage<1>(tile, step, {inner, stride * g.h_row, 1}, sums, sums_row);
-    }
-    if (outputs) {
-      worker.meet_team();
-      gemm<T>(rows, columns.end - columns.begin, p.hidden, {outputs, stride * g.outputs_row, 1},
-              panels(weights.w_proj + columns.begin * p.hidden, p.hidden), {}, h + columns.begin,
-              stride * g.h_row);
-    }
-    if (p.zoneout_mask)
-      for (int64_t i = 0; i < rows; ++i) {
+    if constexpr (Cell::stages > 1) tile.inner = {shared.inner + worker.team * g.h_row, stride * g.h_row};
+    return {tile, operand, own.sums + row * sums_row(), h};
+  }
+
+  /// What follows once this part's columns of the new state `h` are there: zoneout, and the caller's copies.
+  void leave(const States<T>& states, int64_t step, T* h, const RecurrentOutputs<T>* out) const {
+    if (p.zoneout_mask) {
+      const T* h_prev = states.h + (states.block(g, step) + worker.team) * g.h_row;
+      const int64_t row = worker.teams * g.h_row;
+      for (int64_t i = 0; i < worker.rows(g.active(step)); ++i) {
         const T* mask = mask_row(p.zoneout_mask, p.zoneout_batch, p.zoneout_time, step, i);
-        T* now = h + i * stride * g.h_row;
-        const T* then = h_prev + i * stride * g.h_row;
+        T* now = h + i * row;
+        const T* then = h_prev + i * row;
         for (int64_t k = columns.begin; k < min_of(columns.end, p.state); ++k)
           now[k] = mask[k] * then[k] + (T(1) - mask[k]) * now[k];
       }
-    worker.meet_team();
+    }
+    if (out) emit(states, step, *out);
   }
 
   /// One row on one thread, without options: few units take no longer than one_step's own instructions, so
@@ -179,8 +233,9 @@ struct SequenceForward {
     return p.batch == 1 && worker.parts == 1 && Cell::stages == 1 && !g.projected() && !p.resets &&
            !p.recurrent_mask && !p.zoneout_mask && !g.forward_in_place() && p.state <= depth_block;
   }
-  void steps_of_one_row(const States<T>& states, int64_t begin, int64_t end, int64_t sums_row,
+  void steps_of_one_row(const States<T>& states, int64_t begin, int64_t end,
                         const RecurrentOutputs<T>* out) const {
+    const int64_t row = sums_row();
     for (int64_t step = begin; step < end; ++step) {
       const int64_t at = step - states.first;
       const int64_t before = states.ring ? at & 1 : at, after = states.ring ? before ^ 1 : at + 1;
@@ -195,7 +250,7 @@ struct SequenceForward {
         tile.c_prev = {states.c + before * g.c_row, 0};
         tile.c = {states.c + after * g.c_row, 0};
       }
-      const T* sums = own.sums + (step - begin) * sums_row;
+      const T* sums = own.sums + (step - begin) * row;
       g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
         const int64_t column = unit * Cell::gates, width = Cell::gates * count;
         const T* start = Cell::joint ? sums + column : weights.b_hh + column;
@@ -215,18 +270,19 @@ struct SequenceForward {
 
   /// The gates of one stage, of this thread's units; `whole` points at the rows' first unit.
   template <int Stage>
-  void stage(const ForwardTile<T>& whole, int64_t step, Rows<T> left, const T* sums, int64_t sums_row) const {
+  void stage(const ForwardTile<T>& whole, int64_t step, Rows<T> left, const T* sums) const {
     constexpr int first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
     constexpr int gates = Cell::stage_gates[Stage];
     if (g.forward_in_place()) return stage_in_place<Stage>(whole, step, left);
+    const int64_t row = sums_row();
     g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
       const int64_t column = unit * Cell::gates;
       const T* input = sums + column - units.begin * Cell::gates;
-      const Init<T> start = Cell::joint ? Init<T>{input + first_gate * count, sums_row}
+      const Init<T> start = Cell::joint ? Init<T>{input + first_gate * count, row}
                                         : Init<T>{weights.b_hh + column + first_gate * count, 0};
       gemm<T>(whole.rows, gates * count, p.state, left, weights.block(g, unit, count, first_gate), start,
               own.tile, gates * count);
-      run_cell<Stage>(whole, unit, count, {input, sums_row, count});
+      run_cell<Stage>(whole, unit, count, {input, row, count});
     });
   }
 
@@ -299,9 +355,8 @@ struct SequenceForward {
 
   /// What no step writes: y past a row's end, and the final states of rows without a step.
   void emit_padding(const RecurrentOutputs<T>& out) const {
-    const Range rows = share(p.batch, worker.thread, worker.threads);
-    for (int64_t j = rows.begin; j < rows.end; ++j) {
-      const int64_t b = p.plan.order[j], length = p.plan.length[j];
+    for (int64_t i = 0, n = worker.rows(p.batch); i < n; ++i) {
+      const int64_t j = worker.sorted(i), b = p.plan.order[j], length = p.plan.length[j];
       for (int64_t t = length; t < p.time; ++t)
         zero_row(out.y + b * out.y_batch + t * out.y_time, {0, p.state});
       if (length > 0) continue;
@@ -314,14 +369,12 @@ struct SequenceForward {
 
 template <class T, class Cell>
 struct ForwardWorkspace {
-  Barrier* barriers;
   ForwardWeights<T, Cell> weights;
   typename SequenceForward<T, Cell>::Shared shared;
   States<T> ring;  ///< where nothing is saved
 
   static ForwardWorkspace take(Arena& arena, const Geometry<T, Cell>& g, bool keeps_all) {
     ForwardWorkspace w;
-    w.barriers = arena.take<Barrier>(1 + g.problem.threads);
     w.weights = ForwardWeights<T, Cell>::take(arena, g);
     w.shared = SequenceForward<T, Cell>::Shared::take(arena, g);
     if (!keeps_all) w.ring = States<T>::take_ring(arena, g, g.problem.batch, Cell::has_c, Cell::stages > 1);
@@ -329,37 +382,37 @@ struct ForwardWorkspace {
   }
 };
 
-/// One thread's part of one call.
 template <class T, class Cell>
-void forward_on(const ForwardJob<T>& job, int thread, int threads) {
+void forward_one(const ForwardJob<T>& job, const Geometry<T, Cell>& g) {
+  using Forward = SequenceForward<T, Cell>;
   const RecurrentProblem<T>& p = job.problem;
-  const Geometry<T, Cell> g(p);
   const bool keeps_all = job.saved != nullptr && p.checkpoint_every == 0;
   Arena saved_arena(job.saved), arena(job.workspace), counter(nullptr);
   Saved<T, Cell> saved;
   if (job.saved) saved = Saved<T, Cell>::take(saved_arena, g);
   auto shared = ForwardWorkspace<T, Cell>::take(arena, g, keeps_all);
-  SequenceForward<T, Cell>::Scratch::take(counter, g);
-  Arena own(static_cast<char*>(job.workspace) + arena.used() + size_t(thread) * counter.used());
-
-  const Worker worker(thread, threads, g.grid, shared.barriers);
-  shared.weights.pack(g, thread, threads);
-  worker.meet_all();
-  const SequenceForward<T, Cell> forward{
-      g, p, shared.weights, shared.shared, SequenceForward<T, Cell>::Scratch::take(own, g), worker};
-  States<T> states = keeps_all ? saved.all : shared.ring;
-  forward.start(states);
-  for (int64_t s = 0; s < g.segments(); ++s) {
-    const int64_t first = s * g.segment(), last = min_of(first + g.segment(), p.plan.steps);
-    if (job.saved && !keeps_all) forward.keep(states, first, saved, s);
-    forward.run(states, first, last, &job.outputs);
-  }
-  forward.emit_padding(job.outputs);
+  Forward::Scratch::take(counter, g);
+  const typename Forward::Scratches scratches{static_cast<char*>(job.workspace) + arena.used(),
+                                              counter.used()};
+  const int threads = g.grid.threads();
+  for_shares(threads, [&](int thread) { shared.weights.pack(g, thread, threads); });
+  const States<T> states = keeps_all ? saved.all : shared.ring;
+  for_shares(g.grid.teams, [&](int team) {
+    const Forward forward{g, p, shared.weights, shared.shared, scratches, Worker(team * g.grid.parts, g.grid)};
+    forward.for_parts([&](const Forward& part) { part.start(states); });
+    for (int64_t s = 0; s < g.segments(); ++s) {
+      const int64_t first = s * g.segment(), last = min_of(first + g.segment(), p.plan.steps);
+      if (job.saved && !keeps_all)
+        forward.for_parts([&](const Forward& part) { part.keep(states, first, saved, s); });
+      forward.run(states, first, last, &job.outputs);
+    }
+    forward.emit_padding(job.outputs);
+  });
 }
 
 template <class T, class Cell>
 void sequence_forward(const ForwardJob<T>* jobs, int count) {
-  run_jobs<T, Cell>(jobs, count, &forward_on<T, Cell>);
+  run_jobs<T, Cell>(jobs, count, &forward_one<T, Cell>);
 }
 
 }  // namespace weft::WEFT_ISA

@@ -17,8 +17,8 @@ using namespace Eigen::internal;
 
 template <class T>
 void swiglu_forward(const SwigluForward<T>& p, int threads) {
-  parallel(threads, [&](int thread, int team) {
-    const Range rows = share(p.rows, thread, team);
+  parallel(threads, [&](int thread, int shares) {
+    const Range rows = share(p.rows, thread, shares);
     for (int64_t r = rows.begin; r < rows.end; ++r) {
       const T *a = p.x + r * p.x_row, *b = a + p.size;
       T* y = p.y + r * p.y_row;
@@ -33,8 +33,8 @@ void swiglu_forward(const SwigluForward<T>& p, int threads) {
 template <class T>
 void swiglu_backward(const SwigluBackward<T>& p, int threads) {
   const Vec<T> one = broadcast(T(1));
-  parallel(threads, [&](int thread, int team) {
-    const Range rows = share(p.rows, thread, team);
+  parallel(threads, [&](int thread, int shares) {
+    const Range rows = share(p.rows, thread, shares);
     for (int64_t r = rows.begin; r < rows.end; ++r) {
       const T *a = p.x + r * p.x_row, *b = a + p.size, *dy = p.dy + r * p.dy_row;
       T *da = p.dx + r * p.dx_row, *db = da + p.size;

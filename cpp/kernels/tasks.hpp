@@ -3,6 +3,7 @@
 #pragma once
 
 #include "isa.hpp"
+#include "thread_team.hpp"
 
 namespace weft::WEFT_ISA {
 
@@ -10,8 +11,8 @@ class alignas(64) Tasks {
  public:
   explicit Tasks(int64_t count) : count_(count) {}
 
-  /// The next one; at least the count when there is none left.
-  int64_t take() { return __atomic_fetch_add(&next_, 1, __ATOMIC_RELAXED); }
+  /// The next one; at least the count when there is none left, or the call shall end early.
+  int64_t take() { return interrupted() ? count_ : __atomic_fetch_add(&next_, 1, __ATOMIC_RELAXED); }
   int64_t count() const { return count_; }
 
  private:

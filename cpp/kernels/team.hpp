@@ -1,5 +1,6 @@
-// How the threads of a call divide its steps. Rows of the batch do not depend on each other, so teams of
-// threads take rows and never meet; the threads of a team divide the hidden units, and meet once a step.
+// How a call's steps are divided among threads. Rows of the batch do not depend on each other: a team takes some
+// of them through all steps, as one share of the call. Where rows are few, a team divides the hidden units of each
+// step into parts, and a step needs all parts of the one before.
 //
 //   teams x parts <= threads: team n owns the sorted rows n, n + teams, ...; part k of it a range of units
 //
@@ -7,7 +8,6 @@
 // on the division.
 #pragma once
 
-#include "barrier.hpp"
 #include "parallel.hpp"
 
 namespace weft::WEFT_ISA {
@@ -54,49 +54,22 @@ inline Grid choose_grid(const StepCost& step, int threads) {
   return best;
 }
 
-inline void open_barriers(Barrier* barriers, Grid grid) {
-  for (int i = 0; i <= grid.threads(); ++i) barriers[i] = Barrier();
-}
-
-/// One thread's place in the grid.
+/// One place in the grid.
 struct Worker {
   int thread, threads;  ///< of the call, for work that all share
   int team, teams;      ///< its rows: team, team + teams, ...
   int part, parts;      ///< its units
-  Barrier* barriers;    ///< that of all threads, then one for each team
 
-  Worker(int number, int count, Grid grid, Barrier* meeting_points)
-      : thread(number), threads(count), barriers(meeting_points) {
-    if (grid.threads() != count) grid = {count, 1};  // other threads came than were asked for
-    team = number / grid.parts;
-    teams = grid.teams;
-    part = number % grid.parts;
-    parts = grid.parts;
-  }
+  Worker(int number, Grid grid)
+      : thread(number),
+        threads(grid.threads()),
+        team(number / grid.parts),
+        teams(grid.teams),
+        part(number % grid.parts),
+        parts(grid.parts) {}
 
   int64_t rows(int64_t active) const { return active > team ? (active - team + teams - 1) / teams : 0; }
   int64_t sorted(int64_t local) const { return team + local * teams; }
-  void meet_team() const { barriers[1 + team].wait(parts); }
-  void meet_all() const { barriers[0].wait(threads); }
 };
-
-/// work(job, thread, threads) for each job on a number of threads of its own, all of them at once. Where
-/// fewer threads come than were asked for, whole jobs are dealt out.
-template <class Job, class Threads, class Work>
-inline void run_side_by_side(const Job* jobs, int count, const Threads& threads_of, const Work& work) {
-  int wanted = 0;
-  for (int j = 0; j < count; ++j) wanted += threads_of(jobs[j]);
-  parallel(wanted, [&](int thread, int threads) {
-    if (threads < wanted) {
-      for (int j = thread; j < count; j += threads) work(jobs[j], 0, 1);
-      return;
-    }
-    for (int j = 0, first = 0; j < count; ++j) {
-      const int own = threads_of(jobs[j]);
-      if (thread >= first && thread < first + own) work(jobs[j], thread - first, own);
-      first += own;
-    }
-  });
-}
 
 }  // namespace weft::WEFT_ISA

@@ -9,8 +9,8 @@ namespace weft {
 namespace {
 
 template <class T>
-const AdditiveScoresKernels<T>& additive_scores() {
-  return *kernels<T>(current_table()).additive_scores;
+const AdditiveScoresKernels<T>& additive_scores(const KernelTable& table = current_table()) {
+  return *kernels<T>(table).additive_scores;
 }
 
 template <class T>
@@ -61,7 +61,9 @@ int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t 
   constexpr int64_t padding = 64;  // a vector's elements, at most
   checked_sum(operation, "the workspace", product(batch, checked_sum(operation, "A", size, padding)),
               product(product(keys, padding), 2 * int64_t(most_threads(threads))));
-  return additive_scores<T>().backward_workspace(batch, keys, size, most_threads(threads));
+  return largest_size([&, most = most_threads(threads)](const KernelTable& table) {
+    return additive_scores<T>(table).backward_workspace(batch, keys, size, most);
+  });
 }
 
 template <class T>
@@ -76,12 +78,13 @@ void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const
   check_view(operation, "dq", dq, "(B, T, A)", {batch, queries, size});
   check_view(operation, "dk", dk, "(B, S, A)", {batch, keys, size});
   check_view(operation, "dweight", dweight, "(A,)", {size});
+  const AdditiveScoresKernels<T>& family = additive_scores<T>();
   const auto needed = [&](int count) {
-    return additive_scores<T>().backward_workspace(arguments.batch, arguments.keys, arguments.size, count);
+    return family.backward_workspace(arguments.batch, arguments.keys, arguments.size, count);
   };
   check_workspace(operation, workspace, needed(1));
   if (are_empty(dq, dk, dweight)) return;
-  additive_scores<T>().backward({.arguments = arguments,
+  family.backward({.arguments = arguments,
                                  .dscores = dscores.data,
                                  .dscores_stride = {dscores.stride[0], dscores.stride[1]},
                                  .dq = dq.data,

@@ -11,8 +11,8 @@ namespace weft {
 namespace {
 
 template <class T>
-const AttentionKernels<T>& attention() {
-  return *kernels<T>(current_table()).attention;
+const AttentionKernels<T>& attention(const KernelTable& table = current_table()) {
+  return *kernels<T>(table).attention;
 }
 
 template <size_t N>
@@ -125,19 +125,25 @@ AttentionBackward<T> backward_call(const AttentionArguments<T>& a, const Checked
 template <class T>
 size_t attention_forward_workspace(const AttentionArguments<T>& a) {
   const Checked<T> c = check(a);
-  return size_t(attention<T>().forward_workspace(c.problem, c.threads));
+  return largest_size([&](const KernelTable& table) {
+    return size_t(attention<T>(table).forward_workspace(c.problem, c.threads));
+  });
 }
 
 template <class T>
 size_t attention_backward_workspace(const AttentionArguments<T>& a) {
   const Checked<T> c = check(a);
-  return size_t(attention<T>().backward_workspace(c.problem, c.threads));
+  return largest_size([&](const KernelTable& table) {
+    return size_t(attention<T>(table).backward_workspace(c.problem, c.threads));
+  });
 }
 
 template <class T>
 size_t attention_weights_workspace(const AttentionArguments<T>& a) {
   const Checked<T> c = check(a);
-  return size_t(attention<T>().weights_workspace(c.problem, c.threads));
+  return largest_size([&](const KernelTable& table) {
+    return size_t(attention<T>(table).weights_workspace(c.problem, c.threads));
+  });
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "c_call.hpp"
+#include "cost.hpp"
 #include "weft/attention.hpp"
 
 using namespace weft;
@@ -24,7 +25,7 @@ AttentionArguments<T> arguments_of(const weft_sdpa& a, const c::Views& v) {
                                   .dropout = a.dropout,
                                   .seed = a.seed,
                                   .offset = a.offset,
-                                  .threads = a.threads,
+                                  .threads = most_threads(a.threads),  // the same for sizes and call
                                   .operation = v.operation};
   if (a.scale == 0) arguments.scale = 1 / std::sqrt(double(std::max<int64_t>(a.q.shape[3], 1)));
   if (a.windowed) arguments.left = a.left, arguments.right = a.right;

@@ -1,5 +1,6 @@
 // The C interface: recurrent layers.
 #include "c_call.hpp"
+#include "cost.hpp"
 #include "weft/recurrent.hpp"
 
 using namespace weft;
@@ -24,7 +25,7 @@ RecurrentArguments<T> arguments_of(const weft_recurrent& a, const c::Views& v) {
           .zoneout_mask = v("zoneout_mask", a.zoneout_mask),
           .reverse = a.reverse != 0,
           .checkpoint_every = a.checkpoint_every,
-          .threads = a.threads,
+          .threads = most_threads(a.threads),  // the same for sizes and call
           .operation = v.operation};
 }
 

@@ -5,8 +5,10 @@
 
 namespace weft {
 
-/// The most threads that a call may use whose caller has asked for so many: 0 is num_threads(). One in a
-/// child after fork(), whatever was asked.
+/// The processors that this process may run on.
+int processors();
+
+/// The most threads that a call may use whose caller has asked for so many: 0 is num_threads().
 int most_threads(int asked);
 
 /// Waking and joining a thread costs some microseconds: each gets at least that much work. `nanoseconds` is

@@ -1,11 +1,9 @@
 // The tables of all families.
 #include "dispatch.hpp"
 
-#include "isa.hpp"
-
 namespace weft {
 
-const KernelTable& current_table() {
+const KernelTable& table_of(int isa) {
   static constexpr const KernelTable* tables[] = {
       &baseline::table,
 #ifdef WEFT_HAVE_AVX2
@@ -15,7 +13,8 @@ const KernelTable& current_table() {
       &avx512::table,
 #endif
   };
-  return *tables[current_isa()];
+  return *tables[isa];
 }
+const KernelTable& current_table() { return table_of(current_isa()); }
 
 }  // namespace weft

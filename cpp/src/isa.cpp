@@ -65,6 +65,8 @@ int current_isa() {
 }
 
 const char* isa_name(int isa) { return instruction_sets[isa].name; }
+int isa_count() { return count; }
+bool isa_is_available(int isa) { return instruction_sets[isa].supported(); }
 
 const char* available_isa(int index) {
   for (const InstructionSet& candidate : instruction_sets)

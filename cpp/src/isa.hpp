@@ -11,6 +11,10 @@ int current_isa();
 /// The name of that place.
 const char* isa_name(int isa);
 
+/// How many were compiled in, and whether this machine can run that one.
+int isa_count();
+bool isa_is_available(int isa);
+
 /// Of those that this machine can run, slowest first, the name of number `index`; null if there is none.
 const char* available_isa(int index);
 

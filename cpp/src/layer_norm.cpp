@@ -48,7 +48,9 @@ int64_t layer_norm_backward_workspace(int64_t rows, int64_t size) {
   checked_product("layer_norm_backward", "the workspace",
                   checked_sum("layer_norm_backward", "the workspace", rows, 64),
                   checked_product("layer_norm_backward", "the workspace", size, 2 * sizeof(double)));
-  return pointwise<T>().layer_norm_backward_workspace(rows, size);
+  return largest_size([&](const KernelTable& table) {
+    return kernels<T>(table).pointwise->layer_norm_backward_workspace(rows, size);
+  });
 }
 
 template <class T>

@@ -8,8 +8,8 @@ namespace weft {
 namespace {
 
 template <class T>
-const DenseKernels<T>& dense() {
-  return *kernels<T>(current_table()).dense;
+const DenseKernels<T>& dense(const KernelTable& table) {
+  return *kernels<T>(table).dense;
 }
 
 /// About the nanoseconds of a product of that size on one thread.
@@ -29,7 +29,9 @@ void check_weight_size(const char* operation, int64_t inputs, int64_t outputs) {
 template <class T>
 int64_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads) {
   check_weight_size("linear_forward", inputs, outputs);
-  return dense<T>().linear_forward_workspace(inputs, outputs, most_threads(threads));
+  return largest_size([&, most = most_threads(threads)](const KernelTable& table) {
+    return dense<T>(table).linear_forward_workspace(inputs, outputs, most);
+  });
 }
 
 template <class T>
@@ -42,10 +44,11 @@ void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1
   check_optional(operation, "bias", bias, "(O,)", {outputs});
   check_view(operation, "y", y, "(R, O)", {rows, outputs});
   check_weight_size(operation, inputs, outputs);
-  const auto needed = [&](int count) { return dense<T>().linear_forward_workspace(inputs, outputs, count); };
+  const DenseKernels<T>& family = dense<T>(current_table());
+  const auto needed = [&](int count) { return family.linear_forward_workspace(inputs, outputs, count); };
   check_workspace(operation, workspace, needed(1));
   if (are_empty(y)) return;
-  dense<T>().linear_forward(
+  family.linear_forward(
       {.rows = rows,
        .inputs = inputs,
        .outputs = outputs,
@@ -63,7 +66,9 @@ void linear_forward(View<const T, 2> x, View<const T, 2> weight, View<const T, 1
 template <class T>
 int64_t linear_backward_workspace(int64_t inputs, int64_t outputs, int threads) {
   check_weight_size("linear_backward", inputs, outputs);
-  return dense<T>().linear_backward_workspace(inputs, outputs, most_threads(threads));
+  return largest_size([&, most = most_threads(threads)](const KernelTable& table) {
+    return dense<T>(table).linear_backward_workspace(inputs, outputs, most);
+  });
 }
 
 template <class T>
@@ -78,10 +83,11 @@ void linear_backward(View<const T, 2> x, View<const T, 2> weight, View<const T, 
   check_optional(operation, "dweight", dweight, "(O, I)", {outputs, inputs});
   check_optional(operation, "dbias", dbias, "(O,)", {outputs});
   check_weight_size(operation, inputs, outputs);
-  const auto needed = [&](int count) { return dense<T>().linear_backward_workspace(inputs, outputs, count); };
+  const DenseKernels<T>& family = dense<T>(current_table());
+  const auto needed = [&](int count) { return family.linear_backward_workspace(inputs, outputs, count); };
   check_workspace(operation, workspace, needed(1));
   if (are_empty(dx, dweight, dbias)) return;
-  dense<T>().linear_backward(
+  family.linear_backward(
       {.rows = rows,
        .inputs = inputs,
        .outputs = outputs,

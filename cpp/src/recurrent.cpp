@@ -258,17 +258,22 @@ std::vector<RecurrentCellInfo> recurrent_cells() {
 
 template <class T>
 RecurrentSizes recurrent_sizes(const std::string& name, const RecurrentArguments<T>& a, bool training) {
-  const KernelTable& table = current_table();
-  const RecurrentCell<T>& cell = find_cell<T>(table, name, a.operation);
-  check_arguments(cell, a);
+  check_arguments(find_cell<T>(current_table(), name, a.operation), a);
   const int64_t batch = a.x.shape[0], steps = Plan<T>::steps(a);
   const size_t plan_bytes = Plan<T>::bytes(batch, steps);
   std::vector<int64_t> memory(plan_bytes / 8);
   Plan<T>::fill(memory.data(), a, steps);
   const SequencePlan plan = Plan<T>::view(memory.data(), batch, steps);
-  const RecurrentMemory bytes = cell.memory(problem_of(cell, a, plan), training);
+  const auto largest = [&](size_t RecurrentMemory::* part) {
+    return largest_size([&](const KernelTable& table) {
+      const RecurrentCell<T>& cell = find_cell<T>(table, name, a.operation);
+      return cell.memory(problem_of(cell, a, plan), training).*part;
+    });
+  };
   const size_t prefix = header_bytes + plan_bytes;
-  return {training ? prefix + bytes.saved : 0, prefix + bytes.forward_workspace, bytes.backward_workspace};
+  return {training ? prefix + largest(&RecurrentMemory::saved) : 0,
+          prefix + largest(&RecurrentMemory::forward_workspace),
+          training ? largest(&RecurrentMemory::backward_workspace) : 0};
 }
 
 template <class T>

@@ -18,12 +18,16 @@ _precision = "highest"
 
 
 def get_num_threads() -> int:
-    """Threads that a call may use."""
+    """Threads that a call may use: the variable WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors that
+    this process may run on and its control group's quota pays for; at most 1,024.
+
+    A call takes fewer where they do not help: its work is too small, or other processes have the processors.
+    """
     return _core.num_threads()
 
 
 def set_num_threads(threads: int) -> None:
-    """Let a call use up to `threads` threads. Results do not depend on it, to the bit.
+    """Let a call use up to `threads` threads, at most 1,024. Results do not depend on it, to the bit.
 
     Raises:
         ValueError: `threads` is less than 1.
@@ -92,7 +96,7 @@ def release_memory() -> int:
 
 
 def openmp_runtimes() -> list[str]:
-    """OpenMP runtimes loaded into this process; more than one can slow all of them down."""
+    """OpenMP runtimes that other libraries have loaded into this process. weft uses none."""
     maps = Path("/proc/self/maps")
     if not maps.exists():
         return []
@@ -118,8 +122,4 @@ def show_config() -> str:
         f"OpenMP runtimes  {', '.join(runtimes) or 'none found'}",
         f"precision        {_precision} (products in float32 and float64 arithmetic)",
     ]
-    if len(runtimes) > 1:
-        lines.append(
-            "note             several OpenMP runtimes share this process and may slow each other down"
-        )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-// Threads per call: whatever a call asks for, the bits are the same, and a child after fork() stays serial.
+// Threads per call: whatever a call asks for, the bits are the same, in a child after fork() too.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,7 +58,7 @@ void test_workspace() {
   check(size(1 << 30) == size(1 << 20), "the number of threads has no bound");
 }
 
-/// The parent's team of threads does not exist there: a child that enters a parallel region hangs.
+/// The parent's helpers do not exist there: it starts its own.
 void test_child_after_fork() {
   const std::vector<float> expected = linear(2);  // the team is there now
   recurrent(2);

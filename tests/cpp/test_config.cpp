@@ -32,24 +32,32 @@ void test_unknown_isa_in_the_environment() {
 }
 
 void test_threads() {
-  setenv("WEFT_NUM_THREADS", "3", 1);
-  check(weft::num_threads() == 3, "WEFT_NUM_THREADS=3 gave " + std::to_string(weft::num_threads()));
   weft::set_num_threads(2);
   check(weft::num_threads() == 2, "set_num_threads(2) was not obeyed");
   for (int threads : {0, -1})
     check_invalid([threads] { weft::set_num_threads(threads); },
                   {"set_num_threads: threads", std::to_string(threads)});
   check(weft::num_threads() == 2, "a refused number changed the number of threads");
+  weft::set_num_threads(1 << 30);
+  check(weft::num_threads() == 1024, "the number of threads has no bound");
 }
 
-void test_child_after_fork_is_serial() {
-  weft::set_num_threads(2);
+/// The number of threads that WEFT_NUM_THREADS gives, in a child that has not asked yet.
+int threads_from_environment(const char* text) {
   const pid_t child = fork();
-  if (child == 0) _exit(weft::num_threads() == 1 ? 0 : 1);
+  if (child == 0) {
+    setenv("WEFT_NUM_THREADS", text, 1);
+    _exit(weft::num_threads() == 1024 ? 100 : weft::num_threads());
+  }
   int status = -1;
   waitpid(child, &status, 0);
-  check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a forked child must use one thread");
-  check(weft::num_threads() == 2, "the fork changed the parent");
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void test_threads_from_environment() {
+  check(threads_from_environment("3") == 3, "WEFT_NUM_THREADS=3");
+  for (const char* huge : {"1025", "99999999999", "99999999999999999999999"})
+    check(threads_from_environment(huge) == 100, std::string("more than 1024 threads: ") + huge);
 }
 
 }  // namespace
@@ -60,7 +68,7 @@ int main(int count, char** arguments) {
   if (!forced.empty() && std::find(isas.begin(), isas.end(), forced) == isas.end()) return skipped;
   if (forced.empty()) test_unknown_isa_in_the_environment();
   test_isas(forced);
+  test_threads_from_environment();
   test_threads();
-  test_child_after_fork_is_serial();
   return failures();
 }

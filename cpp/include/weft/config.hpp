@@ -17,15 +17,16 @@ WEFT_API std::vector<std::string> available_isas();
 /// Throws std::invalid_argument where WEFT_ISA names one that is not available.
 WEFT_API std::string isa();
 
-/// Use that instruction set from now on, in every thread; not while calls are under way. Throws
+/// Use that instruction set from now on, in every thread; calls under way end on theirs. Throws
 /// std::invalid_argument if it is not available.
 WEFT_API void set_isa(const std::string& name);
 
-/// Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors this process may
-/// run on. In a child after fork() it is 1: an OpenMP runtime does not survive a fork.
+/// Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors that this process may
+/// run on and its control group's quota pays for; at most 1024. A call takes fewer where they do not help: its work
+/// is too small, or other processes have the processors.
 WEFT_API int num_threads();
 
-/// Throws std::invalid_argument unless threads >= 1.
+/// Throws std::invalid_argument unless threads >= 1; more than 1024 are 1024.
 WEFT_API void set_num_threads(int threads);
 
 }  // namespace weft

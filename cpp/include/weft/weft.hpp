@@ -1,6 +1,7 @@
 // All of weft, from C++. One header a family; each can be included alone.
 //
 //   config.hpp           version, instruction set, threads
+//   interruptible.hpp    a way to end a long call early
 //   view.hpp             View<T, N>: pointer, shape, strides
 //
 //   model.hpp            models that Python saved: run over sequences, or stepped in real time
@@ -22,6 +23,7 @@
 #include "weft/attention.hpp"
 #include "weft/config.hpp"
 #include "weft/dense.hpp"
+#include "weft/interruptible.hpp"
 #include "weft/loss.hpp"
 #include "weft/model.hpp"
 #include "weft/pointwise.hpp"

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <variant>
 #include <vector>
@@ -157,7 +156,6 @@ struct Graph {
   std::vector<std::string> unused_tensors;  // of the file, by name: it names them nowhere
 
   /// What streams run, made by the first of them for the instruction set then in use.
-  mutable std::mutex program_mutex;
   mutable std::shared_ptr<const Program<T>> program;
 };
 

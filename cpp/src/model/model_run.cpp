@@ -21,7 +21,7 @@ Batch check(const Graph<T>& graph, const View<X, N>& x, const View<T, 3>& y,
   if (graph.context > 0 && time > graph.context)
     fail(operation, "x must have T = at most " + std::to_string(graph.context) +
                         " steps, the model's context, got " + std::to_string(time));
-  Batch batch{B, time, {}, threads};
+  Batch batch{B, time, {}, most_threads(threads)};
   if (!lengths) return batch;
   for (int64_t b = 0; b < B; ++b) {
     copy.push_back(lengths.data[b * lengths.stride[0]]);

@@ -1,12 +1,29 @@
 #include "program.hpp"
 
+#include <pthread.h>
+
 #include <cstring>
+#include <mutex>
 
 #include "../errors.hpp"
 #include "../step_dispatch.hpp"
 #include "program_builder.hpp"
 
 namespace weft {
+namespace {
+
+/// One program is built at a time, of whatever model. Held across a fork, so that the child finds no model half done.
+std::mutex& building() {
+  static std::mutex* const mutex = [] {
+    auto* const made = new std::mutex;
+    pthread_atfork([] { building().lock(); }, [] { building().unlock(); }, [] { building().unlock(); });
+    return made;
+  }();
+  return *mutex;
+}
+[[maybe_unused]] const std::mutex& made_at_load = building();  // a fork finds it whole
+
+}  // namespace
 
 template <class T>
 Program<T>::Program(const Graph<T>& graph, const StepTable& table)
@@ -21,7 +38,7 @@ Program<T>::Program(const Graph<T>& graph, const StepTable& table)
 template <class T>
 std::shared_ptr<const Program<T>> Program<T>::of(const Graph<T>& graph) {
   const StepTable& table = current_step_table();
-  const std::lock_guard lock(graph.program_mutex);
+  const std::lock_guard lock(building());
   if (!graph.program || &graph.program->table_ != &table)
     graph.program = std::make_shared<const Program>(graph, table);
   return graph.program;

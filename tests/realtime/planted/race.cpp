@@ -1,7 +1,9 @@
-// Races that ThreadSanitizer must report: `race thread` between two threads, `race team` within OpenMP's.
+// Races that ThreadSanitizer must report: `race thread` between two threads, `race shares` between shares of a call.
 #include <cstdio>
 #include <string>
 #include <thread>
+
+#include "kernels/thread_team.hpp"
 
 namespace {
 
@@ -13,17 +15,19 @@ void race_of_threads() {
   other.join();
 }
 
-void race_of_a_team() {
-#pragma omp parallel num_threads(2)
-  for (int i = 0; i < 1000; ++i) shared_count += i;
+void race_of_shares() {
+  for (int round = 0; round < 1000; ++round)
+    weft::run_shares(
+        2, [](const void*, int, int) { for (int i = 0; i < 1000; ++i) shared_count += i; }, nullptr);
 }
 
-/// What looks alike but is none: the end of one region comes before the next begins.
+/// What looks alike but is none: the shares of one call have ended before those of the next begin.
 void no_race() {
-  int counts[2] = {};
-  for (int round = 0; round < 10; ++round) {
-#pragma omp parallel for num_threads(2)
-    for (int i = 0; i < 2; ++i) counts[round % 2 ? 1 - i : i] += i;
+  static int counts[2] = {};
+  for (int round = 0; round < 1000; ++round) {
+    weft::run_shares(
+        2, [](const void* turned, int share, int) { counts[turned ? 1 - share : share] += share; },
+        round % 2 ? counts : nullptr);
     shared_count += counts[0];
   }
 }
@@ -33,7 +37,7 @@ void no_race() {
 int main(int count, char** arguments) {
   const std::string which = count > 1 ? arguments[1] : "";
   if (which == "thread") race_of_threads();
-  if (which == "team") race_of_a_team();
+  if (which == "shares") race_of_shares();
   if (which == "none") no_race();
   std::printf("%d\n", shared_count);
 }
