@@ -35,8 +35,9 @@ inline void refuse_masked(const char* operation, const char* argument, const py:
                          "array.filled(0), and say by weights, lengths or a mask what counts");
 }
 
-/// Is it an array of T in native byte order? Nearly always its descriptor's number says so. (No descriptor is kept
-/// for that in a static variable: whoever makes one lets go of Python's lock, while others wait at its guard.)
+/// Is it an array of T in native byte order? Nearly always its descriptor's number says so. (No descriptor is
+/// kept for that in a static variable: whoever makes one lets go of Python's lock, while others wait at its
+/// guard.)
 template <class T>
 bool is_array_of(const py::handle& object) {
   if (!py::isinstance<py::array>(object)) return false;

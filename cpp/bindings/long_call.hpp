@@ -13,8 +13,11 @@ inline bool handler_has_raised() {
   return PyErr_CheckSignals() != 0;
 }
 
-/// call() without Python's lock. Throws what a signal's handler raised meanwhile; then the call has ended early, and
-/// what it was to write and to add to is undefined.
+/// Thrown where Python's lock is not held: the handler's exception is set, and to be thrown on with it.
+struct Interrupted {};
+
+/// call() without Python's lock. Throws what a signal's handler raised meanwhile; then the call has ended
+/// early, and what it was to write and to add to is undefined.
 template <class Call>
 void long_call(const Call& call) {
   bool interrupted = false;

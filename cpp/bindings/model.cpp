@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "arrays.hpp"
+#include "long_call.hpp"
 #include "new_array.hpp"
 
 namespace {
@@ -63,14 +64,14 @@ struct LockedStream {
     constexpr size_t worthwhile = 1 << 20;
     const auto held = lock();
     if (steps <= 0 || stream.step_bytes() < worthwhile / size_t(steps)) return work(stream);
-    stepping_in = getpid();
-    Status status;
-    {
-      const py::gil_scoped_release release;
-      status = work(stream);
-    }
-    stepping_in = 0;
-    return status;
+    struct Stepping {  // until the work ends, however it does
+      std::atomic<pid_t>& in;
+      explicit Stepping(std::atomic<pid_t>& process) : in(process) { in = getpid(); }
+      ~Stepping() { in = 0; }
+    };
+    const Stepping stepping(stepping_in);
+    const py::gil_scoped_release release;
+    return work(stream);
   }
 };
 
@@ -101,10 +102,7 @@ py::array run(const BasicModel<T>& model, const py::object& x, const py::object&
   const auto x_view = needed<X, N>(operation, x, keep[0]);
   const auto lengths_view = input<int64_t, 1>(operation, "lengths", lengths, keep[1]);
   const NewArray<T, 3> y({x_view.shape[0], x_view.shape[1], model.outputs()});
-  {
-    const py::gil_scoped_release release;
-    model.run(x_view, y.view, lengths_view, threads);
-  }
+  long_call([&] { model.run(x_view, y.view, lengths_view, threads); });
   return y.array;
 }
 
@@ -142,6 +140,25 @@ py::array py_step(LockedStream<T>& self, const py::object& x) {
   return y.array;
 }
 
+/// stream.process of x [steps, ...], in pieces of about a tenth of a second between which Ctrl-C is looked
+/// for. Does all steps or none.
+template <class T, class X>
+Status process_in_pieces(BasicStream<T>& stream, const X* x, int64_t x_row, T* y, int64_t steps) {
+  const int64_t piece = std::max<int64_t>(1, (int64_t(8) << 30) / int64_t(stream.step_bytes() + 1));
+  if (steps <= piece) return stream.process(x, y, steps);
+  const BasicStream<T> before(stream);
+  for (int64_t done = 0; done < steps; done += piece) {
+    const Status status =
+        stream.process(x + done * x_row, y + done * stream.outputs(), std::min(piece, steps - done));
+    const bool raised = status == Status::ok && handler_has_raised();
+    if (status == Status::ok && !raised) continue;
+    stream.assign(before);
+    if (raised) throw Interrupted();
+    return status;
+  }
+  return Status::ok;
+}
+
 /// x is C-contiguous.
 template <class T>
 py::array py_process(LockedStream<T>& self, const py::object& x) {
@@ -150,9 +167,15 @@ py::array py_process(LockedStream<T>& self, const py::object& x) {
   py::object keep;
   const auto process = [&](const auto& view) {
     const NewArray<T, 2> y({view.shape[0], stream.outputs()});
-    check(operation, self.run(view.shape[0], [&](auto& stream) {
-      return stream.process(view.data, y.view.data, view.shape[0]);
-    }));
+    int64_t row = 1;  // elements of a step
+    for (size_t axis = 1; axis < view.shape.size(); ++axis) row *= view.shape[axis];
+    try {
+      check(operation, self.run(view.shape[0], [&](auto& stream) {
+        return process_in_pieces(stream, view.data, row, y.view.data, view.shape[0]);
+      }));
+    } catch (const Interrupted&) {
+      throw py::error_already_set();
+    }
     return y.array;
   };
   if (stream.takes_tokens()) return process(needed<int64_t, 1>(operation, x, keep));

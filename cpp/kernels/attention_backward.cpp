@@ -189,9 +189,8 @@ void attention_backward(const AttentionBackward<T>& call, int threads) {
   run_backward<T>(
       call, plan, threads, [&](const BackwardShared<T>& shared, const BackwardScratch<T>& scratch) {
         const auto take_blocks = [&](int64_t head) {
-          for (int64_t j;
-               !interrupted() &&
-               (j = __atomic_fetch_add(shared.next_block + head, 1, __ATOMIC_RELAXED)) < plan.key_blocks;)
+          for (int64_t j; !interrupted() && (j = __atomic_fetch_add(shared.next_block + head, 1,
+                                                                    __ATOMIC_RELAXED)) < plan.key_blocks;)
             Task<T>(call, plan, shared, scratch, head, j).run();
         };
         for (int64_t head; (head = tasks.take()) < heads;) take_blocks(head);

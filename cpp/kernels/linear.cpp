@@ -89,8 +89,8 @@ void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* 
   const auto multiply_block = [&](const Block& b, Range some_rows, const T* packed, int thread) {
     const Init<T> init =
         b.k > 0 ? Init<T>{c + b.n, c_row} : Init<T>{bias == nullptr ? nullptr : bias + b.n, 0};
-    multiply_rows<T>(some_rows, b.columns, b.depth, {a.data + b.k * a.col, a.row, a.col}, packed, init, c + b.n,
-                     c_row, copies + thread * copy_size<T>(depth));
+    multiply_rows<T>(some_rows, b.columns, b.depth, {a.data + b.k * a.col, a.row, a.col}, packed, init,
+                     c + b.n, c_row, copies + thread * copy_size<T>(depth));
   };
   // Where rows are few, each thread has its own columns, and packs them. Else each has its own rows, and all
   // pack.
@@ -130,8 +130,8 @@ void linear_forward(const LinearForward<T>& p, int threads) {
                     range.begin, range.end);
   };
   const bool few = p.rows > 0 && p.rows <= few_rows;
-  const bool some = p.rows > few_rows && are_some_rows<T>(p.rows) && !collide<T>(p.weight_row) &&
-                    p.inputs <= block_depth;
+  const bool some =
+      p.rows > few_rows && are_some_rows<T>(p.rows) && !collide<T>(p.weight_row) && p.inputs <= block_depth;
   if (!few && !some)
     return multiply<T>(p.rows, p.outputs, p.inputs, {p.x, p.x_row, 1}, p.bias, p.y, p.y_row, pack_block,
                        p.workspace, threads);
@@ -170,7 +170,8 @@ void linear_backward(const LinearBackward<T>& p, int threads) {
   T* gradient_workspace = p.workspace + workspace_size<T>(p.outputs, p.inputs, threads);
   // y = x W^T + b   =>   dx = dy W
   const Rows<T> dy{p.dy, p.dy_row, 1};
-  const bool in_place = p.rows <= 2 * tile_rows(2) && p.inputs % lanes<T> == 0;  // W's rows are panels already
+  const bool in_place =
+      p.rows <= 2 * tile_rows(2) && p.inputs % lanes<T> == 0;  // W's rows are panels already
   if (p.dx != nullptr && !in_place)
     multiply<T>(p.rows, p.inputs, p.outputs, dy, nullptr, p.dx, p.dx_row, pack_block, p.workspace, threads);
   parallel(threads, [&](int thread, int shares) {

@@ -5,8 +5,8 @@
 //   dh_{t-1} = m W_hh' delta_t + what passes the cell directly
 //
 // and the products over a chunk's steps in sequence_products.hpp. So a chunk has two phases: in the first
-// each team walks its own rows through time, and a phase of its steps ends once the deltas that all of its parts
-// read are there; in the second all threads share the products.
+// each team walks its own rows through time, and a phase of its steps ends once the deltas that all of its
+// parts read are there; in the second all threads share the products.
 #pragma once
 
 #include "sequence_forward.hpp"
@@ -67,8 +67,8 @@ struct SequenceBackward {
     const T* h_prev;
   };
 
-  /// The team's steps [begin, end), a chunk. What a step leaves is done together with the entry of the one before
-  /// it, so that a step of one stage is one phase.
+  /// The team's steps [begin, end), a chunk. What a step leaves is done together with the entry of the one
+  /// before it, so that a step of one stage is one phase.
   void walk(const States<T>& states, int64_t begin, int64_t end, bool in_place) const {
     Step later{};
     for (int64_t step = end; step-- > begin;) {
@@ -340,11 +340,23 @@ void backward_one(const BackwardJob<T>& job, const Geometry<T, Cell>& g) {
   const bool again = p.checkpoint_every > 0;
 
   const auto products_on = [&](int thread) {
-    return Products{g, p, job.gradients, shared.weights, shared.chunk, own.of(thread, g).packed, shared.dextra,
+    return Products{g,
+                    p,
+                    job.gradients,
+                    shared.weights,
+                    shared.chunk,
+                    own.of(thread, g).packed,
+                    shared.dextra,
                     Worker(thread, grid)};
   };
   const auto backward_on = [&](int team) {
-    return Backward{g, p, job.gradients, shared.weights, shared.extra, shared.chunk, shared.gradient,
+    return Backward{g,
+                    p,
+                    job.gradients,
+                    shared.weights,
+                    shared.extra,
+                    shared.chunk,
+                    shared.gradient,
                     Worker(team * grid.parts, grid)};
   };
   for_shares(grid.threads(), [&](int thread) {
@@ -374,12 +386,17 @@ void backward_one(const BackwardJob<T>& job, const Geometry<T, Cell>& g) {
       const bool in_place = !p.recurrent_mask && states.dense(g, begin, end);
       for_shares(grid.teams, [&](int team) { backward_on(team).walk(states, begin, end, in_place); });
       const T* operands = in_place ? states.h + states.block(g, begin) * g.h_row : shared.chunk.operands;
-      for_shares(grid.threads(),
-                 [&](int thread) { products_on(thread).run(states, begin, end, operands); });
+      for_shares(grid.threads(), [&](int thread) { products_on(thread).run(states, begin, end, operands); });
     }
   }
   for_shares(grid.threads(), [&](int thread) {
-    Backward{g, p, job.gradients, shared.weights, shared.extra, shared.chunk, shared.gradient,
+    Backward{g,
+             p,
+             job.gradients,
+             shared.weights,
+             shared.extra,
+             shared.chunk,
+             shared.gradient,
              Worker(thread, grid)}
         .finish();
     products_on(thread).finish();

@@ -6,8 +6,8 @@
 //   (h_t, c_t) = cell(a_t, b_t, h_{t-1}, c_{t-1})
 //   h_t = W_proj h_t where there is a projection;   h_t = z h_{t-1} + (1 - z) h_t under zoneout
 //
-// Where a team has parts, a phase of a step ends once all of them have written what each reads next: the masked
-// operand, the first stage's inner operand, the outputs before a projection, and the state.
+// Where a team has parts, a phase of a step ends once all of them have written what each reads next: the
+// masked operand, the first stage's inner operand, the outputs before a projection, and the state.
 #pragma once
 
 #include "sequence_in_place.hpp"
@@ -80,8 +80,8 @@ struct SequenceForward {
     }
   }
 
-  /// The team's steps [first, last); `out` is null where a segment is only computed again. Leaves the states in
-  /// `states`.
+  /// The team's steps [first, last); `out` is null where a segment is only computed again. Leaves the states
+  /// in `states`.
   void run(const States<T>& states, int64_t first, int64_t last, const RecurrentOutputs<T>* out) const {
     const int64_t most = max_of(chunk_rows, worker.rows(p.batch));
     for (int64_t begin = first; begin < last && worker.rows(g.active(begin)) > 0 && !interrupted();) {
@@ -105,7 +105,8 @@ struct SequenceForward {
   /// How far apart the rows of own.sums lie.
   int64_t sums_row() const { return row_stride<T>(Cell::gates * (units.end - units.begin)); }
 
-  /// The inputs' part of the pre-activations of this part's units, over the chunk [begin, end) of `rows` rows.
+  /// The inputs' part of the pre-activations of this part's units, over the chunk [begin, end) of `rows`
+  /// rows.
   void multiply_inputs(int64_t begin, int64_t end, int64_t rows) const {
     gather(begin, end);
     if (g.forward_in_place()) return;
@@ -179,8 +180,8 @@ struct SequenceForward {
     if (p.recurrent_mask) mask(states, step);
   }
 
-  /// A step of the team's rows: its tile over all units, the operand of its product, where the inputs' part of
-  /// this part's units begins, and the new states.
+  /// A step of the team's rows: its tile over all units, the operand of its product, where the inputs' part
+  /// of this part's units begins, and the new states.
   struct Step {
     ForwardTile<T> tile;
     Rows<T> operand;
@@ -398,7 +399,8 @@ void forward_one(const ForwardJob<T>& job, const Geometry<T, Cell>& g) {
   for_shares(threads, [&](int thread) { shared.weights.pack(g, thread, threads); });
   const States<T> states = keeps_all ? saved.all : shared.ring;
   for_shares(g.grid.teams, [&](int team) {
-    const Forward forward{g, p, shared.weights, shared.shared, scratches, Worker(team * g.grid.parts, g.grid)};
+    const Forward forward{
+        g, p, shared.weights, shared.shared, scratches, Worker(team * g.grid.parts, g.grid)};
     forward.for_parts([&](const Forward& part) { part.start(states); });
     for (int64_t s = 0; s < g.segments(); ++s) {
       const int64_t first = s * g.segment(), last = min_of(first + g.segment(), p.plan.steps);

@@ -1,6 +1,6 @@
-// How a call's steps are divided among threads. Rows of the batch do not depend on each other: a team takes some
-// of them through all steps, as one share of the call. Where rows are few, a team divides the hidden units of each
-// step into parts, and a step needs all parts of the one before.
+// How a call's steps are divided among threads. Rows of the batch do not depend on each other: a team takes
+// some of them through all steps, as one share of the call. Where rows are few, a team divides the hidden
+// units of each step into parts, and a step needs all parts of the one before.
 //
 //   teams x parts <= threads: team n owns the sorted rows n, n + teams, ...; part k of it a range of units
 //

@@ -85,15 +85,15 @@ void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const
   check_workspace(operation, workspace, needed(1));
   if (are_empty(dq, dk, dweight)) return;
   family.backward({.arguments = arguments,
-                                 .dscores = dscores.data,
-                                 .dscores_stride = {dscores.stride[0], dscores.stride[1]},
-                                 .dq = dq.data,
-                                 .dq_stride = {dq.stride[0], dq.stride[1]},
-                                 .dk = dk.data,
-                                 .dk_stride = {dk.stride[0], dk.stride[1]},
-                                 .dweight = dweight.data,
-                                 .workspace = workspace.data},
-                                fitting_threads(2 * cost(arguments), threads, workspace.shape[0], needed));
+                   .dscores = dscores.data,
+                   .dscores_stride = {dscores.stride[0], dscores.stride[1]},
+                   .dq = dq.data,
+                   .dq_stride = {dq.stride[0], dq.stride[1]},
+                   .dk = dk.data,
+                   .dk_stride = {dk.stride[0], dk.stride[1]},
+                   .dweight = dweight.data,
+                   .workspace = workspace.data},
+                  fitting_threads(2 * cost(arguments), threads, workspace.shape[0], needed));
 }
 
 template void additive_scores_forward(View<const float, 3>, View<const float, 3>, View<const float, 1>,

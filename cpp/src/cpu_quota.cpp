@@ -1,5 +1,5 @@
-// Version 2 of control groups has "<quota> <period>" in cpu.max, in microseconds, "max" for none; version 1 has two
-// files. The quota of a group's parents holds too.
+// Version 2 of control groups has "<quota> <period>" in cpu.max, in microseconds, "max" for none; version 1
+// has two files. The quota of a group's parents holds too.
 #include "cpu_quota.hpp"
 
 #include <algorithm>

@@ -5,8 +5,8 @@
 
 namespace weft {
 
-/// Processors that the quota amounts to, rounded up; INT_MAX where there is none. A container that may use one and a
-/// half processors' time has a quota, though its affinity mask names all of the machine's.
+/// Processors that the quota amounts to, rounded up; INT_MAX where there is none. A container that may use
+/// one and a half processors' time has a quota, though its affinity mask names all of the machine's.
 int processors_of_quota();
 
 /// The same of a system whose files lie below `root`, for tests.

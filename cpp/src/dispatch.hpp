@@ -11,8 +11,8 @@ namespace weft {
 const KernelTable& current_table();
 const KernelTable& table_of(int isa);
 
-/// The largest size(table) of the instruction sets of this machine. Workspaces are that large, since set_isa() may
-/// choose another set between the question and the call.
+/// The largest size(table) of the instruction sets of this machine. Workspaces are that large, since
+/// set_isa() may choose another set between the question and the call.
 template <class Size>
 auto largest_size(const Size& size) {
   auto largest = size(table_of(0));

@@ -1,12 +1,15 @@
 // The threads that help a call: they take shares of its work, and are never waited for in vain.
 //
-// A call opens a region: a number of shares. It takes the first one itself, helpers take others as they come, and
-// when the call has none left to take it waits for those under way. So a helper that gets no processor costs what
-// it would have saved, and no more; one that loses its processor within a share costs a time slice. Both are
-// noticed: a thread that lost more by sharing than it gained works alone for ten times as long as it lost, then
-// tries again. Which thread takes which share changes from run to run, so no result may depend on it.
+// A call opens a region: a number of shares. It takes the first one itself, helpers take others as they come,
+// and when the call has none left to take it waits for those under way. So a helper that gets no processor
+// costs what it would have saved, and no more; one that loses its processor within a share costs a time
+// slice. Both are noticed: a thread that lost more by sharing than it gained works alone for ten times as
+// long as it lost, then tries again. Which thread takes which share changes from run to run, so no result may
+// depend on it.
 //
 // Idle helpers look for work for some microseconds, then sleep until a region opens.
+#include "kernels/thread_team.hpp"
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,7 +21,6 @@
 
 #include "cost.hpp"
 #include "interruptible.hpp"
-#include "kernels/thread_team.hpp"
 
 namespace weft {
 namespace {
@@ -37,8 +39,8 @@ void relax() {
 #endif
 }
 
-/// How a thread waits for another that is at work: it spins, and after a while gives its processor away, since the
-/// other may need it.
+/// How a thread waits for another that is at work: it spins, and after a while gives its processor away,
+/// since the other may need it.
 class SpinWait {
  public:
   void operator()() { ++spins_ <= 1000 ? relax() : void(sched_yield()); }
@@ -47,8 +49,8 @@ class SpinWait {
   int spins_ = 0;  // tens of microseconds
 };
 
-/// The shares of a region that nobody has taken, in one word: which opening of the region they belong to, how many
-/// there are, and the next one.
+/// The shares of a region that nobody has taken, in one word: which opening of the region they belong to, how
+/// many there are, and the next one.
 struct Claims {
   uint32_t opening;
   uint16_t shares, next;
@@ -174,8 +176,8 @@ class Team {
     return nullptr;
   }
 
-  // A child after fork() has this thread alone: it starts with no helpers. The lock is held across the fork so that
-  // the child's is free.
+  // A child after fork() has this thread alone: it starts with no helpers. The lock is held across the fork
+  // so that the child's is free.
   static void before_fork();
   static void after_fork_in_parent();
   static void after_fork_in_child();
@@ -236,8 +238,8 @@ struct Balance {
 
   bool is_alone(int64_t now) const { return now < alone_until; }
 
-  /// `opening`: the time to open the region; `working`: that of the caller's `own` shares of `shares`; `waiting`:
-  /// that in which it waited for others.
+  /// `opening`: the time to open the region; `working`: that of the caller's `own` shares of `shares`;
+  /// `waiting`: that in which it waited for others.
   void add(int64_t now, int64_t opening, int64_t working, int64_t waiting, int own, int shares) {
     gained = std::min(gained + working * (shares - own) / own - opening - waiting, most_gain);
     if (gained >= -most_loss) return;

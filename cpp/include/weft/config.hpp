@@ -21,9 +21,9 @@ WEFT_API std::string isa();
 /// std::invalid_argument if it is not available.
 WEFT_API void set_isa(const std::string& name);
 
-/// Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors that this process may
-/// run on and its control group's quota pays for; at most 1024. A call takes fewer where they do not help: its work
-/// is too small, or other processes have the processors.
+/// Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors that this process
+/// may run on and its control group's quota pays for; at most 1024. A call takes fewer where they do not
+/// help: its work is too small, or other processes have the processors.
 WEFT_API int num_threads();
 
 /// Throws std::invalid_argument unless threads >= 1; more than 1024 are 1024.

@@ -5,9 +5,9 @@
 
 namespace weft {
 
-/// While it lives, the calls that this thread makes ask `stop` some ten times a second, between pieces of their
-/// work, and end early once it has answered true: what they were to write, and what they were to add to, is
-/// undefined then. `stop` runs on this thread; it must neither throw nor call weft.
+/// While it lives, the calls that this thread makes ask `stop` some ten times a second, between pieces of
+/// their work, and end early once it has answered true: what they were to write, and what they were to add
+/// to, is undefined then. `stop` runs on this thread; it must neither throw nor call weft.
 ///
 ///     weft::Interruptible calls([] { return cancelled.load(); });
 ///     weft::recurrent_forward<float>(...);

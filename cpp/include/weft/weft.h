@@ -89,8 +89,8 @@ WEFT_API const char* weft_isa(void);
 // Use that one from now on, in every thread; calls under way end on theirs.
 WEFT_API weft_status weft_set_isa(const char* name);
 
-// Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors that this process may
-// run on and its control group's quota pays for; at most 1024. A call takes fewer where they do not help.
+// Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors that this process
+// may run on and its control group's quota pays for; at most 1024. A call takes fewer where they do not help.
 WEFT_API int32_t weft_num_threads(void);
 WEFT_API weft_status weft_set_num_threads(int32_t threads);
 

@@ -12,7 +12,8 @@
 namespace weft {
 namespace {
 
-/// One program is built at a time, of whatever model. Held across a fork, so that the child finds no model half done.
+/// One program is built at a time, of whatever model. Held across a fork, so that the child finds no model
+/// half done.
 std::mutex& building() {
   static std::mutex* const mutex = [] {
     auto* const made = new std::mutex;

@@ -1,4 +1,5 @@
-// Races that ThreadSanitizer must report: `race thread` between two threads, `race shares` between shares of a call.
+// Races that ThreadSanitizer must report: `race thread` between two threads, `race shares` between shares of
+// a call.
 #include <cstdio>
 #include <string>
 #include <thread>
@@ -18,7 +19,11 @@ void race_of_threads() {
 void race_of_shares() {
   for (int round = 0; round < 1000; ++round)
     weft::run_shares(
-        2, [](const void*, int, int) { for (int i = 0; i < 1000; ++i) shared_count += i; }, nullptr);
+        2,
+        [](const void*, int, int) {
+          for (int i = 0; i < 1000; ++i) shared_count += i;
+        },
+        nullptr);
 }
 
 /// What looks alike but is none: the shares of one call have ended before those of the next begin.
