@@ -61,9 +61,9 @@ template <class T>
 struct Saved final : SavedBase {
   AttentionArguments<T> arguments;
   std::array<py::object, 7> keep;
-  py::array out, logsumexp;
+  py::array out, normalizer;
   View<T, 4> out_view;
-  View<T, 3> logsumexp_view;
+  View<T, 4> normalizer_view;
 
   /// q, k, v, mask, float_mask, bias, kv_lengths, scale, softcap, from_end, left, right, dropout, seed,
   /// offset
@@ -94,11 +94,11 @@ struct Saved final : SavedBase {
     size_t size = attention_forward_workspace(arguments);
     std::tie(out, out_view) = new_like(arguments.q, arguments.v.shape[3]);
     const auto [B, N, time, _] = arguments.q.shape;
-    const NewArray<T, 3> fresh({B, N, time});
-    logsumexp = fresh.array, logsumexp_view = fresh.view;
+    const NewArray<T, 4> fresh({B, N, time, 2});
+    normalizer = fresh.array, normalizer_view = fresh.view;
     py::gil_scoped_release release;
     const Memory workspace = acquire(size);
-    attention_forward(arguments, out_view, logsumexp_view, workspace.get());
+    attention_forward(arguments, out_view, normalizer_view, workspace.get());
   }
 
   py::array weights(bool mean) const override {
@@ -108,7 +108,7 @@ struct Saved final : SavedBase {
     {
       py::gil_scoped_release release;
       const Memory workspace = acquire(attention_weights_workspace(a));
-      attention_weights<T>(a, logsumexp_view, fresh.view, workspace.get());
+      attention_weights<T>(a, normalizer_view, fresh.view, workspace.get());
     }
     return fresh.array;
   }
@@ -124,7 +124,7 @@ struct Saved final : SavedBase {
     {
       py::gil_scoped_release release;
       const Memory workspace = acquire(attention_backward_workspace(a));
-      attention_backward<T>(a, out_view, logsumexp_view, dout_view, dq_view, dk_view, dv_view,
+      attention_backward<T>(a, out_view, normalizer_view, dout_view, dq_view, dk_view, dv_view,
                             workspace.get());
     }
     return py::make_tuple(dq_array, dk_array, dv_array);
@@ -137,7 +137,7 @@ struct Saved final : SavedBase {
     const auto dbias_view = output<T, 4>(a.operation, "dbias", dbias);
     py::gil_scoped_release release;
     const Memory workspace = acquire(attention_backward_workspace(a));
-    attention_bias_gradient<T>(a, out_view, logsumexp_view, dout_view, dbias_view, workspace.get());
+    attention_bias_gradient<T>(a, out_view, normalizer_view, dout_view, dbias_view, workspace.get());
   }
 
  private:
@@ -167,8 +167,8 @@ void register_attention(py::module_& module) {
     return by_dtype("sdpa_forward", "q", given[0], [&]<class T>(T) {
       auto saved = std::make_unique<Saved<T>>(given);
       saved->run();
-      py::object out = saved->out, logsumexp = saved->logsumexp;
-      return py::make_tuple(out, logsumexp, std::unique_ptr<SavedBase>(std::move(saved)));
+      py::object out = saved->out, normalizer = saved->normalizer;
+      return py::make_tuple(out, normalizer, std::unique_ptr<SavedBase>(std::move(saved)));
     });
   });
 }
