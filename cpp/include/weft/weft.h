@@ -31,6 +31,10 @@
 // Threads. A call uses at most call.threads threads, 0: weft_num_threads(). Results are the same bits for any
 // number of them. Calls that write different memory may be made from any number of threads at once.
 //
+// Batches. A row's results, and the gradients of its inputs, are the same bits alone and in a batch of any
+// size, on one instruction set. What is a sum over the batch depends on all of it, and so does what dropout
+// drops.
+//
 // Errors. A call that may fail returns a weft_status; where it is not WEFT_OK nothing has been written, and
 // weft_last_error() says why. What a call cannot see, such as a pointer to memory that is too small, it does
 // not check.
