@@ -68,7 +68,7 @@ class Task {
     const T* k = p_.k + b_ * p_.k_stride[0] + kv_head_ * p_.k_stride[1] + keys_.begin * p_.k_stride[2];
     const T* v = p_.v + b_ * p_.v_stride[0] + kv_head_ * p_.v_stride[1] + keys_.begin * p_.v_stride[2];
     finite_k_ = copy_scaled(k, p_.k_stride[2], count, p_.size, T(1), scratch_.k, plan_.size_row);
-    pack_transposed(scratch_.k, plan_.size_row, p_.size, count, scratch_.k_packed, 0, padded);
+    pack_for_scores(p_, scratch_.k, plan_.size_row, count, scratch_.k_packed);
     // for dq; scores take the scale with q, as in forward
     copy_scaled(scratch_.k, plan_.size_row, count, p_.size, p_.scale, scratch_.k, plan_.size_row);
     pack_transposed(v, p_.v_stride[2], p_.value_size, count, scratch_.v_packed, 0, padded);

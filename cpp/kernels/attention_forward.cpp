@@ -183,7 +183,7 @@ class Task {
     k_ = p_.k + b_ * p_.k_stride[0] + kv_head_ * p_.k_stride[1] + block.begin * p_.k_stride[2];
     v_ = p_.v + b_ * p_.v_stride[0] + kv_head_ * p_.v_stride[1] + block.begin * p_.v_stride[2];
     if (plan_.unpacked) return;
-    pack_transposed(k_, p_.k_stride[2], p_.size, columns, scratch_.k, 0, round_up(columns, lanes<T>));
+    pack_for_scores(p_, k_, p_.k_stride[2], columns, scratch_.k);
     finite_ = copy_scaled(v_, p_.v_stride[2], columns, p_.value_size, T(1), scratch_.v, plan_.value_row);
   }
 

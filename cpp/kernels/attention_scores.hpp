@@ -34,6 +34,13 @@ inline bool takes_keys_in_place(const Attention<T>& p) {
   return p.heads / max_of(p.kv_heads, 1) * p.queries <= few_queries && p.value_size % lanes<T> == 0;
 }
 
+/// The panels of `columns` keys that multiply_keys takes; none where it takes keys in place.
+template <class T>
+inline void pack_for_scores(const Attention<T>& p, const T* k, int64_t k_row, int64_t columns, T* packed) {
+  if (!takes_keys_in_place(p))
+    pack_transposed(k, k_row, p.size, columns, packed, 0, round_up(columns, lanes<T>));
+}
+
 /// s = q k^T of a tile, in whole vectors of keys. q has been scaled and padded to whole vectors; k_packed are
 /// the tile's panels of k, unless keys are taken in place: then between() is called for each vector of keys.
 ///

@@ -7,7 +7,6 @@
 #include "attention.hpp"
 #include "attention_dropout.hpp"
 #include "attention_softmax.hpp"
-#include "pack_transposed.hpp"
 #include "tasks.hpp"
 #include "weighted_sum.hpp"
 
@@ -47,7 +46,7 @@ void add_weights(const AttentionWeights<T>& call, const Scratch<T>& scratch, int
     if (!passes_mask(p, tile)) continue;
     const int64_t columns = tile.columns(), padded = round_up(columns, lanes<T>);
     const T* k = p.k + b * p.k_stride[0] + head * p.k_stride[1] + s * p.k_stride[2];
-    pack_transposed(k, p.k_stride[2], p.size, columns, scratch.k, 0, padded);
+    pack_for_scores(p, k, p.k_stride[2], columns, scratch.k);
     multiply_keys(p, tile, scratch.q, scratch.size_row, scratch.k, scratch.scores, scratch.score_row, [] {});
     finish_scores<T>(p, visible, tile, scratch.scores, scratch.score_row, nullptr);
     for (int64_t r = 0; r < rows; ++r) {
