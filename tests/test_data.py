@@ -349,7 +349,7 @@ def test_ragged_refuses(make: Callable[[], Any], error: type[Exception], message
         make()
 
 
-# ---- split and Standardizer --------------------------------------------------------------------------------
+# ---- split -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
@@ -460,41 +460,3 @@ def test_split_refuses() -> None:
             data.split(unordered)
     with pytest.raises(ValueError, match="must have a first axis to cut, got a single number"):
         data.split(np.float64(3))
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_standardizer(dtype: Any) -> None:
-    x = np.random.default_rng(0).normal(3, 5, size=(40, 7, 3)).astype(dtype)
-    x[..., 2] = 4.0
-    scale = data.Standardizer().fit(x)
-    z = scale.transform(x)
-    assert z.dtype == dtype
-    np.testing.assert_allclose(z.mean(axis=(0, 1)), 0, atol=1e-5)
-    np.testing.assert_allclose(z.std(axis=(0, 1)), [1, 1, 0], atol=1e-5)
-    np.testing.assert_allclose(scale.inverse(z), x, rtol=1e-5, atol=1e-5)
-    other = data.Standardizer()
-    other.load_state_dict(scale.state_dict())
-    assert (other.transform(x) == z).all()
-
-
-def test_standardizer_of_ragged_sequences_and_of_a_series() -> None:
-    sequences, _ = ragged(20)
-    scale = data.Standardizer().fit(sequences)
-    joined = np.concatenate(sequences)
-    np.testing.assert_allclose(scale.mean, joined.mean(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(scale.std, joined.std(axis=0), rtol=1e-12)
-    parts = scale.transform(sequences)
-    np.testing.assert_allclose(np.concatenate(parts), (joined - scale.mean) / scale.std, rtol=1e-12)
-    series = np.arange(10)
-    np.testing.assert_allclose(data.Standardizer().fit(series).transform(series).std(), 1)
-
-
-def test_standardizer_refuses() -> None:
-    with pytest.raises(RuntimeError, match=r"Standardizer\.transform: call fit first"):
-        data.Standardizer().transform(np.zeros(3))
-    with pytest.raises(ValueError, match="must be finite"):
-        data.Standardizer().fit(np.array([1.0, np.nan]))
-    with pytest.raises(ValueError, match="must not be empty"):
-        data.Standardizer().fit(np.zeros((0, 3)))
-    with pytest.raises(ValueError, match=r"the last axis must be F = 3, got shape \(2, 4\)"):
-        data.Standardizer().fit(np.zeros((5, 3))).transform(np.zeros((2, 4)))

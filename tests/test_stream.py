@@ -123,7 +123,7 @@ def test_a_file_with_tensors_that_its_model_does_not_use(tmp_path: Path) -> None
         assert weft.Model.load(path).unused_tensors == ()
 
 
-@pytest.mark.parametrize("case", NATIVE, ids=str)
+@pytest.mark.parametrize("case", NATIVE, ids=lambda case: case.name)
 def test_what_weft_saves_is_used(case: Case) -> None:
     layer, _ = weighted(case, np.float32)
     assert weft.Model(layer).unused_tensors == ()

@@ -60,9 +60,9 @@ template <class T>
 struct Saved final : SavedBase {
   AttentionArguments<T> arguments;
   std::array<py::object, 7> keep;
-  py::array out, logsumexp;
+  py::array out, normalizer;
   View<T, 4> out_view;
-  View<T, 3> logsumexp_view;
+  View<T, 4> normalizer_view;
 
   /// q, k, v, mask, float_mask, bias, kv_lengths, scale, softcap, from_end, left, right, dropout, seed,
   /// offset
@@ -93,11 +93,11 @@ struct Saved final : SavedBase {
     size_t size = attention_forward_workspace(arguments);
     std::tie(out, out_view) = new_like(arguments.q, arguments.v.shape[3]);
     const auto [B, N, time, _] = arguments.q.shape;
-    const NewArray<T, 3> fresh({B, N, time});
-    logsumexp = fresh.array, logsumexp_view = fresh.view;
+    const NewArray<T, 4> fresh({B, N, time, 2});
+    normalizer = fresh.array, normalizer_view = fresh.view;
     long_call([&] {
       const Memory workspace = acquire(size);
-      attention_forward(arguments, out_view, logsumexp_view, workspace.get());
+      attention_forward(arguments, out_view, normalizer_view, workspace.get());
     });
   }
 
@@ -107,7 +107,7 @@ struct Saved final : SavedBase {
     const AttentionArguments<T> a = of("sdpa_forward");
     long_call([&] {
       const Memory workspace = acquire(attention_weights_workspace(a));
-      attention_weights<T>(a, logsumexp_view, fresh.view, workspace.get());
+      attention_weights<T>(a, normalizer_view, fresh.view, workspace.get());
     });
     return fresh.array;
   }
@@ -121,7 +121,7 @@ struct Saved final : SavedBase {
                    dv_of = gradient("dv", dv, a.v);
     long_call([&] {
       const Memory workspace = acquire(attention_backward_workspace(a));
-      attention_backward<T>(a, out_view, logsumexp_view, dout_view, dq_of.view, dk_of.view, dv_of.view,
+      attention_backward<T>(a, out_view, normalizer_view, dout_view, dq_of.view, dk_of.view, dv_of.view,
                             workspace.get());
     });
     return py::make_tuple(dq_of.array, dk_of.array, dv_of.array);
@@ -134,7 +134,7 @@ struct Saved final : SavedBase {
     const auto dbias_view = output<T, 4>(a.operation, "dbias", dbias);
     long_call([&] {
       const Memory workspace = acquire(attention_backward_workspace(a));
-      attention_bias_gradient<T>(a, out_view, logsumexp_view, dout_view, dbias_view, workspace.get());
+      attention_bias_gradient<T>(a, out_view, normalizer_view, dout_view, dbias_view, workspace.get());
     });
   }
 
@@ -169,8 +169,8 @@ void register_attention(py::module_& module) {
     return by_dtype("sdpa_forward", "q", given[0], [&]<class T>(T) {
       auto saved = std::make_unique<Saved<T>>(given);
       saved->run();
-      py::object out = saved->out, logsumexp = saved->logsumexp;
-      return py::make_tuple(out, logsumexp, std::unique_ptr<SavedBase>(std::move(saved)));
+      py::object out = saved->out, normalizer = saved->normalizer;
+      return py::make_tuple(out, normalizer, std::unique_ptr<SavedBase>(std::move(saved)));
     });
   });
 }

@@ -22,7 +22,8 @@ py::tuple py_layer_norm_forward(const py::object& x, const py::object& weight, c
     const auto weight_view = input<T, 1>(operation, "weight", weight, keep[1]);
     const auto bias_view = input<T, 1>(operation, "bias", bias, keep[2]);
     const NewArray<T, 2> y({x_view.shape[0], x_view.shape[1]});
-    const NewArray<T, 1> mean({x_view.shape[0]}), inverse_deviation({x_view.shape[0]});
+    const NewArray<T, 2> mean({x_view.shape[0], 2});
+    const NewArray<T, 1> inverse_deviation({x_view.shape[0]});
     {
       py::gil_scoped_release release;
       layer_norm_forward<T>(x_view, weight_view, bias_view, eps, y.view, mean.view, inverse_deviation.view);
@@ -40,7 +41,7 @@ py::object py_layer_norm_backward(const py::object& x, const py::object& weight,
     std::array<py::object, 5> keep;
     const auto x_view = input<T, 2>(operation, "x", x, keep[0]);
     const auto weight_view = input<T, 1>(operation, "weight", weight, keep[1]);
-    const auto mean_view = input<T, 1>(operation, "mean", mean, keep[2]);
+    const auto mean_view = input<T, 2>(operation, "mean", mean, keep[2]);
     const auto inverse_view = input<T, 1>(operation, "inverse_deviation", inverse_deviation, keep[3]);
     const auto dy_view = input<T, 2>(operation, "dy", dy, keep[4]);
     const auto dweight_view = output<T, 1>(operation, "dweight", dweight);

@@ -1,6 +1,6 @@
 // Scaled dot-product attention, backward.
 //
-//   S = scale q k^T, ...      P = exp(S - L)      out = drop(P) v                    (attention_forward.cpp)
+//   S = scale q k^T, ...      P = exp(S - m) / sum      out = drop(P) v              (attention_forward.cpp)
 //
 //   dv = drop(P)^T dout       dS from dout, v, P  (attention_gradient.hpp)
 //   dk = scale dS^T q         dq = scale dS k
@@ -11,7 +11,8 @@
 // too: whoever is waited for has been taken by a thread that is at work. Each thread takes heads; one that
 // finds none left helps with those that others are at.
 //
-//   q [B, N, T, D]   k [B, Nk, S, D]   v [B, Nk, S, E]   out [B, N, T, E]   L [B, N, T]     gradients alike
+//   q [B, N, T, D]   k [B, Nk, S, D]   v [B, Nk, S, E]   out [B, N, T, E]   gradients alike
+//   normalizer [B, N, T, 2] = (m, sum)
 //
 // Dao et al., "FlashAttention", 2022.
 #include "ahead.hpp"
@@ -54,8 +55,8 @@ class Task {
         packed = true;
         add_block(n, i, queries);
       }
-    write(scratch_.dk, plan_.size_row, p_.size, p_.scale, call_.dk, call_.dk_stride);
-    write(scratch_.dv, plan_.value_row, p_.value_size, T(1), call_.dv, call_.dv_stride);
+    write(scratch_.dk, plan_.size_row, p_.size, call_.dk, call_.dk_stride);
+    write(scratch_.dv, plan_.value_row, p_.value_size, call_.dv, call_.dv_stride);
   }
 
  private:
@@ -65,8 +66,10 @@ class Task {
     const int64_t count = keys_.end - keys_.begin, padded = round_up(count, lanes<T>);
     const T* k = p_.k + b_ * p_.k_stride[0] + kv_head_ * p_.k_stride[1] + keys_.begin * p_.k_stride[2];
     const T* v = p_.v + b_ * p_.v_stride[0] + kv_head_ * p_.v_stride[1] + keys_.begin * p_.v_stride[2];
-    finite_k_ = copy_scaled(k, p_.k_stride[2], count, p_.size, p_.scale, scratch_.k, plan_.size_row);
-    pack_transposed(scratch_.k, plan_.size_row, p_.size, count, scratch_.k_packed, 0, padded);
+    finite_k_ = copy_scaled(k, p_.k_stride[2], count, p_.size, T(1), scratch_.k, plan_.size_row);
+    pack_for_scores(p_, scratch_.k, plan_.size_row, count, scratch_.k_packed);
+    // for dq; scores take the scale with q, as in forward
+    copy_scaled(scratch_.k, plan_.size_row, count, p_.size, p_.scale, scratch_.k, plan_.size_row);
     pack_transposed(v, p_.v_stride[2], p_.value_size, count, scratch_.v_packed, 0, padded);
   }
 
@@ -111,13 +114,14 @@ class Task {
       const T* q = p_.q + b_ * p_.q_stride[0] + n * p_.q_stride[1] + queries.begin * p_.q_stride[2];
       const T* dout = call_.dout + b_ * call_.dout_stride[0] + n * call_.dout_stride[1] +
                       queries.begin * call_.dout_stride[2];
-      const bool finite_q = copy_scaled(q, p_.q_stride[2], rows, p_.size, T(1), scratch_.q, plan_.size_row);
+      const bool finite_q =
+          copy_scaled(q, p_.q_stride[2], rows, p_.size, p_.scale, scratch_.q, plan_.size_row);
       const bool finite_dout =
           copy_scaled(dout, call_.dout_stride[2], rows, p_.value_size, T(1), scratch_.dout, plan_.value_row);
       const int64_t from = (b_ * p_.heads + n) * p_.queries + queries.begin;
       gradient_of_scores<T>(p_, visible_, tile, {keys_, scratch_.k_packed, scratch_.v_packed},
                             {scratch_.q, scratch_.dout, plan_.size_row, plan_.value_row,
-                             call_.logsumexp + from, shared_.delta + from},
+                             call_.normalizer + 2 * from, shared_.delta + from},
                             scratch_.tile);
       fetch_part();
       // out = drop(P) v   =>   dv += drop(P)^T dout
@@ -127,7 +131,7 @@ class Task {
                       {{scratch_.dout, plan_.value_row, lanes<T>}, finite_dout}, {dv, plan_.value_row}, dv,
                       plan_.value_row);
       fetch_part();
-      // S = scale q k^T   =>   dk += scale dS^T q
+      // S = scale q k^T   =>   dk += dS^T (scale q)
       T* dk = scratch_.dk + skipped * plan_.size_row;
       weighted_sum<T>(columns, round_up(p_.size, lanes<T>), rows, {scratch_.tile.dscores, 1, plan_.tile_row},
                       {{scratch_.q, plan_.size_row, lanes<T>}, finite_q}, {dk, plan_.size_row}, dk,
@@ -147,13 +151,12 @@ class Task {
   }
 
   /// The sum of all queries; zeros for keys past the row's end.
-  void write(const T* from, int64_t from_row, int64_t columns, T scale, T* to, const int64_t* stride) {
+  void write(const T* from, int64_t from_row, int64_t columns, T* to, const int64_t* stride) {
     T* out = to + b_ * stride[0] + kv_head_ * stride[1] + all_keys_.begin * stride[2];
     const int64_t count = keys_.end - keys_.begin;
     for (int64_t s = 0; s < count; ++s)
       for_each_vector<T>(0, columns, [&](int64_t i, int64_t n) {
-        store(out + s * stride[2] + i, Eigen::internal::pmul(broadcast(scale), load(from + s * from_row + i)),
-              n);
+        store(out + s * stride[2] + i, load(from + s * from_row + i), n);
       });
     zero_rows(out + count * stride[2], stride[2], all_keys_.end - all_keys_.begin - count, columns);
   }

@@ -60,8 +60,7 @@ class BiasTask {
     const int64_t head = n / (p_.heads / p_.kv_heads);
     const T* k = p_.k + b * p_.k_stride[0] + head * p_.k_stride[1] + keys.begin * p_.k_stride[2];
     const T* v = p_.v + b * p_.v_stride[0] + head * p_.v_stride[1] + keys.begin * p_.v_stride[2];
-    copy_scaled(k, p_.k_stride[2], count, p_.size, p_.scale, scratch_.k, plan_.size_row);
-    pack_transposed(scratch_.k, plan_.size_row, p_.size, count, scratch_.k_packed, 0, padded);
+    pack_for_scores(p_, k, p_.k_stride[2], count, scratch_.k_packed);
     pack_transposed(v, p_.v_stride[2], p_.value_size, count, scratch_.v_packed, 0, padded);
     for (int64_t i = blocks.begin; i < blocks.end; ++i) {
       const Range queries = plan_.block_of_queries(i, p_);
@@ -71,12 +70,13 @@ class BiasTask {
       const T* q = p_.q + b * p_.q_stride[0] + n * p_.q_stride[1] + queries.begin * p_.q_stride[2];
       const T* dout =
           call.dout + b * call.dout_stride[0] + n * call.dout_stride[1] + queries.begin * call.dout_stride[2];
+      copy_scaled(q, p_.q_stride[2], tile.rows(), p_.size, p_.scale, scratch_.q, plan_.size_row);
       GradientTile<T> gradient = scratch_.tile;
       gradient.slope = nullptr;  // the bias is added after the soft cap
-      gradient_of_scores<T>(
-          p_, visible, tile, {keys, scratch_.k_packed, scratch_.v_packed},
-          {q, dout, p_.q_stride[2], call.dout_stride[2], call.logsumexp + first, shared_.delta + first},
-          gradient);
+      gradient_of_scores<T>(p_, visible, tile, {keys, scratch_.k_packed, scratch_.v_packed},
+                            {scratch_.q, dout, plan_.size_row, call.dout_stride[2],
+                             call.normalizer + 2 * first, shared_.delta + first},
+                            gradient);
       add_tile(tile);
     }
   }

@@ -1,13 +1,14 @@
 // Scaled dot-product attention, forward: the matrix of scores never exists.
 //
 //   S = scale q k^T, capped, biased, masked            (attention_scores.hpp)
-//   P = exp(S - L)        L = log sum_s exp(S)         out = drop(P) v
+//   P = exp(S - m) / sum      m = max_s S      sum = sum_s exp(S - m)      out = drop(P) v
 //
 // A task is some queries of one key head, of all the query heads that share it. It walks over blocks of keys,
 // and keeps of each query the greatest score m so far, sum = sum_s exp(S - m) and the row sum_s exp(S - m) v;
 // when m grows, both shrink by exp(m_old - m_new). Blocks that none of the queries sees are skipped.
 //
-//   q [B, N, T, D]   k [B, Nk, S, D]   v [B, Nk, S, E]   out [B, N, T, E]   L [B, N, T]
+//   q [B, N, T, D]   k [B, Nk, S, D]   v [B, Nk, S, E]   out [B, N, T, E]   normalizer [B, N, T, 2] = (m,
+//   sum)
 //
 // Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018; Rabe and Staats, "Self-attention
 // does not need O(n^2) memory", 2021; Dao et al., "FlashAttention", 2022.
@@ -15,7 +16,6 @@
 #include "arena.hpp"
 #include "attention.hpp"
 #include "attention_dropout.hpp"
-#include "dot_products.hpp"
 #include "exponential.hpp"
 #include "tasks.hpp"
 #include "weighted_sum.hpp"
@@ -33,8 +33,7 @@ using Eigen::internal::psub;
 /// threads would be left without work. No bit of a result depends on that.
 template <class T>
 struct Plan {
-  static constexpr int64_t strip = tile_rows(2) * (vector_registers == 32 ? 1 : 4), task_bytes = 1 << 18,
-                           few_queries = 6;
+  static constexpr int64_t strip = tile_rows(2) * (vector_registers == 32 ? 1 : 4), task_bytes = 1 << 18;
 
   int64_t group;
   bool unpacked;  // k and v are read where they lie: copies would pay only if enough queries met them
@@ -42,7 +41,7 @@ struct Plan {
 
   Plan(const Attention<T>& p, int threads)
       : group(p.heads / max_of(p.kv_heads, 1)),
-        unpacked(group * p.queries <= few_queries && p.value_size % lanes<T> == 0),
+        unpacked(takes_keys_in_place(p)),
         key_block(p.size + p.value_size > 512 ? 128
                   : unpacked                  ? 512
                                               : 256),
@@ -184,7 +183,7 @@ class Task {
     k_ = p_.k + b_ * p_.k_stride[0] + kv_head_ * p_.k_stride[1] + block.begin * p_.k_stride[2];
     v_ = p_.v + b_ * p_.v_stride[0] + kv_head_ * p_.v_stride[1] + block.begin * p_.v_stride[2];
     if (plan_.unpacked) return;
-    pack_transposed(k_, p_.k_stride[2], p_.size, columns, scratch_.k, 0, round_up(columns, lanes<T>));
+    pack_for_scores(p_, k_, p_.k_stride[2], columns, scratch_.k);
     finite_ = copy_scaled(v_, p_.v_stride[2], columns, p_.value_size, T(1), scratch_.v, plan_.value_row);
   }
 
@@ -223,16 +222,11 @@ class Task {
     const int64_t rows = tile.rows(), columns = tile.columns(), padded = round_up(columns, lanes<T>);
     const int64_t first = row(g, queries.begin);
     const T* q = scratch_.q + first * plan_.size_row;
-    if (plan_.unpacked) {
-      Ahead<T> values(v_ + skipped * p_.v_stride[2], p_.v_stride[2], columns, p_.value_size,
-                      padded / lanes<T>);
-      for (int64_t r = 0; r < rows; ++r)
-        dot_products(q + r * plan_.size_row, p_.size, k_ + skipped * p_.k_stride[2], p_.k_stride[2], columns,
-                     scratch_.scores + r * plan_.score_row, [&] { values.fetch_part(); });
-    } else {
-      gemm<T>(rows, padded, p_.size, {q, plan_.size_row, 1}, panels(scratch_.k + skipped * p_.size, p_.size),
-              {}, scratch_.scores, plan_.score_row);
-    }
+    Ahead<T> values;
+    if (plan_.unpacked)
+      values = {v_ + skipped * p_.v_stride[2], p_.v_stride[2], columns, p_.value_size, padded / lanes<T>};
+    multiply_keys(p_, tile, q, plan_.size_row, scratch_.k + skipped * p_.size, scratch_.scores,
+                  plan_.score_row, [&] { values.fetch_part(); });
     finish_scores<T>(p_, visible_, tile, scratch_.scores, plan_.score_row, nullptr);
     T factors[round_up(Plan<T>::strip, lanes<T>)];
     for (int64_t r = 0; r < rows; r += lanes<T>)
@@ -261,28 +255,22 @@ class Task {
       weighted_sum<T>(rows, wide, columns, weights, {v.panels, false}, {}, scratch_.part, plan_.value_row);
   }
 
-  /// out / sum, and L = m + log sum. A query that saw nothing has m = -inf, sum = 0 and out = 0.
+  /// out / sum. A query that saw nothing has m = -inf, sum = 0 and out = 0.
   void finish() {
-    for (int64_t g = 0; g < plan_.group; ++g)
-      for (int64_t t = queries_.begin; t < queries_.end; t += lanes<T>) {
-        const int64_t rows = min_of(lanes<T>, queries_.end - t), first = row(g, t);
-        T sums[lanes<T>] = {}, logs[lanes<T>];
-        for (int64_t r = 0; r < rows; ++r)
-          sums[r] = Eigen::internal::predux(load(scratch_.sum + (first + r) * lanes<T>));
-        store(logs, Eigen::internal::plog(load(sums)));
-        T* logsumexp = call_.logsumexp + (b_ * p_.heads + head(g)) * p_.queries + t;
-        T* out =
-            call_.out + b_ * call_.out_stride[0] + head(g) * call_.out_stride[1] + t * call_.out_stride[2];
-        for (int64_t r = 0; r < rows; ++r, out += call_.out_stride[2]) {
-          const T m = scratch_.top[first + r];
-          const bool alone = m == T(minus_infinity) && sums[r] == T(0);
-          logsumexp[r] = alone ? m : m + logs[r];
-          const Vec<T> inverse = broadcast(alone ? T(0) : T(1) / sums[r]);
-          const T* from = scratch_.out + (first + r) * plan_.value_row;
-          for_each_vector<T>(0, p_.value_size,
-                             [&](int64_t i, int64_t n) { store(out + i, pmul(load(from + i), inverse), n); });
-        }
+    for (int64_t g = 0; g < plan_.group; ++g) {
+      const int64_t t = queries_.begin, first = row(g, t);
+      T* normalizer = call_.normalizer + 2 * ((b_ * p_.heads + head(g)) * p_.queries + t);
+      T* out = call_.out + b_ * call_.out_stride[0] + head(g) * call_.out_stride[1] + t * call_.out_stride[2];
+      for (int64_t r = 0; r < count(); ++r, out += call_.out_stride[2]) {
+        const T sum = Eigen::internal::predux(load(scratch_.sum + (first + r) * lanes<T>));
+        normalizer[2 * r] = scratch_.top[first + r];
+        normalizer[2 * r + 1] = sum;
+        const Vec<T> inverse = broadcast(sum == T(0) ? T(0) : T(1) / sum);
+        const T* from = scratch_.out + (first + r) * plan_.value_row;
+        for_each_vector<T>(0, p_.value_size,
+                           [&](int64_t i, int64_t n) { store(out + i, pmul(load(from + i), inverse), n); });
       }
+    }
   }
 
   int64_t index_;

@@ -1,6 +1,6 @@
 // The gradient of the scores of a tile, which backward needs for q, k and v and again for the bias.
 //
-//   P  = exp(S - L)                       forward's weights, computed again
+//   P  = exp(S - m) / sum                 forward's weights, computed again
 //   dP = drop(dout v^T)                   out = drop(P) v
 //   dS = P (dP - delta)                   delta = sum_s P dP = dout . out, a number for each query
 //
@@ -8,7 +8,7 @@
 #pragma once
 
 #include "attention_dropout.hpp"
-#include "exponential.hpp"
+#include "attention_softmax.hpp"
 #include "weighted_sum.hpp"
 
 namespace weft::WEFT_ISA {
@@ -17,7 +17,7 @@ namespace weft::WEFT_ISA {
 template <class T>
 struct KeyBlock {
   Range keys;
-  const T *k_packed, *v_packed;  // scale k^T and v^T, in panels
+  const T *k_packed, *v_packed;  // k^T and v^T, in panels
 };
 
 /// Buffers of [rows, columns], their rows `row` apart.
@@ -30,20 +30,19 @@ struct GradientTile {
 /// What the rows of a tile bring along, each of its first query on.
 template <class T>
 struct GradientRows {
-  const T *q, *dout;  // padded to whole vectors
+  const T *q, *dout;  // scale q, padded to whole vectors, and dout
   int64_t q_row, dout_row;
-  const T *logsumexp, *delta;
+  const T *normalizer, *delta;
 };
 
 /// dS = P (dP - delta) for one row.
 template <class T>
-inline void weights_and_gradient(T* scores, T* dweights, int64_t columns, T logsumexp, T delta) {
+inline void weights_and_gradient(T* scores, T* dweights, int64_t columns, const Softmax<T>& softmax,
+                                 T delta) {
   using namespace Eigen::internal;
-  // A query without keys has L = -inf, and -inf for every score.
-  const Vec<T> l = broadcast(logsumexp == T(minus_infinity) ? T(0) : logsumexp), mean = broadcast(delta),
-               zero = broadcast(T(0));
+  const Vec<T> mean = broadcast(delta), zero = broadcast(T(0));
   for (int64_t i = 0; i < columns; i += lanes<T>) {
-    const Vec<T> weight = exponential_not_above_one<T>(psub(load(scores + i), l));
+    const Vec<T> weight = softmax.weights(load(scores + i));
     const Vec<T> gradient = pmul(weight, psub(load(dweights + i), mean));
     store(scores + i, weight);
     store(dweights + i, pselect(pcmp_eq(weight, zero), zero, gradient));
@@ -56,15 +55,14 @@ inline void gradient_of_scores(const Attention<T>& p, const Visibility& visible,
                                const GradientTile<T>& to) {
   const int64_t rows = tile.rows(), columns = tile.columns(), padded = round_up(columns, lanes<T>);
   const int64_t skipped = tile.keys.begin - block.keys.begin;  // whole panels
-  gemm<T>(rows, padded, p.size, {from.q, from.q_row, 1}, panels(block.k_packed + skipped * p.size, p.size),
-          {}, to.weights, to.row);
+  multiply_keys(p, tile, from.q, from.q_row, block.k_packed + skipped * p.size, to.weights, to.row, [] {});
   finish_scores(p, visible, tile, to.weights, to.row, to.slope);
   gemm<T>(rows, padded, p.value_size, {from.dout, from.dout_row, 1},
           panels(block.v_packed + skipped * p.value_size, p.value_size), {}, to.dscores, to.row);
   for (int64_t r = 0; r < rows; ++r) {
     T *weights = to.weights + r * to.row, *dscores = to.dscores + r * to.row;
     if (p.dropped_below > 0) drop_row(p, tile, r, dscores, dscores);
-    weights_and_gradient(weights, dscores, padded, from.logsumexp[r], from.delta[r]);
+    weights_and_gradient(weights, dscores, padded, Softmax<T>(from.normalizer + 2 * r), from.delta[r]);
     if (p.dropped_below > 0) drop_row(p, tile, r, weights, weights);
     if (to.slope != nullptr)
       for (int64_t i = 0; i < columns; ++i)

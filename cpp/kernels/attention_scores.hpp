@@ -7,7 +7,7 @@
 #pragma once
 
 #include "attention_visibility.hpp"
-#include "gemm.hpp"
+#include "dot_products.hpp"
 #include "math.hpp"
 
 namespace weft::WEFT_ISA {
@@ -26,6 +26,38 @@ struct AttentionTile {
     return b * stride[0] + n * stride[1] + (queries.begin + r) * stride[2] + keys.begin * stride[3];
   }
 };
+
+/// Are there so few queries that k is read where it lies, since a copy would not pay?
+template <class T>
+inline bool takes_keys_in_place(const Attention<T>& p) {
+  constexpr int64_t few_queries = 6;
+  return p.heads / max_of(p.kv_heads, 1) * p.queries <= few_queries && p.value_size % lanes<T> == 0;
+}
+
+/// The panels of `columns` keys that multiply_keys takes; none where it takes keys in place.
+template <class T>
+inline void pack_for_scores(const Attention<T>& p, const T* k, int64_t k_row, int64_t columns, T* packed) {
+  if (!takes_keys_in_place(p))
+    pack_transposed(k, k_row, p.size, columns, packed, 0, round_up(columns, lanes<T>));
+}
+
+/// s = q k^T of a tile, in whole vectors of keys. q has been scaled and padded to whole vectors; k_packed are
+/// the tile's panels of k, unless keys are taken in place: then between() is called for each vector of keys.
+///
+/// Forward and whoever computes scores again do it here, so that they get the same bits: an exponential does
+/// not forgive the rounding of a score of 1e9.
+template <class T, class Between>
+inline void multiply_keys(const Attention<T>& p, const AttentionTile& tile, const T* q, int64_t q_row,
+                          const T* k_packed, T* s, int64_t row, const Between& between) {
+  const int64_t rows = tile.rows(), columns = tile.columns();
+  if (!takes_keys_in_place(p))
+    return gemm<T>(rows, round_up(columns, lanes<T>), p.size, {q, q_row, 1}, panels(k_packed, p.size), {}, s,
+                   row);
+  const int64_t head = tile.n / (p.heads / p.kv_heads);
+  const T* k = p.k + tile.b * p.k_stride[0] + head * p.k_stride[1] + tile.keys.begin * p.k_stride[2];
+  for (int64_t r = 0; r < rows; ++r)
+    dot_products(q + r * q_row, p.size, k, p.k_stride[2], columns, s + r * row, between);
+}
 
 /// Is there anything in the tile that the boolean mask lets through?
 template <class T>

@@ -36,7 +36,7 @@ struct AttentionForward {
   Attention<T> arguments;
   T* out;  // [B, N, T, E] overwritten
   int64_t out_stride[3];
-  T* logsumexp;  // [B, N, T] overwritten
+  T* normalizer;  // [B, N, T, 2] overwritten: m = max_s S and sum_s exp(S - m); -inf and 0 without keys
   void* workspace;
 };
 
@@ -45,7 +45,7 @@ struct AttentionBackward {
   Attention<T> arguments;
   const T *out, *dout;
   int64_t out_stride[3], dout_stride[3];
-  const T* logsumexp;
+  const T* normalizer;
   T *dq, *dk, *dv;  // as q, k, v; overwritten
   int64_t dq_stride[3], dk_stride[3], dv_stride[3];
   void* workspace;
@@ -55,7 +55,7 @@ struct AttentionBackward {
 template <class T>
 struct AttentionWeights {
   Attention<T> arguments;
-  const T* logsumexp;
+  const T* normalizer;
   T* weights;
   bool mean;
   void* workspace;

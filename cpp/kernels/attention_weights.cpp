@@ -1,13 +1,12 @@
 // The weights of scaled dot-product attention, for those who ask for them: a block of queries at a time.
 //
-//   weights = drop(exp(S - L))            or the mean of that over the heads
+//   weights = drop(exp(S - m) / sum)      or the mean of that over the heads
 //
-//   weights [B, N, T, S] or [B, T, S]     L [B, N, T]
+//   weights [B, N, T, S] or [B, T, S]     normalizer [B, N, T, 2] = (m, sum)
 #include "arena.hpp"
 #include "attention.hpp"
 #include "attention_dropout.hpp"
-#include "exponential.hpp"
-#include "pack_transposed.hpp"
+#include "attention_softmax.hpp"
 #include "tasks.hpp"
 #include "weighted_sum.hpp"
 
@@ -47,16 +46,14 @@ void add_weights(const AttentionWeights<T>& call, const Scratch<T>& scratch, int
     if (!passes_mask(p, tile)) continue;
     const int64_t columns = tile.columns(), padded = round_up(columns, lanes<T>);
     const T* k = p.k + b * p.k_stride[0] + head * p.k_stride[1] + s * p.k_stride[2];
-    pack_transposed(k, p.k_stride[2], p.size, columns, scratch.k, 0, padded);
-    gemm<T>(rows, padded, p.size, {scratch.q, scratch.size_row, 1}, panels(scratch.k, p.size), {},
-            scratch.scores, scratch.score_row);
+    pack_for_scores(p, k, p.k_stride[2], columns, scratch.k);
+    multiply_keys(p, tile, scratch.q, scratch.size_row, scratch.k, scratch.scores, scratch.score_row, [] {});
     finish_scores<T>(p, visible, tile, scratch.scores, scratch.score_row, nullptr);
     for (int64_t r = 0; r < rows; ++r) {
       T* row = scratch.scores + r * scratch.score_row;
-      const T l = call.logsumexp[(b * p.heads + n) * p.queries + queries.begin + r];
-      const Vec<T> reference = broadcast(l == T(minus_infinity) ? T(0) : l);
-      for (int64_t i = 0; i < padded; i += lanes<T>)
-        store(row + i, exponential_not_above_one<T>(Eigen::internal::psub(load(row + i), reference)));
+      const int64_t query = (b * p.heads + n) * p.queries + queries.begin + r;
+      const Softmax<T> softmax(call.normalizer + 2 * query);
+      for (int64_t i = 0; i < padded; i += lanes<T>) store(row + i, softmax.weights(load(row + i)));
       if (p.dropped_below > 0) drop_row(p, tile, r, row, row);
       T* to = weights + r * p.keys + s;
       for (int64_t i = 0; i < columns; ++i) to[i] += row[i] * share;

@@ -17,7 +17,8 @@ struct LayerNormForward {
   double eps;
   T* y;  // overwritten
   int64_t y_row;
-  T *mean, *inverse_deviation;  // [R], overwritten
+  T* mean;               // [R, 2], overwritten: the mean, and what it lost by rounding
+  T* inverse_deviation;  // [R], overwritten
 };
 
 template <class T>

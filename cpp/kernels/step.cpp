@@ -109,9 +109,9 @@ void activation(int64_t size, const T* x, T* y) {
 }
 
 template <class T>
-void layer_norm(int64_t size, const T* x, const T* weight, const T* bias, T eps, T* y) {
-  T mean, inverse_deviation;
-  layer_norm_forward<T>({1, size, x, size, weight, bias, double(eps), y, size, &mean, &inverse_deviation}, 1);
+void layer_norm(int64_t size, const T* x, const T* weight, const T* bias, double eps, T* y) {
+  T mean[2], inverse_deviation;
+  layer_norm_forward<T>({1, size, x, size, weight, bias, eps, y, size, mean, &inverse_deviation}, 1);
 }
 
 template <class T>

@@ -47,7 +47,7 @@ struct StepKernels {
   void (*pack_linear)(int64_t inputs, int64_t outputs, const T* weight, const T* bias, T* packed);
   void (*linear)(int64_t inputs, int64_t outputs, const T* packed, const T* x, T* y);
   /// Of one row, as the kernels of these names are.
-  void (*layer_norm)(int64_t size, const T* x, const T* weight, const T* bias, T eps, T* y);
+  void (*layer_norm)(int64_t size, const T* x, const T* weight, const T* bias, double eps, T* y);
   void (*activation[6])(int64_t size, const T* x, T* y);  // in the order of weft::Activation
   void (*swiglu)(int64_t size, const T* x, T* y);         // x [2 size]
   int64_t (*attention_workspace)(const Attention<T>&);    // in bytes, for any number of keys up to p.keys

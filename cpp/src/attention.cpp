@@ -27,23 +27,10 @@ void check_broadcast(const char* operation, const char* argument, const View<T, 
   if (view) check_shape(operation, argument, view, "(B, N, T, S)", shape);
 }
 
-/// What a kernel takes without strides.
-template <class T, int N>
-void check_contiguous(const char* operation, const char* argument, const View<T, N>& view,
-                      const char* symbolic, const std::type_identity_t<std::array<int64_t, N>>& shape) {
-  check_view(operation, argument, view, symbolic, shape);
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return;  // an empty array has no order
-  const View<T, N> whole(view.data, shape);
-  for (int axis = 0; axis < N; ++axis)
-    if (shape[axis] > 1 && view.stride[axis] != whole.stride[axis])
-      fail(operation, std::string(argument) + " must be contiguous, got a stride of " +
-                          std::to_string(view.stride[axis]) + " elements for axis " + std::to_string(axis));
-}
-
 template <class T>
 struct Checked {
   Attention<T> problem;
-  std::array<int64_t, 4> q, k, v, out, scores;  // shapes
+  std::array<int64_t, 4> q, k, v, out, scores, normalizer;  // shapes
   int threads;
 };
 
@@ -52,7 +39,9 @@ Checked<T> check(const AttentionArguments<T>& a) {
   const char* op = a.operation;
   const int64_t B = a.q.shape[0], N = a.q.shape[1], queries = a.q.shape[2], D = a.q.shape[3];
   const int64_t Nk = a.k.shape[1], S = a.k.shape[2], E = a.v.shape[3];
-  Checked<T> c{{}, a.q.shape, {B, Nk, S, D}, {B, Nk, S, E}, {B, N, queries, E}, {B, N, queries, S}, 1};
+  Checked<T> c{
+      {}, a.q.shape, {B, Nk, S, D}, {B, Nk, S, E}, {B, N, queries, E}, {B, N, queries, S}, {B, N, queries, 2},
+      1};
   check_view(op, "q", a.q, "(B, N, T, D)", c.q);
   check_view(op, "k", a.k, "(B, Nk, S, D)", c.k);
   check_view(op, "v", a.v, "(B, Nk, S, E)", c.v);
@@ -107,13 +96,13 @@ Checked<T> check(const AttentionArguments<T>& a) {
 
 template <class T>
 AttentionBackward<T> backward_call(const AttentionArguments<T>& a, const Checked<T>& c, View<const T, 4> out,
-                                   View<const T, 3> logsumexp, View<const T, 4> dout, void* workspace) {
+                                   View<const T, 4> normalizer, View<const T, 4> dout, void* workspace) {
   check_view(a.operation, "out", out, "(B, N, T, E)", c.out);
-  check_contiguous(a.operation, "logsumexp", logsumexp, "(B, N, T)", {c.out[0], c.out[1], c.out[2]});
+  check_contiguous(a.operation, "normalizer", normalizer, "(B, N, T, 2)", c.normalizer);
   check_view(a.operation, "dout", dout, "(B, N, T, E)", c.out);
   AttentionBackward<T> call{};
   call.arguments = c.problem;
-  call.out = out.data, call.dout = dout.data, call.logsumexp = logsumexp.data;
+  call.out = out.data, call.dout = dout.data, call.normalizer = normalizer.data;
   copy_strides(out.stride, call.out_stride);
   copy_strides(dout.stride, call.dout_stride);
   call.workspace = workspace;
@@ -147,24 +136,24 @@ size_t attention_weights_workspace(const AttentionArguments<T>& a) {
 }
 
 template <class T>
-void attention_forward(const AttentionArguments<T>& a, View<T, 4> out, View<T, 3> logsumexp,
+void attention_forward(const AttentionArguments<T>& a, View<T, 4> out, View<T, 4> normalizer,
                        void* workspace) {
   const Checked<T> c = check(a);
   check_view(a.operation, "out", out, "(B, N, T, E)", c.out);
-  check_contiguous(a.operation, "logsumexp", logsumexp, "(B, N, T)", {c.out[0], c.out[1], c.out[2]});
-  if (are_empty(out, logsumexp)) return;
+  check_contiguous(a.operation, "normalizer", normalizer, "(B, N, T, 2)", c.normalizer);
+  if (are_empty(out, normalizer)) return;
   AttentionForward<T> call{};
   call.arguments = c.problem;
-  call.out = out.data, call.logsumexp = logsumexp.data, call.workspace = workspace;
+  call.out = out.data, call.normalizer = normalizer.data, call.workspace = workspace;
   copy_strides(out.stride, call.out_stride);
   attention<T>().forward(call, c.threads);
 }
 
 template <class T>
-void attention_backward(const AttentionArguments<T>& a, View<const T, 4> out, View<const T, 3> logsumexp,
+void attention_backward(const AttentionArguments<T>& a, View<const T, 4> out, View<const T, 4> normalizer,
                         View<const T, 4> dout, View<T, 4> dq, View<T, 4> dk, View<T, 4> dv, void* workspace) {
   const Checked<T> c = check(a);
-  AttentionBackward<T> call = backward_call(a, c, out, logsumexp, dout, workspace);
+  AttentionBackward<T> call = backward_call(a, c, out, normalizer, dout, workspace);
   check_view(a.operation, "dq", dq, "(B, N, T, D)", c.q);
   check_view(a.operation, "dk", dk, "(B, Nk, S, D)", c.k);
   check_view(a.operation, "dv", dv, "(B, Nk, S, E)", c.v);
@@ -177,10 +166,11 @@ void attention_backward(const AttentionArguments<T>& a, View<const T, 4> out, Vi
 }
 
 template <class T>
-void attention_bias_gradient(const AttentionArguments<T>& a, View<const T, 4> out, View<const T, 3> logsumexp,
-                             View<const T, 4> dout, View<T, 4> dbias, void* workspace) {
+void attention_bias_gradient(const AttentionArguments<T>& a, View<const T, 4> out,
+                             View<const T, 4> normalizer, View<const T, 4> dout, View<T, 4> dbias,
+                             void* workspace) {
   const Checked<T> c = check(a);
-  AttentionBiasGradient<T> call{backward_call(a, c, out, logsumexp, dout, workspace), dbias.data, {}};
+  AttentionBiasGradient<T> call{backward_call(a, c, out, normalizer, dout, workspace), dbias.data, {}};
   for (int axis = 0; axis < 4; ++axis) call.sizes[axis] = dbias.shape[axis] == 1 ? 1 : c.scores[axis];
   check_contiguous(a.operation, "dbias", dbias, "(B, N, T, S), or 1 along some axes,",
                    {call.sizes[0], call.sizes[1], call.sizes[2], call.sizes[3]});
@@ -189,27 +179,27 @@ void attention_bias_gradient(const AttentionArguments<T>& a, View<const T, 4> ou
 }
 
 template <class T>
-void attention_weights(const AttentionArguments<T>& a, View<const T, 3> logsumexp, View<T, 4> weights,
+void attention_weights(const AttentionArguments<T>& a, View<const T, 4> normalizer, View<T, 4> weights,
                        void* workspace) {
   const Checked<T> c = check(a);
-  check_contiguous(a.operation, "logsumexp", logsumexp, "(B, N, T)", {c.out[0], c.out[1], c.out[2]});
+  check_contiguous(a.operation, "normalizer", normalizer, "(B, N, T, 2)", c.normalizer);
   const bool mean = weights.shape[1] == 1 && c.scores[1] != 1;
   check_contiguous(a.operation, "weights", weights, mean ? "(B, 1, T, S)" : "(B, N, T, S)",
                    {c.scores[0], mean ? 1 : c.scores[1], c.scores[2], c.scores[3]});
   if (are_empty(weights)) return;
-  attention<T>().weights({c.problem, logsumexp.data, weights.data, mean, workspace}, c.threads);
+  attention<T>().weights({c.problem, normalizer.data, weights.data, mean, workspace}, c.threads);
 }
 
 #define WEFT_INSTANTIATE(T)                                                                               \
   template size_t attention_forward_workspace(const AttentionArguments<T>&);                              \
   template size_t attention_backward_workspace(const AttentionArguments<T>&);                             \
   template size_t attention_weights_workspace(const AttentionArguments<T>&);                              \
-  template void attention_forward(const AttentionArguments<T>&, View<T, 4>, View<T, 3>, void*);           \
-  template void attention_backward(const AttentionArguments<T>&, View<const T, 4>, View<const T, 3>,      \
+  template void attention_forward(const AttentionArguments<T>&, View<T, 4>, View<T, 4>, void*);           \
+  template void attention_backward(const AttentionArguments<T>&, View<const T, 4>, View<const T, 4>,      \
                                    View<const T, 4>, View<T, 4>, View<T, 4>, View<T, 4>, void*);          \
-  template void attention_bias_gradient(const AttentionArguments<T>&, View<const T, 4>, View<const T, 3>, \
+  template void attention_bias_gradient(const AttentionArguments<T>&, View<const T, 4>, View<const T, 4>, \
                                         View<const T, 4>, View<T, 4>, void*);                             \
-  template void attention_weights(const AttentionArguments<T>&, View<const T, 3>, View<T, 4>, void*);
+  template void attention_weights(const AttentionArguments<T>&, View<const T, 4>, View<T, 4>, void*);
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)
 #undef WEFT_INSTANTIATE

@@ -56,7 +56,7 @@ weft_status weft_sdpa_forward(const weft_sdpa* call) {
     using T = decltype(zero);
     const auto arguments = arguments_of<T>(a, v);
     void* workspace = workspace_of(a, v.operation, attention_forward_workspace(arguments));
-    attention_forward<T>(arguments, v("out", a.out), v("logsumexp", a.logsumexp), workspace);
+    attention_forward<T>(arguments, v("out", a.out), v("normalizer", a.normalizer), workspace);
   });
 }
 
@@ -65,7 +65,7 @@ weft_status weft_sdpa_backward(const weft_sdpa* call) {
     using T = decltype(zero);
     const auto arguments = arguments_of<T>(a, v);
     void* workspace = workspace_of(a, v.operation, attention_backward_workspace(arguments));
-    attention_backward<T>(arguments, v("out", a.out), v("logsumexp", a.logsumexp), v("dout", a.dout),
+    attention_backward<T>(arguments, v("out", a.out), v("normalizer", a.normalizer), v("dout", a.dout),
                           v("dq", a.dq), v("dk", a.dk), v("dv", a.dv), workspace);
   });
 }
@@ -75,7 +75,7 @@ weft_status weft_sdpa_bias_gradient(const weft_sdpa* call) {
     using T = decltype(zero);
     const auto arguments = arguments_of<T>(a, v);
     void* workspace = workspace_of(a, v.operation, attention_backward_workspace(arguments));
-    attention_bias_gradient<T>(arguments, v("out", a.out), v("logsumexp", a.logsumexp), v("dout", a.dout),
+    attention_bias_gradient<T>(arguments, v("out", a.out), v("normalizer", a.normalizer), v("dout", a.dout),
                                v("dbias", a.dbias), workspace);
   });
 }
@@ -85,7 +85,7 @@ weft_status weft_sdpa_weights(const weft_sdpa* call) {
     using T = decltype(zero);
     const auto arguments = arguments_of<T>(a, v);
     void* workspace = workspace_of(a, v.operation, attention_weights_workspace(arguments));
-    attention_weights<T>(arguments, v("logsumexp", a.logsumexp), v("weights", a.weights), workspace);
+    attention_weights<T>(arguments, v("normalizer", a.normalizer), v("weights", a.weights), workspace);
   });
 }
 

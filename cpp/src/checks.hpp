@@ -54,7 +54,20 @@ void check_view(const char* operation, const char* argument, const View<T, N>& v
     fail(operation, std::string(argument) + " must have a contiguous last axis, got a stride of " +
                         std::to_string(view.stride[N - 1]) + " elements");
 }
-/// The same for an argument that may be left out.
+/// What a kernel takes without strides.
+template <class T, int N>
+void check_contiguous(const char* operation, const char* argument, const View<T, N>& view,
+                      const char* symbolic, const std::type_identity_t<std::array<int64_t, N>>& shape) {
+  check_view(operation, argument, view, symbolic, shape);
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return;  // an empty array has no order
+  const View<T, N> whole(view.data, shape);
+  for (int axis = 0; axis < N; ++axis)
+    if (shape[axis] > 1 && view.stride[axis] != whole.stride[axis])
+      fail(operation, std::string(argument) + " must be contiguous, got a stride of " +
+                          std::to_string(view.stride[axis]) + " elements for axis " + std::to_string(axis));
+}
+
+/// check_view for an argument that may be left out.
 template <class T, int N>
 void check_optional(const char* operation, const char* argument, const View<T, N>& view, const char* symbolic,
                     const std::type_identity_t<std::array<int64_t, N>>& expected) {

@@ -18,7 +18,7 @@ double cost(int64_t rows, int64_t size) { return double(rows) * (20 + 0.5 * doub
 
 template <class T>
 void layer_norm_forward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> bias, double eps,
-                        View<T, 2> y, View<T, 1> mean, View<T, 1> inverse_deviation, int threads) {
+                        View<T, 2> y, View<T, 2> mean, View<T, 1> inverse_deviation, int threads) {
   const char* operation = "layer_norm_forward";
   const int64_t rows = x.shape[0], size = x.shape[1];
   check_view(operation, "x", x, "(R, D)", {rows, size});
@@ -26,7 +26,7 @@ void layer_norm_forward(View<const T, 2> x, View<const T, 1> weight, View<const 
   check_optional(operation, "bias", bias, "(D,)", {size});
   check_not_negative(operation, "eps", eps);
   check_view(operation, "y", y, "(R, D)", {rows, size});
-  check_view(operation, "mean", mean, "(R,)", {rows});
+  check_contiguous(operation, "mean", mean, "(R, 2)", {rows, 2});
   check_view(operation, "inverse_deviation", inverse_deviation, "(R,)", {rows});
   if (are_empty(y)) return;
   pointwise<T>().layer_norm_forward({.rows = rows,
@@ -54,14 +54,14 @@ int64_t layer_norm_backward_workspace(int64_t rows, int64_t size) {
 }
 
 template <class T>
-void layer_norm_backward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> mean,
+void layer_norm_backward(View<const T, 2> x, View<const T, 1> weight, View<const T, 2> mean,
                          View<const T, 1> inverse_deviation, View<const T, 2> dy, View<T, 2> dx,
                          View<T, 1> dweight, View<T, 1> dbias, View<T, 1> workspace, int threads) {
   const char* operation = "layer_norm_backward";
   const int64_t rows = x.shape[0], size = x.shape[1];
   check_view(operation, "x", x, "(R, D)", {rows, size});
   check_optional(operation, "weight", weight, "(D,)", {size});
-  check_view(operation, "mean", mean, "(R,)", {rows});
+  check_contiguous(operation, "mean", mean, "(R, 2)", {rows, 2});
   check_view(operation, "inverse_deviation", inverse_deviation, "(R,)", {rows});
   check_view(operation, "dy", dy, "(R, D)", {rows, size});
   check_optional(operation, "dx", dx, "(R, D)", {rows, size});
@@ -87,15 +87,15 @@ void layer_norm_backward(View<const T, 2> x, View<const T, 1> weight, View<const
 }
 
 template void layer_norm_forward(View<const float, 2>, View<const float, 1>, View<const float, 1>, double,
-                                 View<float, 2>, View<float, 1>, View<float, 1>, int);
+                                 View<float, 2>, View<float, 2>, View<float, 1>, int);
 template void layer_norm_forward(View<const double, 2>, View<const double, 1>, View<const double, 1>, double,
-                                 View<double, 2>, View<double, 1>, View<double, 1>, int);
+                                 View<double, 2>, View<double, 2>, View<double, 1>, int);
 template int64_t layer_norm_backward_workspace<float>(int64_t, int64_t);
 template int64_t layer_norm_backward_workspace<double>(int64_t, int64_t);
-template void layer_norm_backward(View<const float, 2>, View<const float, 1>, View<const float, 1>,
+template void layer_norm_backward(View<const float, 2>, View<const float, 1>, View<const float, 2>,
                                   View<const float, 1>, View<const float, 2>, View<float, 2>, View<float, 1>,
                                   View<float, 1>, View<float, 1>, int);
-template void layer_norm_backward(View<const double, 2>, View<const double, 1>, View<const double, 1>,
+template void layer_norm_backward(View<const double, 2>, View<const double, 1>, View<const double, 2>,
                                   View<const double, 1>, View<const double, 2>, View<double, 2>,
                                   View<double, 1>, View<double, 1>, View<double, 1>, int);
 

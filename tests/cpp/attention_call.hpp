@@ -57,7 +57,7 @@ class AttentionCall {
       : p_(p),
         given_(p),
         out_(size_t(p.B * p.N * p.T * p.E)),
-        logsumexp_(size_t(p.B * p.N * p.T)),
+        normalizer_(size_t(p.B * p.N * p.T * 2)),
         dq_(given_.q.size()),
         dk_(given_.k.size()),
         dv_(given_.v.size()) {
@@ -73,9 +73,9 @@ class AttentionCall {
   }
   AttentionCall(const AttentionCall&) = delete;  // arguments_ looks into this object
 
-  void forward() { attention_forward(arguments_, out(), logsumexp(), forward_workspace_.get()); }
+  void forward() { attention_forward(arguments_, out(), normalizer(), forward_workspace_.get()); }
   void backward() {
-    attention_backward<T>(arguments_, out(), logsumexp(), {given_.dout.data(), out().shape},
+    attention_backward<T>(arguments_, out(), normalizer(), {given_.dout.data(), out().shape},
                           {dq_.data(), arguments_.q.shape}, {dk_.data(), arguments_.k.shape},
                           {dv_.data(), arguments_.v.shape}, backward_workspace_.get());
   }
@@ -84,11 +84,11 @@ class AttentionCall {
 
  private:
   View<T, 4> out() { return {out_.data(), {p_.B, p_.N, p_.T, p_.E}}; }
-  View<T, 3> logsumexp() { return {logsumexp_.data(), {p_.B, p_.N, p_.T}}; }
+  View<T, 4> normalizer() { return {normalizer_.data(), {p_.B, p_.N, p_.T, 2}}; }
 
   AttentionSize p_;
   AttentionArrays<T> given_;
-  std::vector<T> out_, logsumexp_, dq_, dk_, dv_;
+  std::vector<T> out_, normalizer_, dq_, dk_, dv_;
   AttentionArguments<T> arguments_;
   Memory forward_workspace_{0}, backward_workspace_{0};
 };

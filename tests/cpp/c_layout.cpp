@@ -80,7 +80,7 @@ FIELD(weft_sdpa, float_mask, 368);
 FIELD(weft_sdpa, bias, 440);
 FIELD(weft_sdpa, kv_lengths, 512);
 FIELD(weft_sdpa, out, 584);
-FIELD(weft_sdpa, logsumexp, 656);
+FIELD(weft_sdpa, normalizer, 656);
 FIELD(weft_sdpa, dout, 728);
 FIELD(weft_sdpa, dq, 800);
 FIELD(weft_sdpa, dk, 872);

@@ -106,6 +106,10 @@ static void test_values(void) {
   CHECK_FAILS(weft_dropout_forward(&dropout), WEFT_INVALID_ARGUMENT, "p must be in [0, 1], got nan");
   norm.eps = NAN;
   CHECK_FAILS(weft_layer_norm_forward(&norm), WEFT_INVALID_ARGUMENT, "eps must be");
+  norm.eps = 0;
+  norm.x = norm.y = weft_view2(x, R, I);
+  norm.mean = weft_view1(x, R);
+  CHECK_FAILS(weft_layer_norm_forward(&norm), WEFT_INVALID_ARGUMENT, "mean must be (R, 2) = (3, 2)");
   activation.function = 6;
   CHECK_FAILS(weft_activation_forward(&activation), WEFT_INVALID_ARGUMENT, "function must be");
   activation.function = -1;

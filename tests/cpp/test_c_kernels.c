@@ -75,7 +75,7 @@ static void test_embedding(void) {
 static void test_layer_norm(void) {
   enum { R = 3, D = 6 };
   float *x = numbers(R * D, 1), *w = numbers(D, 2), *b = numbers(D, 3), *dy = numbers(R * D, 4);
-  float *y = unwritten(R * D), *mean = unwritten(R), *deviation = unwritten(R), *dx = unwritten(R * D);
+  float *y = unwritten(R * D), *mean = unwritten(2 * R), *deviation = unwritten(R), *dx = unwritten(R * D);
   float *dw = zeros(D), *db = zeros(D), *y_ = zeros(R * D), *dx_ = zeros(R * D), *dw_ = zeros(D),
         *db_ = zeros(D);
   weft_sizes sizes = WEFT_INIT(weft_sizes);
@@ -102,7 +102,7 @@ static void test_layer_norm(void) {
   call.weight = weft_view1(w, D);
   call.bias = weft_view1(b, D);
   call.y = weft_view2(y, R, D);
-  call.mean = weft_view1(mean, R);
+  call.mean = weft_view2(mean, R, 2);
   call.inverse_deviation = weft_view1(deviation, R);
   call.dy = weft_view2(dy, R, D);
   call.dx = weft_view2(dx, R, D);

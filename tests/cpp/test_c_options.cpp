@@ -127,11 +127,11 @@ void check_sdpa() {
                           .offset = 9,
                           .threads = 2};
   struct Results {
-    std::vector<T> out, logsumexp, dq, dk, dv, dbias, weights;
+    std::vector<T> out, normalizer, dq, dk, dv, dbias, weights;
   };
   const auto results = [&] {
-    return Results{std::vector<T>(dout.size()), std::vector<T>(B * N * Tq), std::vector<T>(q.size()),
-                   std::vector<T>(k.size()),    std::vector<T>(v.size()),   std::vector<T>(bias.size()),
+    return Results{std::vector<T>(dout.size()), std::vector<T>(B * N * Tq * 2), std::vector<T>(q.size()),
+                   std::vector<T>(k.size()),    std::vector<T>(v.size()),       std::vector<T>(bias.size()),
                    std::vector<T>(B * Tq * S)};
   };
   Results expected = results(), actual = results();
@@ -141,14 +141,14 @@ void check_sdpa() {
   const Memory workspace(attention_forward_workspace(a) + attention_backward_workspace(a) +
                          attention_weights_workspace(a));
   const View<T, 4> out = view4(expected.out, {B, N, Tq, E});
-  const View<T, 3> logsumexp{expected.logsumexp.data(), {B, N, Tq}};
+  const View<T, 4> normalizer{expected.normalizer.data(), {B, N, Tq, 2}};
   const View<const T, 4> dout_view{dout.data(), {B, N, Tq, E}};
-  attention_forward<T>(a, out, logsumexp, workspace.get());
-  attention_backward<T>(a, out, logsumexp, dout_view, view4(expected.dq, a.q.shape),
+  attention_forward<T>(a, out, normalizer, workspace.get());
+  attention_backward<T>(a, out, normalizer, dout_view, view4(expected.dq, a.q.shape),
                         view4(expected.dk, a.k.shape), view4(expected.dv, a.v.shape), workspace.get());
-  attention_bias_gradient<T>(a, out, logsumexp, dout_view, view4(expected.dbias, {1, N, Tq, S}),
+  attention_bias_gradient<T>(a, out, normalizer, dout_view, view4(expected.dbias, {1, N, Tq, S}),
                              workspace.get());
-  attention_weights<T>(a, logsumexp, view4(expected.weights, {B, 1, Tq, S}), workspace.get());
+  attention_weights<T>(a, normalizer, view4(expected.weights, {B, 1, Tq, S}), workspace.get());
 
   weft_sdpa call = WEFT_INIT(weft_sdpa);
   const auto broadcast = [&](const void* data, const std::array<int64_t, 4>& stride) {
@@ -165,7 +165,7 @@ void check_sdpa() {
   call.mask = broadcast(mask_bytes.data(), shared), call.float_mask = broadcast(float_mask.data(), shared);
   call.bias = broadcast(bias.data(), of_heads), call.kv_lengths = weft_view1(kv_lengths.data(), B);
   call.out = c_view(actual.out, {B, N, Tq, E}), call.dout = c_view(dout, {B, N, Tq, E});
-  call.logsumexp = c_view(actual.logsumexp, {B, N, Tq, 1});
+  call.normalizer = c_view(actual.normalizer, {B, N, Tq, 2});
   call.dq = c_view(actual.dq, a.q.shape), call.dk = c_view(actual.dk, a.k.shape);
   call.dv = c_view(actual.dv, a.v.shape), call.dbias = c_view(actual.dbias, {1, N, Tq, S});
   call.weights = c_view(actual.weights, {B, 1, Tq, S});
@@ -184,7 +184,7 @@ void check_sdpa() {
   call.workspace_bytes = sizes.weights;
   check_ok(weft_sdpa_weights(&call), "sdpa_weights");
   check_same_bits(actual.out, expected.out, "sdpa: out");
-  check_same_bits(actual.logsumexp, expected.logsumexp, "sdpa: logsumexp");
+  check_same_bits(actual.normalizer, expected.normalizer, "sdpa: normalizer");
   check_same_bits(actual.dq, expected.dq, "sdpa: dq");
   check_same_bits(actual.dk, expected.dk, "sdpa: dk");
   check_same_bits(actual.dv, expected.dv, "sdpa: dv");

@@ -18,11 +18,11 @@ void test_layer_norm(int64_t R, int64_t D) {
   const auto weight = random_numbers<T>(D, 2), bias = random_numbers<T>(D, 3),
              dy = random_numbers<T>(R * D, 4);
   const auto compute = [&] {
-    std::vector<T> y(R * D), mean(R), inverse(R), dx(R * D), dweight(D, T(1)), dbias(D, T(1));
+    std::vector<T> y(R * D), mean(R * 2), inverse(R), dx(R * D), dweight(D, T(1)), dbias(D, T(1));
     std::vector<T> workspace(size_t(weft::layer_norm_backward_workspace<T>(R, D)));
-    weft::layer_norm_forward<T>(view(x, R, D), view(weight), view(bias), eps, view(y, R, D), view(mean),
+    weft::layer_norm_forward<T>(view(x, R, D), view(weight), view(bias), eps, view(y, R, D), view(mean, R, 2),
                                 view(inverse));
-    weft::layer_norm_backward<T>(view(x, R, D), view(weight), view(mean), view(inverse), view(dy, R, D),
+    weft::layer_norm_backward<T>(view(x, R, D), view(weight), view(mean, R, 2), view(inverse), view(dy, R, D),
                                  view(dx, R, D), view(dweight), view(dbias), view(workspace));
     return Arrays<T>{y, dx, dweight, dbias};
   };

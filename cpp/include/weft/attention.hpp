@@ -8,11 +8,11 @@
 // axes, and all axes of mask, float_mask and bias, may have any strides: zero where an axis is broadcast.
 // float or double throughout.
 //
-// A query with nothing to attend to gives zeros and takes zero gradients, with a logsumexp of -inf. What lies
-// in keys and values that nobody attends to, be it NaN, reaches no result. Nothing is allocated: ask for the
-// size of the workspace and bring 64-byte aligned memory; the number of threads and the instruction set must
-// still be what they were then. Results are the same bits for any number of threads. Every function throws
-// std::invalid_argument, before it writes anything, where a shape or value is wrong.
+// A query with nothing to attend to gives zeros and takes zero gradients; its normalizer is (-inf, 0). What
+// lies in keys and values that nobody attends to, be it NaN, reaches no result. Nothing is allocated: ask for
+// the size of the workspace and bring 64-byte aligned memory; the number of threads and the instruction set
+// must still be what they were then. Results are the same bits for any number of threads. Every function
+// throws std::invalid_argument, before it writes anything, where a shape or value is wrong.
 #pragma once
 
 #include <cstddef>
@@ -53,18 +53,21 @@ WEFT_API size_t attention_backward_workspace(const AttentionArguments<T>& argume
 template <class T>
 WEFT_API size_t attention_weights_workspace(const AttentionArguments<T>& arguments);
 
-///   out        [B, N, T, E]  out
-///   logsumexp  [B, N, T]     out, contiguous
+///   out         [B, N, T, E]  out
+///   normalizer  [B, N, T, 2]  out, contiguous: m and sum
+///
+/// m = max_s S and sum = sum_s exp(S - m), so that the log-sum-exp of the scores is m + log sum. They are two
+/// numbers, since one would round the sum away where m is large, as under a mask of -1e9.
 template <class T>
-WEFT_API void attention_forward(const AttentionArguments<T>& arguments, View<T, 4> out, View<T, 3> logsumexp,
+WEFT_API void attention_forward(const AttentionArguments<T>& arguments, View<T, 4> out, View<T, 4> normalizer,
                                 void* workspace);
 
-///   out, logsumexp            in, as forward wrote them
+///   out, normalizer           in, as forward wrote them
 ///   dout       [B, N, T, E]   in
 ///   dq, dk, dv as q, k, v     out
 template <class T>
 WEFT_API void attention_backward(const AttentionArguments<T>& arguments, View<const T, 4> out,
-                                 View<const T, 3> logsumexp, View<const T, 4> dout, View<T, 4> dq,
+                                 View<const T, 4> normalizer, View<const T, 4> dout, View<T, 4> dq,
                                  View<T, 4> dk, View<T, 4> dv, void* workspace);
 
 /// dbias += the gradient of the scores, summed over the axes along which the bias was broadcast.
@@ -73,15 +76,15 @@ WEFT_API void attention_backward(const AttentionArguments<T>& arguments, View<co
 ///   workspace  as attention_backward
 template <class T>
 WEFT_API void attention_bias_gradient(const AttentionArguments<T>& arguments, View<const T, 4> out,
-                                      View<const T, 3> logsumexp, View<const T, 4> dout, View<T, 4> dbias,
+                                      View<const T, 4> normalizer, View<const T, 4> dout, View<T, 4> dbias,
                                       void* workspace);
 
 /// The weights themselves, after dropout: [B, N, T, S], or [B, 1, T, S] their mean over the heads.
 ///
-///   logsumexp  in, as forward wrote it
-///   weights    out, contiguous
+///   normalizer  in, as forward wrote it
+///   weights     out, contiguous
 template <class T>
-WEFT_API void attention_weights(const AttentionArguments<T>& arguments, View<const T, 3> logsumexp,
+WEFT_API void attention_weights(const AttentionArguments<T>& arguments, View<const T, 4> normalizer,
                                 View<T, 4> weights, void* workspace);
 
 }  // namespace weft

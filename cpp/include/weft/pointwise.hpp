@@ -20,11 +20,11 @@ namespace weft {
 ///   weight, bias       [D]     in, optional
 ///   eps                >= 0
 ///   y                  [R, D]  out
-///   mean               [R]     out, kept for backward
+///   mean               [R, 2]  out, contiguous, kept for backward: the mean, and what it lost by rounding
 ///   inverse_deviation  [R]     out, kept for backward: 1 / sqrt(variance + eps)
 template <class T>
 WEFT_API void layer_norm_forward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> bias,
-                                 double eps, View<T, 2> y, View<T, 1> mean, View<T, 1> inverse_deviation,
+                                 double eps, View<T, 2> y, View<T, 2> mean, View<T, 1> inverse_deviation,
                                  int threads = 0);
 
 /// Elements of T that layer_norm_backward needs as workspace.
@@ -38,7 +38,7 @@ WEFT_API int64_t layer_norm_backward_workspace(int64_t rows, int64_t size);
 ///   dbias      [D]     accumulated, optional
 ///   workspace  [layer_norm_backward_workspace(R, D)] scratch
 template <class T>
-WEFT_API void layer_norm_backward(View<const T, 2> x, View<const T, 1> weight, View<const T, 1> mean,
+WEFT_API void layer_norm_backward(View<const T, 2> x, View<const T, 1> weight, View<const T, 2> mean,
                                   View<const T, 1> inverse_deviation, View<const T, 2> dy, View<T, 2> dx,
                                   View<T, 1> dweight, View<T, 1> dbias, View<T, 1> workspace,
                                   int threads = 0);

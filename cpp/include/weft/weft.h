@@ -31,6 +31,10 @@
 // Threads. A call uses at most call.threads threads, 0: weft_num_threads(). Results are the same bits for any
 // number of them. Calls that write different memory may be made from any number of threads at once.
 //
+// Batches. A row's results, and the gradients of its inputs, are the same bits alone and in a batch of any
+// size, on one instruction set. What is a sum over the batch depends on all of it, and so does what dropout
+// drops.
+//
 // Errors. A call that may fail returns a weft_status; where it is not WEFT_OK nothing has been written, and
 // weft_last_error() says why. What a call cannot see, such as a pointer to memory that is too small, it does
 // not check.
@@ -234,8 +238,10 @@ typedef struct weft_sdpa {
   weft_view kv_lengths;  // [B]            in, int64: keys of each element of the batch, in 0..S
 
   // Out of forward, required there; in of all others.
-  weft_view out;        // [B, N, T, E]
-  weft_view logsumexp;  // [B, N, T]  contiguous
+  weft_view out;  // [B, N, T, E]
+  // [B, N, T, 2]  contiguous: m = max_s S and sum_s exp(S - m), so that m + log sum is the log-sum-exp. Two
+  // numbers, since it would round the sum away where m is large. -inf and 0 where there is no key.
+  weft_view normalizer;
 
   // Needed by backward; dout by the gradient of the bias too.
   weft_view dout;  // [B, N, T, E]  in, required
@@ -257,7 +263,7 @@ WEFT_API weft_status weft_sdpa_forward(const weft_sdpa* call);
 WEFT_API weft_status weft_sdpa_backward(const weft_sdpa* call);
 // dbias += the gradient of the scores.
 WEFT_API weft_status weft_sdpa_bias_gradient(const weft_sdpa* call);
-// The weights themselves, after dropout; needs logsumexp.
+// The weights themselves, after dropout; needs normalizer.
 WEFT_API weft_status weft_sdpa_weights(const weft_sdpa* call);
 
 // ---------------------------------------------------------------------------------------------------------
@@ -311,13 +317,14 @@ typedef struct weft_layer_norm {
   size_t struct_size;
   weft_dtype dtype;
   int32_t threads;
-  double eps;                   // at least 0; PyTorch's is 1e-5
-  weft_view x;                  // [R, D]  in, required
-  weft_view weight;             // [D]     in
-  weft_view bias;               // [D]     in
-  weft_view y;                  // [R, D]  out, required by forward
-  weft_view mean;               // [R]     out of forward, in of backward; required
-  weft_view inverse_deviation;  // [R]     likewise: 1 / sqrt(variance + eps)
+  double eps;        // at least 0; PyTorch's is 1e-5
+  weft_view x;       // [R, D]  in, required
+  weft_view weight;  // [D]     in
+  weft_view bias;    // [D]     in
+  weft_view y;       // [R, D]  out, required by forward
+  // Out of forward, in of backward, required; mean contiguous: the mean, and what it lost by rounding.
+  weft_view mean;               // [R, 2]
+  weft_view inverse_deviation;  // [R]     1 / sqrt(variance + eps)
   // Needed by backward, with x, weight, mean and inverse_deviation.
   weft_view dy;       // [R, D]  in, required
   weft_view dx;       // [R, D]  out

@@ -72,10 +72,10 @@ struct LinearOperation {
 
 template <class T>
 struct LayerNormOperation {
-  void (*kernel)(int64_t size, const T* x, const T* weight, const T* bias, T eps, T* y);
+  void (*kernel)(int64_t size, const T* x, const T* weight, const T* bias, double eps, T* y);
   int64_t size;
   const T *weight, *bias;
-  T eps;
+  double eps;
   int64_t in, out;
 
   void run(const Frame<T>& f) const noexcept { kernel(size, read(f, in), weight, bias, eps, f.memory + out); }
@@ -155,7 +155,7 @@ struct AttentionOperation {
   void (*kernel)(const AttentionForward<T>&);
   Attention<T> problem;  // but for what is known at run time
   size_t cache;          // which
-  int64_t projected, logsumexp, out;
+  int64_t projected, normalizer, out;
   int64_t pairs, angles;  // that turn, 0: none; where their cosines and sines are
   bool interleaved, biased;
 
@@ -180,7 +180,7 @@ struct AttentionOperation {
     }
     call.out = f.memory + out;
     call.out_stride[1] = D;
-    call.logsumexp = f.memory + logsumexp;
+    call.normalizer = f.memory + normalizer;
     call.workspace = f.memory + c.workspace;
     kernel(call);
   }

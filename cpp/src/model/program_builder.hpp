@@ -144,7 +144,7 @@ class ProgramBuilder {
   }
   Value add(const LayerNormNode<T>& op, const Node<T>& node, const Value& in) {
     const Value out = take(node.outputs);
-    append(LayerNormOperation<T>{kernels_.layer_norm, op.size, keep(op.weight), keep(op.bias), T(op.eps),
+    append(LayerNormOperation<T>{kernels_.layer_norm, op.size, keep(op.weight), keep(op.bias), op.eps,
                                  in.place, out.place});
     return out;
   }
@@ -217,8 +217,8 @@ class ProgramBuilder {
       attention.angles = angles(*rotary);
       attention.interleaved = rotary->interleaved;
     }
-    const Value logsumexp = take(N), out = take(N * D);
-    attention.projected = projected.place, attention.logsumexp = logsumexp.place, attention.out = out.place;
+    const Value normalizer = take(2 * N), out = take(N * D);
+    attention.projected = projected.place, attention.normalizer = normalizer.place, attention.out = out.place;
     AttentionNode<T> positions;
     positions.heads = N, positions.positions = op.positions;
     const bool has_window = op.left >= 0 && op.left < INT64_MAX;
@@ -226,7 +226,7 @@ class ProgramBuilder {
         {positions, attention.problem, has_window ? op.left + 1 : 0, attention.biased});
     append(std::move(attention));
     const Value y = linear(op.out_weight, op.out_bias, N * D, node.outputs, out);
-    for (const Value& used : {projected, logsumexp, out}) give_back(used);
+    for (const Value& used : {projected, normalizer, out}) give_back(used);
     return y;
   }
   /// Where the cosines and sines of the step are; they stay there for the attentions that follow.

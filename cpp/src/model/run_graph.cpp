@@ -102,9 +102,9 @@ class Runner {
   }
 
   Features<T> run(const LayerNormNode<T>& op, const Features<T>& x, const Node<T>&) {
-    Features<T> y = take(x.size), mean = take(1), inverse_deviation = take(1);
+    Features<T> y = take(x.size), mean = take(2), inverse_deviation = take(1);
     layer_norm_forward<T>(matrix(x), view_of<1>(op.weight), view_of<1>(op.bias), op.eps, matrix(y),
-                          {mean.data.get(), {rows()}}, {inverse_deviation.data.get(), {rows()}},
+                          {mean.data.get(), {rows(), 2}}, {inverse_deviation.data.get(), {rows()}},
                           batch_.threads);
     pool_.give_back(std::move(mean));
     pool_.give_back(std::move(inverse_deviation));
@@ -221,13 +221,13 @@ class Runner {
       if (op.causal && std::holds_alternative<AlibiPositions>(op.positions))
         a.bias.data = bias.get(), a.bias.stride[2] = 0;
     }
-    Features<T> read = take(N * D), logsumexp = take(N);
+    Features<T> read = take(N * D), normalizer = take(2 * N);
     const View<T, 4> out(read.data.get(), {B, N, time, D}, {time * N * D, D, N * D, 1});
     const AlignedArray<std::byte> workspace =
         aligned_array<std::byte>(int64_t(attention_forward_workspace(a)));
-    attention_forward<T>(a, out, {logsumexp.data.get(), {B, N, time}}, workspace.get());
+    attention_forward<T>(a, out, {normalizer.data.get(), {B, N, time, 2}}, workspace.get());
     Features<T> y = linear(read, op.out_weight, op.out_bias);
-    for (Features<T>* used : {&projected, &read, &logsumexp}) pool_.give_back(std::move(*used));
+    for (Features<T>* used : {&projected, &read, &normalizer}) pool_.give_back(std::move(*used));
     return y;
   }
 

@@ -15,8 +15,9 @@ class Standardizer:
     """z = (x - mean) / std, feature by feature; the last axis holds the features, a series [N] is one
     feature.
 
-    Fit on the training part alone, then transform every part. A feature that never changes keeps std 1. Lists
-    of sequences x_i[T_i,F] are treated as one. mean, std: float64[F].
+    Fit on the training part alone, then transform every part. A feature that never changes, but for the last
+    digit or two of a float64, keeps std 1. Lists of sequences x_i[T_i,F] are treated as one. mean, std:
+    float64[F]; all arithmetic is in float64, whatever the data's dtype.
     Raises ValueError for data that is empty, not finite, or of another number of features.
 
     >>> scale = Standardizer().fit(np.array([[1.0, 5.0], [3.0, 5.0]]))
@@ -42,11 +43,18 @@ class Standardizer:
         count = sum(len(row) for row in rows)
         if not count:
             raise ValueError("Standardizer.fit: x must not be empty")
-        mean = sum(row.sum(axis=0) for row in rows) / count
-        variance = sum(np.square(row - mean).sum(axis=0) for row in rows) / count
-        if not (np.isfinite(mean).all() and np.isfinite(variance).all()):
+        least, most = (
+            pick([pick(row, axis=0) for row in rows if len(row)], axis=0) for pick in (np.min, np.max)
+        )
+        if not (np.isfinite(least).all() and np.isfinite(most).all()):
             raise ValueError("Standardizer.fit: x must be finite; it holds NaN or infinite values")
-        self.mean, self.std = mean, np.where(variance > 0, np.sqrt(variance), 1.0)
+        # Each feature times a power of two that takes it within [-1, 1]: no sum and no square overflows.
+        largest = np.maximum(np.abs(least), np.abs(most))
+        exponent = np.frexp(largest)[1]
+        rows = [np.ldexp(row, -exponent) for row in rows]
+        mean, std = _mean_and_std(rows, count, np.ldexp(least, -exponent), np.ldexp(most, -exponent))
+        changes = most / 2 - least / 2 > 2 * np.finfo(np.float64).eps * largest
+        self.mean, self.std = np.ldexp(mean, exponent), np.where(changes, np.ldexp(std, exponent), 1.0)
         return self
 
     def transform(self, x: Any) -> Any:
@@ -55,7 +63,8 @@ class Standardizer:
         if _is_ragged(x):
             return [self.transform(part) for part in x]
         x = self._checked("transform", x)
-        return (x - mean.astype(x.dtype)) / std.astype(x.dtype)
+        # A mean rounded to x's dtype would leave its rounding in every difference.
+        return ((x - mean) / std).astype(x.dtype)
 
     def inverse(self, z: Any) -> Any:
         """z std + mean: takes results back into the data's own units."""
@@ -63,7 +72,7 @@ class Standardizer:
         if _is_ragged(z):
             return [self.inverse(part) for part in z]
         z = self._checked("inverse", z)
-        return z * std.astype(z.dtype) + mean.astype(z.dtype)
+        return (z * std + mean).astype(z.dtype)
 
     def state_dict(self) -> dict[str, Array]:
         """mean and std, to keep beside a model."""
@@ -96,6 +105,18 @@ class Standardizer:
                 f"Standardizer.{method}: the last axis must be F = {mean.size}, got shape {array.shape}"
             )
         return array
+
+
+def _mean_and_std(rows: list[Array], count: int, least: Array, most: Array) -> tuple[Array, Array]:
+    """Of the features of all rows together.
+
+    Differences are from a mean that has been rounded, but not out of the feature's range: what they are off
+    by is measured, and is zero where all values are equal.
+    """
+    near = np.clip(sum(row.sum(axis=0) for row in rows) / count, least, most)
+    rest = sum((row - near).sum(axis=0) for row in rows) / count
+    variance = sum(np.square(row - near).sum(axis=0) for row in rows) / count - np.square(rest)
+    return near + rest, np.sqrt(np.maximum(variance, 0))
 
 
 def _is_ragged(x: Any) -> bool:

@@ -1,4 +1,9 @@
-"""Pure functions on NumPy arrays, forward and backward: weft's kernels."""
+"""Pure functions on NumPy arrays, forward and backward: weft's kernels.
+
+Results are the same bits for any number of threads. A row's results, and the gradients of its inputs, are
+the same bits alone and in a batch of any size, on one instruction set; but dropout counts the elements of
+the whole batch, and gradients of weights are sums over it.
+"""
 
 from weft.ops.activations import (
     gelu_backward,

@@ -47,7 +47,7 @@ class SDPAGrads(NamedTuple):
 
 
 class SDPASaved(NamedTuple):
-    """What `sdpa_backward` needs: the forward's arrays, not copied, its result, a number for each query."""
+    """What `sdpa_backward` needs: the forward's arrays, not copied, its result, two numbers a query."""
 
     kernel: _core.AttentionSaved
     shapes: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]  # of q, k, v, out
@@ -148,7 +148,7 @@ def sdpa_forward(
     if scale is None:
         scale = 1 / math.sqrt(q.shape[3]) if q.shape[3] else 1.0
     try:
-        out, logsumexp, kernel = _core.sdpa_forward(
+        out, normalizer, kernel = _core.sdpa_forward(
             q,
             k,
             v,
@@ -177,7 +177,7 @@ def sdpa_forward(
         weights = kernel.weights(return_weights == "mean")
         asked += (weights[:, 0] if return_weights == "mean" else weights,)
     if return_logsumexp:
-        asked += (logsumexp,)
+        asked += (_logsumexp(normalizer),)
     return (out, saved, *asked)
 
 
@@ -214,6 +214,12 @@ def sdpa_backward(
         lead = (1,) * (4 - dbias.ndim)
         saved.kernel.add_bias_gradient(dout, dbias.reshape(lead + dbias.shape))
     return SDPAGrads(dq, dk, dv, dbias)
+
+
+def _logsumexp(normalizer: Array) -> Array:
+    """m + log sum of (m, sum)[B, N, T, 2]: -inf of the (-inf, 0) of a query without keys."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(normalizer[..., 0] + np.log(normalizer[..., 1]))
 
 
 def _broadcast(operation: str, name: str, array: Any, shape: tuple[int, ...]) -> Array:
