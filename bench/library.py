@@ -1,6 +1,6 @@
 """What compare.py asks of a library, weft's own included, and the process that it runs in.
 
-Two libraries in one process would get in each other's way: the threads of one spin beside those of the other. A
+Two libraries in one process would get in each other's way: the threads of one beside those of the other. A
 process may use as many processors as it is asked to use threads: some libraries cannot be told otherwise.
 """
 

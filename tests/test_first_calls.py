@@ -24,7 +24,7 @@ flat = x.reshape(-1, 8)
 w_ih = rng.normal(size=(24, 8)).astype(np.float32)
 heads = x[:, None]
 tokens = np.arange(6)
-layers = [nn.GRU(8, 8, rng=0), nn.LSTM(8, 8, rng=0), nn.Linear(8, 8, rng=0), nn.MultiheadAttention(8, 2, rng=0)]
+layers = [nn.GRU(8, 8), nn.LSTM(8, 8), nn.Linear(8, 8), nn.MultiheadAttention(8, 2)]
 calls = [
     *(lambda layer=layer: layer.predict(x) for layer in layers),
     *(lambda layer=layer: weft.Model(layer).run(x) for layer in layers),
