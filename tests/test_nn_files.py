@@ -7,6 +7,7 @@ import pytest
 import safetensors.numpy
 
 from weft import nn
+from weft.files import write_safetensors
 
 
 def model(**options) -> nn.Layer:
@@ -83,8 +84,6 @@ def test_a_broken_file_is_refused_and_nothing_changes(tmp_path):
 
 
 def test_not_of_numbers(tmp_path):
-    safetensors.numpy.save_file(
-        {"weight": np.zeros((2, 3), np.complex64), "bias": np.zeros(2)}, tmp_path / "m"
-    )
+    write_safetensors(tmp_path / "m", {"weight": np.zeros((2, 3), np.complex64), "bias": np.zeros(2)})
     with pytest.raises(TypeError, match="weight must be of real numbers, got dtype complex64"):
         nn.load(nn.Linear(3, 2), tmp_path / "m")
