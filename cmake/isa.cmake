@@ -3,18 +3,6 @@
 # Eigen's inline functions are weak symbols: compiled with wider instructions, the linker could pick them for every
 # caller and crash an older machine. Each instruction set therefore renames the whole of Eigen's namespace.
 
-find_package(Python QUIET COMPONENTS Interpreter)
-if(Python_FOUND AND NOT Eigen3_DIR)  # the wheel cmeel-eigen keeps its config where CMake does not look
-  execute_process(COMMAND ${Python_EXECUTABLE} -c "import sysconfig; print(sysconfig.get_path('purelib'))"
-                  OUTPUT_VARIABLE WEFT_SITE_PACKAGES OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-endif()
-find_package(Eigen3 CONFIG REQUIRED
-             PATHS ${CMAKE_PREFIX_PATH} ${WEFT_SITE_PACKAGES}
-             PATH_SUFFIXES cmeel.prefix/share/eigen3/cmake)
-if(Eigen3_VERSION VERSION_LESS 3.4)
-  message(FATAL_ERROR "weft needs Eigen 3.4 or newer, found ${Eigen3_VERSION} in ${Eigen3_DIR}")
-endif()
-
 set(WEFT_FLAGS_baseline "")
 set(WEFT_FLAGS_avx2 -mavx2 -mfma)
 set(WEFT_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512)
@@ -38,7 +26,10 @@ foreach(isa IN LISTS WEFT_ISAS)
   target_compile_options(weft_kernels_${isa} PRIVATE ${WEFT_FLAGS_${isa}} ${WEFT_OPTIMIZE} -fno-math-errno -fno-trapping-math
                                                      -ffp-contract=fast -fno-exceptions -fno-rtti -Wall -Wextra
                                                      -Wno-ignored-attributes -Wno-uninitialized -Wno-maybe-uninitialized)
-  target_link_libraries(weft_kernels_${isa} PRIVATE Eigen3::Eigen)
+  target_link_libraries(weft_kernels_${isa} PRIVATE weft_eigen)
+  if(WEFT_SANITIZE_ISAS AND NOT isa IN_LIST WEFT_SANITIZE_ISAS)
+    target_compile_options(weft_kernels_${isa} PRIVATE -fno-sanitize=all)
+  endif()
   string(TOUPPER ${isa} upper)
   list(APPEND WEFT_ISA_DEFINITIONS WEFT_HAVE_${upper})
 endforeach()

@@ -25,6 +25,7 @@ from weft.files import read_safetensors, replace_file, write_safetensors
 
 DTYPES = ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", "c8"]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and limits")
+PACKAGE_KNOWS_COMPLEX = tuple(map(int, safetensors.__version__.split(".")[:2])) >= (0, 7)
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -53,12 +54,13 @@ def test_round_trip(tmp_path_factory, tensors, metadata):
     path = tmp_path_factory.mktemp("round") / "a.safetensors"
     write_safetensors(path, tensors, metadata)
     ours, our_metadata = read_safetensors(path)
-    theirs = safetensors.numpy.load_file(path)
     assert our_metadata == metadata
-    assert ours.keys() == theirs.keys() == tensors.keys()
-    for name, array in tensors.items():
-        assert same(ours[name], array)
-        assert same(theirs[name], array)
+    both = [ours]
+    if PACKAGE_KNOWS_COMPLEX or all(array.dtype.kind != "c" for array in tensors.values()):
+        both.append(safetensors.numpy.load_file(path))
+    for read in both:
+        assert read.keys() == tensors.keys()
+        assert all(same(read[name], array) for name, array in tensors.items())
 
 
 def test_reads_what_the_package_writes(tmp_path):

@@ -90,9 +90,7 @@ def test_a_broken_file_is_refused_and_nothing_changes(tmp_path):
 
 
 def test_not_of_numbers(tmp_path):
-    safetensors.numpy.save_file(
-        {"weight": np.zeros((2, 3), np.complex64), "bias": np.zeros(2)}, tmp_path / "m"
-    )
+    write_safetensors(tmp_path / "m", {"weight": np.zeros((2, 3), np.complex64), "bias": np.zeros(2)})
     with pytest.raises(TypeError, match="weight must be of real numbers, got dtype complex64"):
         nn.load(nn.Linear(3, 2), tmp_path / "m")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.metadata import distributions, metadata, version
+from importlib.metadata import distribution, distributions, metadata, version
 from pathlib import Path
 
 import pytest
@@ -55,6 +55,26 @@ def test_version_is_one() -> None:
 def test_needs_little() -> None:
     required = [line for line in metadata("weft").get_all("Requires-Dist") or () if "extra ==" not in line]
     assert sorted(line.split(">")[0] for line in required) == ["numpy", "safetensors", "tqdm"]
+
+
+@INSTALLED
+def test_carries_the_notices_of_what_is_compiled_into_it() -> None:
+    notices = {
+        "LICENSE": "Apache License",
+        "licenses/eigen.txt": "Mozilla Public License",
+        "licenses/pybind11.txt": "Wenzel Jakob",
+    }
+    package = distribution("weft")
+    assert set(package.metadata.get_all("License-File") or ()) == set(notices)
+    for name, words in notices.items():
+        assert words in (package.read_text(f"licenses/{name}") or ""), name
+
+
+@INSTALLED
+def test_carries_no_library_of_others() -> None:
+    """GCC's runtime libraries are the machine's: inside the package, their notices would be due too."""
+    libraries = {file.name.split(".")[0] for file in distribution("weft").files or () if ".so" in file.name}
+    assert libraries == {"_core", "libweft"}
 
 
 @pytest.mark.parametrize("part", ["instruction set", "threads", "OpenMP runtimes", "precision"])

@@ -20,8 +20,9 @@ _precision = "highest"
 def get_num_threads() -> int:
     """Threads that a call may use, at most 1,024.
 
-    They are as many as the variable WEFT_NUM_THREADS says, else OMP_NUM_THREADS, else the processors that this
-    process may run on and its control group's quota pays for. A call takes fewer where they do not help: its work is too small, or other processes have the processors.
+    They are as many as the variable WEFT_NUM_THREADS says, else OMP_NUM_THREADS, else the processors that
+    this process may run on and its control group's quota pays for. A call takes fewer where they do not help:
+    its work is too small, or other processes have the processors.
     """
     return _core.num_threads()
 

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 
+#include "weft/export.h"
+
 namespace weft {
 
 template <class T, int N>
