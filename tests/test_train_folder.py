@@ -101,7 +101,7 @@ def test_two_threads_train_into_one_folder(tmp_path: Path) -> None:
     options: dict[str, Any] = {"epochs": 1, "checkpoint_dir": tmp_path, "progress": False}
     thread = threading.Thread(target=lambda: first.fit(source(), callbacks=[wait], **options))
     thread.start()
-    inside.wait()
+    assert inside.wait(60), "the first has not come to its first step"
     second = small_trainer()
     try:
         for overwrite in (False, True):

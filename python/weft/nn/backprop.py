@@ -114,6 +114,6 @@ def check_like(where: str, value: State, like: State) -> None:
 def _outline(value: State) -> State:
     if isinstance(value, tuple):
         return tuple([_outline(part) for part in value])
-    if not isinstance(value, np.ndarray):
+    if not isinstance(value, (np.ndarray, np.generic)):  # a scalar: a loss
         raise TypeError(f"Backprop: y must be an array or a tuple of arrays, got {type(value).__name__}")
     return Outline(value.shape, value.dtype)
