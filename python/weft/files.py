@@ -33,8 +33,8 @@ def write_safetensors(
     Raises TypeError for a dtype the format lacks and for metadata that is not str -> str, ValueError for
     names that the format cannot hold, OSError when the disk is full. The old file survives them all.
 
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.safetensors"
     >>> write_safetensors(path, {"weight": np.ones((2, 3), np.float32)}, {"epoch": "7"})
     >>> tensors, metadata = read_safetensors(path)
     >>> tensors["weight"].shape, metadata
