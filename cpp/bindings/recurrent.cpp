@@ -102,6 +102,7 @@ struct Forward {
     a.checkpoint_every = given[16].is_none() ? 0 : given[16].cast<int64_t>();
     training = is_true(given[17]);
     a.threads = threads;
+    a.isa = isa_place();
 
     sizes = recurrent_sizes(cell, a, training);  // refuses unknown cells
     saved->cell = find_cell(cell);

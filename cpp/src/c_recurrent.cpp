@@ -1,6 +1,7 @@
 // The C interface: recurrent layers.
 #include "c_call.hpp"
 #include "cost.hpp"
+#include "weft/config.hpp"
 #include "weft/recurrent.hpp"
 
 using namespace weft;
@@ -47,7 +48,8 @@ weft_status weft_recurrent_sizes(const weft_recurrent* call, weft_sizes* sizes) 
 weft_status weft_recurrent_forward(const weft_recurrent* call) {
   return c::run("recurrent_forward", call, [](const weft_recurrent& a, const c::Views& v, auto zero) {
     using T = decltype(zero);
-    const RecurrentArguments<T> arguments = arguments_of<T>(a, v);
+    RecurrentArguments<T> arguments = arguments_of<T>(a, v);
+    arguments.isa = isa_place();
     const RecurrentSizes needed = recurrent_sizes<T>(a.cell, arguments, a.training != 0);
     c::check_memory(v.operation, "workspace", a.workspace, a.workspace_bytes, needed.forward_workspace);
     if (a.training) c::check_memory(v.operation, "saved", a.saved, a.saved_bytes, needed.saved);

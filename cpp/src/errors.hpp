@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 #include "weft/view.hpp"
@@ -17,13 +18,13 @@ inline std::string shape_text(const int64_t* sizes, int rank) {
   return text + (rank == 1 ? ",)" : ")");
 }
 
-[[noreturn]] inline void fail(const std::string& operation, const std::string& message) {
-  throw std::invalid_argument(operation + ": " + message);
+[[noreturn]] inline void fail(std::string_view operation, const std::string& message) {
+  throw std::invalid_argument(std::string(operation) + ": " + message);
 }
 
 /// Throws unless the view has that shape: `lstm_forward: w_hh must be (4H, H) = (512, 128), got (512, 64)`.
 template <class T, int N>
-void check_shape(const std::string& operation, const char* argument, const View<T, N>& view,
+void check_shape(std::string_view operation, const char* argument, const View<T, N>& view,
                  const char* symbolic, const std::type_identity_t<std::array<int64_t, N>>& expected) {
   if (view.shape == expected) return;
   fail(operation, std::string(argument) + " must be " + symbolic + " = " + shape_text(expected.data(), N) +
@@ -31,7 +32,7 @@ void check_shape(const std::string& operation, const char* argument, const View<
 }
 
 /// a * b of two sizes, or an error that names what the product was for.
-inline int64_t checked_product(const std::string& operation, const char* what, int64_t a, int64_t b) {
+inline int64_t checked_product(std::string_view operation, const char* what, int64_t a, int64_t b) {
   const auto refuse = [&](const char* wrong) {
     fail(operation, std::string(what) + wrong + ", got " + std::to_string(a) + " x " + std::to_string(b));
   };
@@ -40,7 +41,7 @@ inline int64_t checked_product(const std::string& operation, const char* what, i
   if (__builtin_mul_overflow(a, b, &product)) refuse(" overflows 64-bit sizes");
   return product;
 }
-inline int64_t checked_sum(const std::string& operation, const char* what, int64_t a, int64_t b) {
+inline int64_t checked_sum(std::string_view operation, const char* what, int64_t a, int64_t b) {
   const auto refuse = [&](const char* wrong) {
     fail(operation, std::string(what) + wrong + ", got " + std::to_string(a) + " + " + std::to_string(b));
   };
@@ -53,7 +54,7 @@ inline int64_t checked_sum(const std::string& operation, const char* what, int64
 /// Throws unless these can be the sizes of an array of T: whatever its strides, those of a caller that wants
 /// one element to be many included, the product of any of them is then a number.
 template <class T, size_t N>
-void check_sizes(const std::string& operation, const char* argument, const std::array<int64_t, N>& sizes) {
+void check_sizes(std::string_view operation, const char* argument, const std::array<int64_t, N>& sizes) {
   int64_t bytes = sizeof(T);
   for (const int64_t size : sizes) {
     if (size < 0)

@@ -22,7 +22,7 @@ int64_t monotonic_now() noexcept {
 
 Interruptible::Interruptible(bool (*stop)()) noexcept : outer_(current_call.state) {
   static_assert(sizeof(State) <= sizeof memory_ && alignof(State) <= 8);
-  state_ = new (memory_) State{stop, monotonic_now() + interval, {}};
+  state_ = new (memory_) State{stop, 0, {}};
   current_call = {state_, true};
 }
 Interruptible::~Interruptible() { current_call = {outer_, outer_ != nullptr}; }
@@ -35,6 +35,7 @@ bool interrupted() noexcept {
   if (call.state->stopped.load(std::memory_order_relaxed)) return true;
   if (!call.asks) return false;
   const int64_t now = monotonic_now();
+  if (call.state->next == 0) call.state->next = now + interval;
   if (now < call.state->next) return false;
   call.state->next = now + interval;
   if (!call.state->stop()) return false;

@@ -10,7 +10,7 @@ namespace weft {
 
 struct Interruptible::State {
   bool (*stop)();
-  int64_t next;  ///< when the caller's thread asks again, in nanoseconds of monotonic_now()
+  int64_t next;  ///< when the caller's thread asks again, of monotonic_now(); 0 before the first time
   std::atomic<bool> stopped{false};
 };
 

@@ -83,6 +83,7 @@ std::vector<std::string> available_isas() {
 }
 
 std::string isa() { return isa_name(current_isa()); }
+int isa_place() { return current_isa(); }
 
 void set_isa(const std::string& name) {
   chosen.store(find(name, "set_isa: name"), std::memory_order_relaxed);

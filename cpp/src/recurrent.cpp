@@ -22,6 +22,14 @@ constexpr size_t header_bytes = 64;
 static_assert(sizeof(Header) <= header_bytes);
 
 template <class T>
+const KernelTable& table_for(const RecurrentArguments<T>& a) {
+  if (a.isa < 0) return current_table();
+  if (a.isa >= isa_count() || !isa_is_available(a.isa))
+    fail(a.operation, "isa must be the place of one that this machine has, got " + std::to_string(a.isa));
+  return table_of(a.isa);
+}
+
+template <class T>
 const RecurrentCell<T>& find_cell(const KernelTable& table, const std::string& name, const char* operation) {
   const RecurrentKernels<T>& family = *kernels<T>(table).recurrent;
   for (int i = 0; i < family.count; ++i)
@@ -39,20 +47,25 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
   if (a.w_hh.shape[0] % cell.gates != 0)
     fail(op, "w_hh must have " + std::to_string(cell.gates) + "H rows, a multiple of " +
                  std::to_string(cell.gates) + ", got shape " + shape_text(a.w_hh.shape.data(), 2));
-  const std::string g = cell.gates == 1 ? "" : std::to_string(cell.gates);
+  // Their symbolic shapes are put together for an error only: a small call takes a microsecond or two.
+  const auto check_gates = [&](const char* argument, const auto& view, const char* behind,
+                               const auto& shape) {
+    if (is_like(view, shape)) return;
+    const std::string symbolic = (cell.gates == 1 ? "(" : "(" + std::to_string(cell.gates)) + behind;
+    check_view(op, argument, view, symbolic.c_str(), shape);
+  };
   const int64_t rows = a.w_hh.shape[0], hidden = rows / cell.gates;
   const int64_t state = a.w_proj ? a.w_proj.shape[0] : hidden;
   if (a.w_proj) {
     if (!cell.takes_projection) fail(op, std::string("cell ") + cell.name + " takes no w_proj");
     check_view(op, "w_proj", a.w_proj, "(P, H)", {state, hidden});
   }
-  check_view(op, "w_hh", a.w_hh, ("(" + g + (a.w_proj ? "H, P)" : "H, H)")).c_str(), {rows, state});
-  check_view(op, "w_ih", a.w_ih, ("(" + g + "H, I)").c_str(), {rows, input});
+  check_gates("w_hh", a.w_hh, a.w_proj ? "H, P)" : "H, H)", std::array{rows, state});
+  check_gates("w_ih", a.w_ih, "H, I)", std::array{rows, input});
   if (hidden == 0)
     fail(op, "w_hh must have at least one hidden unit, got shape " + shape_text(a.w_hh.shape.data(), 2));
-  const std::string bias = "(" + g + "H,)";
-  if (a.b_ih) check_view(op, "b_ih", a.b_ih, bias.c_str(), {rows});
-  if (a.b_hh) check_view(op, "b_hh", a.b_hh, bias.c_str(), {rows});
+  if (a.b_ih) check_gates("b_ih", a.b_ih, "H,)", std::array{rows});
+  if (a.b_hh) check_gates("b_hh", a.b_hh, "H,)", std::array{rows});
   if (cell.extras == 0 && a.extra) fail(op, std::string("cell ") + cell.name + " takes no w_peephole");
   if (cell.extras > 0) {
     const std::string extra = "(" + std::to_string(cell.extras) + ", H)";
@@ -256,29 +269,49 @@ std::vector<RecurrentCellInfo> recurrent_cells() {
   return cells;
 }
 
+namespace {
+
+/// Of the instruction set that the arguments name; else enough for any of this machine's, as largest_size
+/// says.
+template <class T>
+RecurrentMemory memory_of(const std::string& name, const RecurrentArguments<T>& a, const SequencePlan& plan,
+                          bool training) {
+  const auto memory = [&](const KernelTable& table) {
+    const RecurrentCell<T>& cell = find_cell<T>(table, name, a.operation);
+    return cell.memory(problem_of(cell, a, plan), training);
+  };
+  if (a.isa >= 0) return memory(table_for(a));
+  RecurrentMemory largest{};
+  for (int isa = 0; isa < isa_count(); ++isa) {
+    if (!isa_is_available(isa)) continue;
+    const RecurrentMemory bytes = memory(table_of(isa));
+    largest.saved = std::max(largest.saved, bytes.saved);
+    largest.forward_workspace = std::max(largest.forward_workspace, bytes.forward_workspace);
+    largest.backward_workspace = std::max(largest.backward_workspace, bytes.backward_workspace);
+  }
+  return largest;
+}
+
+}  // namespace
+
 template <class T>
 RecurrentSizes recurrent_sizes(const std::string& name, const RecurrentArguments<T>& a, bool training) {
-  check_arguments(find_cell<T>(current_table(), name, a.operation), a);
+  check_arguments(find_cell<T>(table_for(a), name, a.operation), a);
   const int64_t batch = a.x.shape[0], steps = Plan<T>::steps(a);
   const size_t plan_bytes = Plan<T>::bytes(batch, steps);
   std::vector<int64_t> memory(plan_bytes / 8);
   Plan<T>::fill(memory.data(), a, steps);
   const SequencePlan plan = Plan<T>::view(memory.data(), batch, steps);
-  const auto largest = [&](size_t RecurrentMemory::* part) {
-    return largest_size([&](const KernelTable& table) {
-      const RecurrentCell<T>& cell = find_cell<T>(table, name, a.operation);
-      return cell.memory(problem_of(cell, a, plan), training).*part;
-    });
-  };
+  const RecurrentMemory largest = memory_of(name, a, plan, training);
   const size_t prefix = header_bytes + plan_bytes;
-  return {training ? prefix + largest(&RecurrentMemory::saved) : 0,
-          prefix + largest(&RecurrentMemory::forward_workspace),
-          training ? largest(&RecurrentMemory::backward_workspace) : 0};
+  return {training ? prefix + largest.saved : 0, prefix + largest.forward_workspace,
+          largest.backward_workspace};
 }
 
 template <class T>
 void recurrent_forward(const std::string& name, std::span<const RecurrentForwardCall<T>> calls) {
-  const KernelTable& table = current_table();
+  if (calls.empty()) return;
+  const KernelTable& table = table_for(calls[0].arguments);
   for (const RecurrentForwardCall<T>& call : calls)
     check_call(find_cell<T>(table, name, call.arguments.operation), call);
   ForwardJob<T> jobs[most_together];

@@ -17,6 +17,9 @@ WEFT_API std::vector<std::string> available_isas();
 /// Throws std::invalid_argument where WEFT_ISA names one that is not available.
 WEFT_API std::string isa();
 
+/// Its place among those compiled in: what RecurrentArguments::isa takes.
+WEFT_API int isa_place();
+
 /// Use that instruction set from now on, in every thread; calls under way end on theirs. Throws
 /// std::invalid_argument if it is not available.
 WEFT_API void set_isa(const std::string& name);

@@ -44,7 +44,8 @@ struct RecurrentArguments {
   bool reverse = false;                     ///< from each row's last valid step to its first
   int64_t checkpoint_every = 0;             ///< k > 0: save the states of every k-th step only
   int threads = 0;                          ///< at most so many; 0: num_threads()
-  const char* operation = "recurrent";      ///< how errors name the call
+  int isa = -1;  ///< for sizes and call, an isa_place(); -1: that in use by then, and sizes that serve any
+  const char* operation = "recurrent";  ///< how errors name the call
 };
 
 /// Written by forward.

@@ -128,8 +128,11 @@ class RecurrentLayer(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> tuple[tuple[Array, State], StatefulBackprop]:
-        with self.undrawn_if_refused():
+        if self.seed is None:  # it draws nothing
             y, last, saved = self._forward(x, state, lengths, resets, training=True)
+        else:
+            with self.undrawn_if_refused():
+                y, last, saved = self._forward(x, state, lengths, resets, training=True)
 
         def backprop(dy: Array | None, dstate: State) -> tuple[Array | None, State]:
             return self._backward(saved, dy, dstate)
@@ -167,7 +170,10 @@ class RecurrentLayer(Layer):
         cell = self._cells[0][0]
         dtype = cell.weight_ih.dtype
         check_array(self, "x", x, ("B", "T", "I"), self.input_size, dtype)
-        lengths, resets = lengths_of(self, x, lengths), resets_of(self, x, resets)
+        if lengths is not None:
+            lengths = lengths_of(self, x, lengths)
+        if resets is not None:
+            resets = resets_of(self, x, resets)
         count = len(self._cells) * len(self._cells[0])
         initial: list[GivenStates] = [(None,) * len(cell.state_sizes)] * count
         if state is not None:
