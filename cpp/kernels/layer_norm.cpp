@@ -81,9 +81,11 @@ void layer_norm_backward(const LayerNormBackward<T>& p, int threads) {
         // xhat = (x - mean) r   =>   dx = r (g - mean(g) - xhat mean(g xhat)); e = g - mean(g), but for the
         // rest by which that mean is rounded, and mean(xhat) = 0
         T mean, sums[2];
-        row_sums<T, 1>(p.size, &mean, [&](int64_t i, int64_t n, Vec<T>* sum) { *sum = plus_g(i, n, *sum); });
+        row_sums<T, 1>(p.size, &mean, [&](int64_t i, int64_t n, Vec<T>* sum) __attribute__((always_inline)) {
+          *sum = plus_g(i, n, *sum);
+        });
         const Vec<T> minus_mean = broadcast(-mean / T(p.size));
-        row_sums<T, 2>(p.size, sums, [&](int64_t i, int64_t n, Vec<T>* sum) {
+        row_sums<T, 2>(p.size, sums, [&](int64_t i, int64_t n, Vec<T>* sum) __attribute__((always_inline)) {
           const Vec<T> e = plus_g(i, n, minus_mean);
           sum[0] = padd(sum[0], e);
           sum[1] = fma(e, xhat(i, n), sum[1]);

@@ -22,28 +22,25 @@ namespace weft::WEFT_ISA {
 template <class T, int N, class Add>
 [[gnu::always_inline]] inline void row_sums(int64_t size, T* totals, const Add& add) {
   using namespace Eigen::internal;
-  Vec<T> even[N], odd[N];
-  for (int k = 0; k < N; ++k) even[k] = odd[k] = broadcast(T(0));
+  constexpr int chains = 4;  // that do not wait for each other
+  Vec<T> sums[chains][N];
+  for (auto& chain : sums)
+    for (Vec<T>& sum : chain) sum = broadcast(T(0));
   int64_t i = 0;
-  for (; i + 2 * lanes<T> <= size; i += 2 * lanes<T>) {
-    add(i, int64_t(lanes<T>), even);
-    add(i + lanes<T>, int64_t(lanes<T>), odd);
-  }
-  if (i + lanes<T> <= size) {
-    add(i, int64_t(lanes<T>), even);
-    i += lanes<T>;
-  }
-  for (int k = 0; k < N; ++k) even[k] = padd(even[k], odd[k]);
+  for (; i + chains * lanes<T> <= size; i += chains * lanes<T>)
+    for (int c = 0; c < chains; ++c) add(i + c * lanes<T>, int64_t(lanes<T>), sums[c]);
+  for (int c = 0; i + lanes<T> <= size; i += lanes<T>, ++c) add(i, int64_t(lanes<T>), sums[c]);
+  for (int k = 0; k < N; ++k) sums[0][k] = padd(padd(sums[0][k], sums[1][k]), padd(sums[2][k], sums[3][k]));
   if (i < size) {
-    for (int k = 0; k < N; ++k) odd[k] = broadcast(T(0));
-    add(i, size - i, odd);
+    for (Vec<T>& sum : sums[1]) sum = broadcast(T(0));
+    add(i, size - i, sums[1]);
     for (int k = 0; k < N; ++k) {
       T last[lanes<T>];
-      store(last, odd[k]);
-      even[k] = padd(even[k], load_partial(last, size - i));
+      store(last, sums[1][k]);
+      sums[0][k] = padd(sums[0][k], load_partial(last, size - i));
     }
   }
-  for (int k = 0; k < N; ++k) totals[k] = predux(even[k]);
+  for (int k = 0; k < N; ++k) totals[k] = predux(sums[0][k]);
 }
 
 template <class T>
@@ -89,18 +86,20 @@ struct RowStatistics {
   /// Of x times `scale`, a power of two.
   static Moments moments(const T* x, int64_t size, T scale) {
     const Vec<T> factor = broadcast(scale), share = broadcast(scale / T(size));
+    const T per_size = T(1) / T(size);
     T mean;
-    row_sums<T, 1>(size, &mean,
-                   [&](int64_t i, int64_t n, Vec<T>* sum) { *sum = fma(load(x + i, n), share, *sum); });
+    row_sums<T, 1>(size, &mean, [&](int64_t i, int64_t n, Vec<T>* sum) __attribute__((always_inline)) {
+      *sum = fma(load(x + i, n), share, *sum);
+    });
     for (bool first = true;; first = false) {
       const Vec<T> m = broadcast(-mean);
       T sums[2];
-      row_sums<T, 2>(size, sums, [&](int64_t i, int64_t n, Vec<T>* sum) {
+      row_sums<T, 2>(size, sums, [&](int64_t i, int64_t n, Vec<T>* sum) __attribute__((always_inline)) {
         const Vec<T> d = fma(load(x + i, n), factor, m);
         sum[0] = Eigen::internal::padd(sum[0], d);
         sum[1] = fma(d, d, sum[1]);
       });
-      const T rest = sums[0] / T(size), square = sums[1] / T(size), variance = square - rest * rest;
+      const T rest = sums[0] * per_size, square = sums[1] * per_size, variance = square - rest * rest;
       // Once is enough: the mean is then the nearest number, and that of equal numbers is they.
       if (!first || !(2 * (rest * rest) > square)) return {mean, rest, variance < 0 ? T(0) : variance};
       mean += rest;  // its rounding was more than the row varies
