@@ -51,7 +51,8 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
   const auto check_gates = [&](const char* argument, const auto& view, const char* behind,
                                const auto& shape) {
     if (is_like(view, shape)) return;
-    const std::string symbolic = (cell.gates == 1 ? "(" : "(" + std::to_string(cell.gates)) + behind;
+    const std::string gates = cell.gates == 1 ? "" : std::to_string(cell.gates);
+    const std::string symbolic = std::string("(").append(gates).append(behind);
     check_view(op, argument, view, symbolic.c_str(), shape);
   };
   const int64_t rows = a.w_hh.shape[0], hidden = rows / cell.gates;

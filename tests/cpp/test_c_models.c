@@ -157,7 +157,7 @@ static void test_tokens(void) {
       }
     CHECK(weft_stream_position(stream) == 3);
     if (!is_double) CHECK(weft_stream_process_tokens(stream, bad, y, 3) == WEFT_BAD_TOKEN);
-    if (!is_double) CHECK(weft_stream_position(stream) == 4); /* the one before it is done */
+    if (!is_double) CHECK(weft_stream_position(stream) == 3); /* nor the one before it */
     weft_stream_free(stream);
     weft_model_free(model);
   }
@@ -171,6 +171,8 @@ static void test_capacity(void) {
   CHECK(weft_stream_new(model, -1, &refused) == WEFT_INVALID_ARGUMENT && refused == NULL);
   CHECK(weft_stream_capacity(stream) == 3);
   CHECK(weft_stream_process(stream, x, y, STEPS) == WEFT_FULL);
+  CHECK(weft_stream_position(stream) == 0);
+  CHECK(weft_stream_process(stream, x, y, 3) == WEFT_OK);
   CHECK(weft_stream_position(stream) == 3);
   CHECK(fabs(y[2 * I] - (x[2 * I] + w[2 * I])) < tolerance);
   weft_stream_free(stream);

@@ -28,7 +28,7 @@ void for_shares(int shares, const Body& body) {
 bool each_runs_once(int shares, int regions) {
   bool right = true;
   for (int region = 0; region < regions; ++region) {
-    std::vector<std::atomic<int>> runs(size_t(shares));
+    std::vector<std::atomic<int>> runs(static_cast<size_t>(shares));
     for_shares(shares, [&](int share, int count) {
       if (count == shares) runs[size_t(share)].fetch_add(1);
     });

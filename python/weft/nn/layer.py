@@ -271,7 +271,7 @@ class Layer:
 
 
 class _Undrawn:
-    """Its block's draws are taken back if it raises. (contextlib's way takes a microsecond, as long as a step.)"""
+    """Its block's draws are taken back if it raises. contextlib's way takes a microsecond, as a step does."""
 
     __slots__ = ("_calls", "_layer")
 
