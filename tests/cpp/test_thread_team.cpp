@@ -67,7 +67,7 @@ void test_within_shares() {
 void test_many_callers() {
   std::atomic<int> right{0};
   std::vector<std::thread> callers;
-  for (int i = 0; i < 40; ++i) callers.emplace_back([&] { right += each_runs_once(1 + i % 5, 200); });
+  for (int i = 0; i < 40; ++i) callers.emplace_back([&, i] { right += each_runs_once(1 + i % 5, 200); });
   for (std::thread& caller : callers) caller.join();
   check(right == 40, "callers at once: " + std::to_string(right) + " of 40 are right");
 }
