@@ -2,8 +2,8 @@
 
     python bench/neighbours.py [--busy N] [--threads N] [--rounds N]
 
-Each case is timed with one thread and with several in turn, while N other processes keep a processor busy each.
-Before that, its results with both are compared, to the bit.
+Each case is timed with one thread and with several in turn, while N other processes keep a processor busy
+each. Before that, its results with both are compared, to the bit.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def cases() -> dict[str, Case]:
         for _ in range(50):
             y, saved = ops.linear_forward(rows, weight)
             dx = ops.linear_backward(saved, y).dx
+        assert dx is not None
         return [y, dx]
 
     def attention() -> Arrays:
