@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import weft
+import weftnn
 from machine import processor
-from weft import nn, ops
+from weftnn import nn, ops
 
 Arrays = list[NDArray[Any]]
 Case = Callable[[], Arrays]
@@ -84,7 +84,7 @@ def busy_processes(count: int) -> Iterator[None]:
 def check(name: str, case: Case, threads: int) -> None:
     results = []
     for count in (1, threads):
-        weft.set_num_threads(count)
+        weftnn.set_num_threads(count)
         results.append(case())
     if not all(np.array_equal(one, several) for one, several in zip(*results, strict=True)):
         raise SystemExit(f"neighbours.py: {name}: {threads} threads give other bits than one")
@@ -95,7 +95,7 @@ def measure(case: Case, threads: int, rounds: int) -> dict[int, list[float]]:
     seconds: dict[int, list[float]] = {1: [], threads: []}
     for _ in range(rounds):
         for count, taken in seconds.items():
-            weft.set_num_threads(count)
+            weftnn.set_num_threads(count)
             start = time.perf_counter()
             case()
             taken.append(time.perf_counter() - start)

@@ -49,7 +49,7 @@ _TORCH_AVX2 = {
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
-WEFT = Peer(("weft",), lambda case: True, {"WEFT_ISA": "avx2"})
+WEFT = Peer(("weftnn",), lambda case: True, {"WEFT_ISA": "avx2"})
 PEERS = {
     "torch": Peer(("torch",), lambda case: True, _TORCH_AVX2),
     "torch_padded": Peer(("torch",), _ragged, _TORCH_AVX2),

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-import weft
-import weft.models
+import weftnn
+import weftnn.models
 from library import Runner
 from problems.attention import Attention
 from problems.cells import Cells
@@ -18,11 +18,11 @@ from problems.recurrent import Recurrent
 
 
 def version() -> str:
-    return f"weft {weft.__version__} ({weft.config.get_isa()})"
+    return f"weft {weftnn.__version__} ({weftnn.config.get_isa()})"
 
 
 def set_threads(threads: int) -> None:
-    weft.set_num_threads(threads)
+    weftnn.set_num_threads(threads)
 
 
 @singledispatch
@@ -34,7 +34,7 @@ def build(case: Any) -> Runner:
 def _(case: Recurrent) -> Runner:
     arrays = case.arrays()
     x, dy, lengths = arrays.pop("x"), arrays.pop("dy"), case.lengths()
-    kind = getattr(weft.nn, case.layer)
+    kind = getattr(weftnn.nn, case.layer)
     layer = kind(case.input, case.hidden, checkpoint_every=case.checkpoint_every, dtype=case.dtype)
     layer.load_state_dict(arrays)
     last: dict[str, Any] = {}
@@ -65,13 +65,13 @@ def _(case: Attention) -> Runner:
     last: dict[str, Any] = {}
 
     def infer() -> None:
-        last["out"], _ = weft.ops.sdpa_forward(
+        last["out"], _ = weftnn.ops.sdpa_forward(
             **arrays, causal=case.causal, window=case.window, training=False
         )
 
     def train() -> None:
-        last["out"], saved = weft.ops.sdpa_forward(**arrays, causal=case.causal, window=case.window)
-        grads = weft.ops.sdpa_backward(saved, dout)
+        last["out"], saved = weftnn.ops.sdpa_forward(**arrays, causal=case.causal, window=case.window)
+        grads = weftnn.ops.sdpa_backward(saved, dout)
         last.update(dq=grads.dq, dk=grads.dk, dv=grads.dv)
 
     return Runner(train if case.training else infer, lambda: dict(last))
@@ -81,7 +81,7 @@ def _(case: Attention) -> Runner:
 def _(case: Cells) -> Runner:
     arrays = case.arrays()
     xs, dh = list(arrays.pop("x")), arrays.pop("dh")
-    cell = getattr(weft.nn, f"{case.layer}Cell")(case.input, case.hidden, dtype=case.dtype)
+    cell = getattr(weftnn.nn, f"{case.layer}Cell")(case.input, case.hidden, dtype=case.dtype)
     cell.load_state_dict(arrays)
     last: dict[str, Any] = {}
 
@@ -109,7 +109,7 @@ def _(case: Cells) -> Runner:
 
 @build.register
 def _(case: LanguageModel) -> Runner:
-    model = weft.models.LanguageModel(
+    model = weftnn.models.LanguageModel(
         case.layer.lower(),
         embedding_size=case.embedding,
         hidden_size=case.hidden,
@@ -120,7 +120,7 @@ def _(case: LanguageModel) -> Runner:
 
 @build.register
 def _(case: GPT) -> Runner:
-    model = weft.models.GPT(
+    model = weftnn.models.GPT(
         hidden_size=case.hidden,
         num_layers=case.layers,
         num_heads=case.heads,
@@ -130,13 +130,13 @@ def _(case: GPT) -> Runner:
     return training_step(case, model)
 
 
-def training_step(case: LanguageModel | GPT, model: weft.models.ByteModel) -> Runner:
+def training_step(case: LanguageModel | GPT, model: weftnn.models.ByteModel) -> Runner:
     arrays = case.arrays()
     tokens = arrays.pop("tokens")
     x, target = tokens[:, :-1], tokens[:, 1:]
     model.load_state_dict(arrays)
-    optimizer = weft.optim.AdamW(model.parameters(), case.learning_rate)
-    loss_function = weft.nn.CrossEntropyLoss()
+    optimizer = weftnn.optim.AdamW(model.parameters(), case.learning_rate)
+    loss_function = weftnn.nn.CrossEntropyLoss()
     last: dict[str, Any] = {}
 
     def run() -> None:
@@ -145,7 +145,7 @@ def training_step(case: LanguageModel | GPT, model: weft.models.ByteModel) -> Ru
         scores = result[0] if model.stateful else result
         last["loss"], loss_backprop = loss_function(scores, target)
         backprop(loss_backprop())
-        weft.optim.clip_grad_norm(model.parameters(), 1.0)
+        weftnn.optim.clip_grad_norm(model.parameters(), 1.0)
         optimizer.step()
 
     def results() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""THE table: every op of weft.ops is a row here (layers: nn_cases.py), and the tests here run on rows.
+"""THE table: every op of weftnn.ops is a row here (layers: nn_cases.py), and the tests here run on rows.
 
 A new cell is one line in CELLS, and so for the other lists (attention's: attention_cases.py);
 test_complete.py fails while anything is missing.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-import weft
+import weftnn
 
 # Kernels are warm after the first call, so a deadline per example would only report a busy machine.
 settings.register_profile(
@@ -28,6 +28,6 @@ def interruptible() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def same_threads() -> Iterator[None]:
     """A test that sets the number of threads leaves no trace."""
-    before = weft.get_num_threads()
+    before = weftnn.get_num_threads()
     yield
-    weft.set_num_threads(before)
+    weftnn.set_num_threads(before)

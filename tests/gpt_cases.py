@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from weft.models import GPT
+from weftnn.models import GPT
 
 TEXT = np.frombuffer(("Warp and weft, žluťoučký kůň. " * 4).encode(), np.uint8)
 C = 16

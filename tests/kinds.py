@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-import weft.ops
+import weftnn.ops
 
 Array = Any
 
@@ -42,7 +42,7 @@ def assert_same_bits(actual: Mapping[str, Array], expected: Mapping[str, Array],
 
 @dataclass(frozen=True)
 class OpCase:
-    """weft.ops.<op>_forward and <op>_backward against a plain function of the same arguments."""
+    """weftnn.ops.<op>_forward and <op>_backward against a plain function of the same arguments."""
 
     name: str
     op: str
@@ -65,13 +65,13 @@ class OpCase:
 
     def forward(self, inputs: Mapping[str, Any], **options: Any) -> tuple[tuple[Array, ...], Any]:
         """(outputs, saved)"""
-        *outputs, saved = getattr(weft.ops, f"{self.op}_forward")(**inputs, **options)
+        *outputs, saved = getattr(weftnn.ops, f"{self.op}_forward")(**inputs, **options)
         return tuple(np.asarray(out) for out in outputs), saved
 
     def backward_as_is(self, saved: Any, douts: Sequence[Array], **options: Any) -> Any:
         """What <op>_backward returns: a NamedTuple, or dx alone."""
         given = dict(zip((f"d{name}" for name in self.outputs), douts, strict=True))
-        return getattr(weft.ops, f"{self.op}_backward")(saved, **given, **options)
+        return getattr(weftnn.ops, f"{self.op}_backward")(saved, **given, **options)
 
     def backward(self, saved: Any, douts: Sequence[Array], **options: Any) -> dict[str, Array]:
         """Gradients by argument name."""
@@ -101,7 +101,7 @@ class OpCase:
 
 @dataclass(frozen=True)
 class UpdateCase:
-    """weft.ops.<op>_update, in place, against a plain function that returns the new values."""
+    """weftnn.ops.<op>_update, in place, against a plain function that returns the new values."""
 
     name: str
     op: str
@@ -122,7 +122,7 @@ class UpdateCase:
         """Overwrites arrays."""
         options = {**self.options, **({"step": step} if self.stepped else {})}
         param, *state = arrays
-        getattr(weft.ops, f"{self.op}_update")(
+        getattr(weftnn.ops, f"{self.op}_update")(
             arrays[param], grad, **{name: arrays[name] for name in state}, **options
         )
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-import weft
+import weftnn
 from nn_cases import CASES
 from nn_kinds import Case
-from weft import nn
-from weft.nn.graph import describe
+from weftnn import nn
+from weftnn.nn.graph import describe
 
 
 def weighted(case: Case, dtype: Any = np.float64) -> tuple[nn.Layer, np.ndarray]:
@@ -37,7 +37,7 @@ def predicted(layer: nn.Layer, x: np.ndarray) -> np.ndarray:
     return y[:, None] if is_cell(layer) else y
 
 
-def steps(stream: weft.Stream, x: np.ndarray) -> np.ndarray:
+def steps(stream: weftnn.Stream, x: np.ndarray) -> np.ndarray:
     """y[T,O] of x[T,I] or tokens[T], one by one."""
     return np.stack([stream.step(x_t) for x_t in x])
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from weft import native
+from weftnn import native
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -46,7 +46,7 @@ class Package(NamedTuple):
 
 
 def package_of_pip() -> Package | None:
-    """What `python -m weft --includedir`, `--libdir` and `--cmakedir` say; None: weft is only on the path."""
+    """What `python -m weftnn --includedir`, `--libdir`, `--cmakedir` say; None: weft is only on the path."""
     try:
         return Package(native.include_folder(), native.library_folder(), native.cmake_folder())
     except FileNotFoundError:

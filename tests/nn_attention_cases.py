@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nn_kinds import Case, Read
-from weft import nn
+from weftnn import nn
 
 B, T, S, E, N = 3, 5, 4, 6, 3
 X, MEMORY = (B, T, E), Read((B, S, E))

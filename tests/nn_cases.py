@@ -15,7 +15,7 @@ import numpy as np
 from nn_attention_cases import ATTENTION
 from nn_kinds import Case
 from nn_score_cases import SCORES
-from weft import nn
+from weftnn import nn
 
 B, T, I, H = 3, 5, 2, 3
 LENGTHS = [4, 0, 5]

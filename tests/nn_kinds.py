@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from weft import nn
+from weftnn import nn
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nn_kinds import Case, Read
-from weft import nn
+from weftnn import nn
 
 B, T, S, Q, K = 3, 5, 4, 2, 3
 LENGTHS, KV_LENGTHS = [4, 0, 5], [4, 2, 0]

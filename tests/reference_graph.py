@@ -13,7 +13,7 @@ import numpy as np
 
 import reference
 import reference_attention
-from weft import ops
+from weftnn import ops
 
 Array = Any
 Node = dict[str, Any]

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from weft import nn
+from weftnn import nn
 
 PLACES = 12  # steps that learned positions have room for
 Made = tuple[nn.Layer, int]

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import reference_attention
-import weft
-import weft.config
+import weftnn
+import weftnn.config
 from attention_cases import ATTENTION
 from gradcheck import relative_error
 from kinds import OpCase, Size, as_dtype, assert_same_bits
 from oracle import TOLERANCE
-from weft.ops import SDPAGrads, sdpa_backward, sdpa_forward
+from weftnn.ops import SDPAGrads, sdpa_backward, sdpa_forward
 
 Array = Any
 DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
@@ -215,12 +215,12 @@ def test_lengths_may_be_reused() -> None:
 @pytest.mark.parametrize("case", ATTENTION, ids=str)
 def test_backward_after_the_isa_changed(case: OpCase) -> None:
     inputs = case.inputs(WIDE)
-    isas = weft.config.available_isas()
+    isas = weftnn.config.available_isas()
     for first, second in [(isas[0], isas[-1]), (isas[-1], isas[0])]:
-        with weft.config.use_isa(first):
+        with weftnn.config.use_isa(first):
             outputs, saved = case.forward(inputs)
             expected = case.backward(saved, case.douts(outputs))
-        with weft.config.use_isa(second):
+        with weftnn.config.use_isa(second):
             for name, grad in case.backward(saved, case.douts(outputs)).items():
                 if grad is not None:
                     assert relative_error(grad, expected[name], 1.0) <= 1e-12, f"d{name}"

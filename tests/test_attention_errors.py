@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft.ops import sdpa_backward, sdpa_forward
+from weftnn.ops import sdpa_backward, sdpa_forward
 
 Array = Any
 B, N, NK, T, S, D, DV = 2, 4, 2, 5, 7, 3, 6

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft.config
+import weftnn.config
 from gradcheck import relative_error
 from kinds import assert_same_bits
 from oracle import TOLERANCE
-from weft.ops import sdpa_backward, sdpa_forward
+from weftnn.ops import sdpa_backward, sdpa_forward
 
 Array = Any
-EVERY_ISA = pytest.mark.parametrize("isa", weft.config.available_isas())
+EVERY_ISA = pytest.mark.parametrize("isa", weftnn.config.available_isas())
 DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 # Of one query, keys are read where they lie; of many, they are packed, in several blocks.
 QUERIES = pytest.mark.parametrize("queries", [1, 5, 150])
@@ -56,7 +56,7 @@ def test_a_shift_of_all_scores_changes_no_bit(
         np.zeros((2, 2, queries, 24), dtype),
         *(normal(2, 2, 300, 24, dtype=dtype, seed=n) for n in (1, 2)),
     )
-    with weft.config.use_isa(isa):
+    with weftnn.config.use_isa(isa):
         expected = everything(q, k, v, **options, **{argument: np.zeros((1, 1), dtype)})
         assert np.abs(expected["dk"]).max() == 0 < np.abs(expected["dv"]).max()
         for shift in SHIFTS:
@@ -77,7 +77,7 @@ def test_the_gradient_of_a_bias_far_from_zero(isa: str, dtype: Any) -> None:
     """Of a full bias: scores of 64 times an integer stay exact beside 1e9, and so do their differences."""
     q, v = np.zeros((1, 2, 40, 16), dtype), normal(1, 2, 70, 16, dtype=dtype)
     bias = 64.0 * np.random.default_rng(0).integers(-1, 1, (1, 2, 40, 70)).astype(dtype)
-    with weft.config.use_isa(isa):
+    with weftnn.config.use_isa(isa):
         expected = everything(q, v, v, bias=bias)
         assert np.abs(expected["dbias"]).max() > 1e-3
         for shift in (-1e9, 1e9, -65536.0):
@@ -99,7 +99,7 @@ def test_products_far_from_zero(isa: str, size: float, queries: int, dtype: Any)
     k = (1 + 1e-3 * k).astype(dtype)
     for sign in (1, -1):
         far = (sign * size * (1 + 1e-3 * q)).astype(dtype)
-        with weft.config.use_isa(isa):
+        with weftnn.config.use_isa(isa):
             _, saved, weights, logsumexp = sdpa_forward(far, k, k, return_weights=True, return_logsumexp=True)
             dout = normal(*far.shape, dtype=dtype, seed=9)
             grads = sdpa_backward(saved, dout)
@@ -120,7 +120,7 @@ def test_left_padding_by_the_lowest_number(isa: str, dtype: Any) -> None:
     mask = np.where(seen, 0, np.finfo(dtype).min).astype(dtype)
     empty = ~seen.any(-1)  # [3, 1, 9]
     dout[np.broadcast_to(empty, dout.shape[:3])] = 0  # the loss does not see them
-    with weft.config.use_isa(isa):
+    with weftnn.config.use_isa(isa):
         out, saved, weights = sdpa_forward(q, k, v, mask=mask, return_weights=True)
         grads = sdpa_backward(saved, dout)
         right, right_saved = sdpa_forward(q, k, v, mask=seen)

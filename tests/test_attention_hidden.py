@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import weft
-import weft.config
+import weftnn
+import weftnn.config
 from attention_cases import ATTENTION, SCORES
 from kinds import OpCase, Size, assert_same_bits
 from oracle import check_along_directions
@@ -109,10 +109,10 @@ def test_any_call(call: tuple[OpCase, dict[str, Any]], poison: float, dtype: Any
 
 
 @settings(max_examples=150)
-@given(calls(), st.integers(1, 4), st.sampled_from(weft.config.available_isas()))
+@given(calls(), st.integers(1, 4), st.sampled_from(weftnn.config.available_isas()))
 def test_any_call_is_the_reference(call: tuple[OpCase, dict[str, Any]], threads: int, isa: str) -> None:
-    weft.set_num_threads(threads)
-    with weft.config.use_isa(isa):
+    weftnn.set_num_threads(threads)
+    with weftnn.config.use_isa(isa):
         check_along_directions(*call)
 
 
@@ -144,9 +144,9 @@ def test_a_bad_key_is_seen_by_those_who_look(poison: float, dtype: Any) -> None:
     dirty = {name: np.copy(value) for name, value in inputs.items() if name in ("k", "v")}
     for array in dirty.values():
         array[:, :, 41] = poison
-    out, saved = weft.ops.sdpa_forward(**inputs | dirty)
+    out, saved = weftnn.ops.sdpa_forward(**inputs | dirty)
     np.testing.assert_array_equal(out[:, :, :41], clean["out"][:, :, :41])
-    dq = weft.ops.sdpa_backward(saved, case.douts([clean["out"]])[0]).dq
+    dq = weftnn.ops.sdpa_backward(saved, case.douts([clean["out"]])[0]).dq
     np.testing.assert_array_equal(dq[:, :, :41], clean["dq"][:, :, :41])
     if poison != 1e30:
         assert np.isnan(out[:, :, 41:]).any()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from test_cli_lm import PROSE, TINY, refused
-from weft.cli import main, scoring
-from weft.train import History, Trainer
+from weftnn.cli import main, scoring
+from weftnn.train import History, Trainer
 
 DIVERGING = ["--model", "rnn", "--optimizer", "sgd", "--lr", "1e38", "--clip", "0", "--warmup", "0"]
 
@@ -31,8 +31,8 @@ def text(tmp_path: Path) -> str:
 
 def advised(shown: str) -> list[str]:
     """The arguments of the last command in a message."""
-    name, *arguments = shlex.split(shown[shown.rindex("weft lm ") :])
-    assert name == "weft"
+    name, *arguments = shlex.split(shown[shown.rindex("weftnn lm ") :])
+    assert name == "weftnn"
     return arguments
 
 
@@ -94,7 +94,7 @@ def test_a_complete_run_and_one_in_the_way(
     capsys.readouterr()
     assert main(["lm", "train", "--resume", out]) == 2
     assert main(advised(capsys.readouterr().err)) == 0
-    refused(begun, f"weft lm train --resume {re.escape(shlex.quote(out))}$", capsys)
+    refused(begun, f"weftnn lm train --resume {re.escape(shlex.quote(out))}$", capsys)
 
 
 def test_a_run_that_its_time_limit_ended(
@@ -120,7 +120,7 @@ def test_ctrl_c_before_anything_is_saved_promises_no_model(
         assert main(["lm", "train", text, *TINY, "--steps", "4", "--out", out]) == 130
     shown = capsys.readouterr().out
     assert "No model is saved yet: resuming begins again." in shown
-    assert "weft lm sample" not in shown
+    assert "weftnn lm sample" not in shown
     assert main(advised(shown)) == 0
 
 

@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from weft.cli import main
-from weft.cli.arguments import duration
+from weftnn.cli import main
+from weftnn.cli.arguments import duration
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ from weft.cli.arguments import duration
     ],
 )
 def test_train_refuses(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    _refused(["lm", "train", *arguments], "weft lm train: ", message, capsys)
+    _refused(["lm", "train", *arguments], "weftnn lm train: ", message, capsys)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_train_refuses(arguments: list[str], message: str, capsys: pytest.Captur
     ],
 )
 def test_sample_refuses(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    _refused(["lm", "sample", "model", *arguments], "weft lm sample: ", message, capsys)
+    _refused(["lm", "sample", "model", *arguments], "weftnn lm sample: ", message, capsys)
 
 
 @pytest.mark.parametrize(
@@ -68,16 +68,16 @@ def test_an_empty_name_is_not_this_folder(
 ) -> None:
     arguments = ["lm", command, *([option] if option else []), ""]
     message = f"{option or 'MODEL'} must be a name, got ''"
-    _refused(arguments, f"weft lm {command}: ", message, capsys)
+    _refused(arguments, f"weftnn lm {command}: ", message, capsys)
 
 
 def test_eval_and_commands_refuse(capsys: pytest.CaptureFixture[str]) -> None:
-    _refused(["lm", "eval"], "weft lm eval: ", "required: MODEL", capsys)
+    _refused(["lm", "eval"], "weftnn lm eval: ", "required: MODEL", capsys)
     _refused(
-        ["lm", "eval", "m", "--streams", "0"], "weft lm eval: ", "--streams must be a whole number", capsys
+        ["lm", "eval", "m", "--streams", "0"], "weftnn lm eval: ", "--streams must be a whole number", capsys
     )
-    _refused([], "weft: ", "required: COMMAND", capsys)
-    _refused(["lm", "tune"], "weft lm: ", "invalid choice: 'tune'", capsys)
+    _refused([], "weftnn: ", "required: COMMAND", capsys)
+    _refused(["lm", "tune"], "weftnn lm: ", "invalid choice: 'tune'", capsys)
 
 
 # Every option that takes a number, and what it says to one that is none, too small, too large or in parts.
@@ -122,7 +122,7 @@ def test_every_number_is_checked(
     for option, values in table.items():
         for value in values:
             arguments = ["lm", command, "model", f"--{option}={value}"]
-            _refused(arguments, f"weft lm {command}: ", f"--{option} must be a", capsys)
+            _refused(arguments, f"weftnn lm {command}: ", f"--{option} must be a", capsys)
 
 
 @pytest.mark.parametrize("command", [[], ["lm"], ["lm", "train"], ["lm", "sample"], ["lm", "eval"], ["info"]])
@@ -131,7 +131,7 @@ def test_help_explains_with_examples(command: list[str], capsys: pytest.CaptureF
         main([*command, "--help"])
     text = capsys.readouterr().out
     assert end.value.code == 0
-    assert text.startswith(f"usage: {' '.join(['weft', *command])}")
+    assert text.startswith(f"usage: {' '.join(['weftnn', *command])}")
     if command[1:]:
         assert "examples:\n  " in text
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from test_cli_lm import PROSE, TINY
-from weft.cli.file_names import from_json, printable, quoted, shown, to_json
-from weft.config import openmp_runtimes, show_config
+from weftnn.cli.file_names import from_json, printable, quoted, shown, to_json
+from weftnn.config import openmp_runtimes, show_config
 
 STRICT = {"PYTHONIOENCODING": "utf-8:strict"}
 ASCII = {"PYTHONIOENCODING": "ascii:strict"}
@@ -22,10 +22,10 @@ OLD = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # ASCII na
 NAMES = [b"caf\xe9.txt", "café.txt".encode(), b"two\nlines.txt", b"\x1b[31m'red'.txt", b"-o.txt"]
 
 
-def weft(
+def command_line(
     *arguments: str | bytes, locale: dict[str, str], cwd: bytes | Path
 ) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "weft", *arguments]
+    command = [sys.executable, "-m", "weftnn", *arguments]
     return subprocess.run(command, capture_output=True, timeout=120, cwd=cwd, env=os.environ | locale)
 
 
@@ -36,7 +36,7 @@ def weft(
 def test_every_command_takes_it(name: bytes, locale: dict[str, str], tmp_path: Path) -> None:
     text, out = name + b".txt", name + b" run"
     (tmp_path / os.fsdecode(text)).write_bytes(PROSE)
-    trained = weft(
+    trained = command_line(
         "lm",
         "train",
         text,
@@ -54,13 +54,13 @@ def test_every_command_takes_it(name: bytes, locale: dict[str, str], tmp_path: P
     resume = re.search(rb"^Continue:  (.*)$", trained.stdout, re.MULTILINE)
     assert resume is not None
     # The other locale has to find the same files from what this one has written.
-    words = shlex.join([sys.executable, "-m", "weft"])
-    script = b"weft() { " + words.encode() + b' "$@"; }; ' + resume.group(1)
+    words = shlex.join([sys.executable, "-m", "weftnn"])
+    script = b"command_line() { " + words.encode() + b' "$@"; }; ' + resume.group(1)
     other = STRICT if locale is OLD else OLD
     done = subprocess.run(["bash", "-c", script], capture_output=True, cwd=tmp_path, env=os.environ | other)
     assert done.returncode == 0, done.stderr
     for arguments in (["lm", "sample", out, "--length", "3"], ["lm", "eval", out, text]):
-        done = weft(*arguments, locale=locale, cwd=tmp_path)
+        done = command_line(*arguments, locale=locale, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     for arguments in (
         ["lm", "train", "--resume", out],
@@ -68,7 +68,7 @@ def test_every_command_takes_it(name: bytes, locale: dict[str, str], tmp_path: P
         ["lm", "eval", out + b"x", text],
         ["lm", "train", name],
     ):
-        done = weft(*arguments, locale=locale, cwd=tmp_path)
+        done = command_line(*arguments, locale=locale, cwd=tmp_path)
         assert done.returncode == 2
         assert b"Traceback" not in done.stderr
         assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -100,7 +100,7 @@ def test_a_folder_for_build_systems_is_printed_byte_by_byte(tmp_path: Path) -> N
     place = tmp_path / os.fsdecode(b"caf\xe9")
     place.mkdir()
     script = (
-        "import sys; from pathlib import Path; from weft import native; from weft.cli import main\n"
+        "import sys; from pathlib import Path; from weftnn import native; from weftnn.cli import main\n"
         "native._find = lambda *_: Path(sys.argv[1])\n"
         "main(['--cmakedir'])"
     )

@@ -1,4 +1,4 @@
-"""`weft lm` with --model gpt, from end to end: what test_cli_lm.py tests of recurrent models."""
+"""`weftnn lm` with --model gpt, from end to end: what test_cli_lm.py tests of recurrent models."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from test_cli_lm import PROSE, assert_same, refused, weft, weights
-from weft.cli import main
-from weft.models import GPT
-from weft.train import History
+from weftnn.cli import main
+from weftnn.models import GPT
+from weftnn.train import History
 
 TINY = ["--model", "gpt", "--hidden", "12", "--layers", "2", "--heads", "2", "--batch", "4"]
 TINY += ["--sequence", "16", "--validate-every", "4", "--sample-length", "30", "--quiet"]
@@ -49,7 +49,7 @@ def test_training_leaves_a_model_a_log_and_the_next_commands(
     assert main(["lm", "train", text, *TINY, *choice]) == 0
     shown = capsys.readouterr().out
     assert f"model     GPT, context 16, {positions} positions, hidden 2 x 12 in 2 heads, float32" in shown
-    assert f"weft lm train --resume {out} --steps 120" in shown
+    assert f"weftnn lm train --resume {out} --steps 120" in shown
     header, *rows = (out / "log.csv").read_text().splitlines()
     column = header.split(",").index("loss")
     losses = [float(row.split(",")[column]) for row in rows]

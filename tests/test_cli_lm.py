@@ -1,4 +1,4 @@
-"""`weft lm` from end to end with tiny models: training, resuming, sampling, evaluating, failing."""
+"""`weftnn lm` from end to end with tiny models: training, resuming, sampling, evaluating, failing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft.cli import main
-from weft.files import read_safetensors
-from weft.models import LanguageModel
-from weft.train import History
+from weftnn.cli import main
+from weftnn.files import read_safetensors
+from weftnn.models import LanguageModel
+from weftnn.train import History
 
 PROSE = (
     "Warp threads are held taut; the weft runs back and forth through them. Žluťoučký kůň!\n" * 60
@@ -52,7 +52,7 @@ def run(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def weft(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "weft", *arguments]
+    command = [sys.executable, "-m", "weftnn", *arguments]
     return subprocess.run(command, capture_output=True, check=False, **options)
 
 
@@ -70,7 +70,7 @@ def refused(arguments: list[str], message: str, capsys: pytest.CaptureFixture[st
     assert main(arguments) == code
     output = capsys.readouterr()
     assert re.search(message, output.err, re.MULTILINE), output.err
-    assert output.err.startswith(f"weft lm {arguments[1]}: ")
+    assert output.err.startswith(f"weftnn lm {arguments[1]}: ")
     assert "Traceback" not in output.err
 
 
@@ -88,8 +88,8 @@ def test_training_leaves_a_model_a_log_and_the_next_commands(
     shown = capsys.readouterr().out
     assert code == 0
     assert {path.name for path in out.iterdir()} >= {"best", "last", "log.csv", "run.json", "sample.txt"}
-    assert f"weft lm train --resume {out} --steps 80" in shown
-    assert f"weft lm sample {out}" in shown
+    assert f"weftnn lm train --resume {out} --steps 80" in shown
+    assert f"weftnn lm sample {out}" in shown
     header, *rows = (out / "log.csv").read_text().splitlines()
     assert {"step", "loss", "bits_per_byte", "validation_bits_per_byte"} <= set(header.split(","))
     column = header.split(",").index("loss")
@@ -244,7 +244,7 @@ def test_ctrl_c_keeps_the_best_and_resuming_gives_the_same_bits(text: str, tmp_p
     assert whole.returncode == 0, whole.stderr
     cut = tmp_path / "cut run"
     process = subprocess.Popen(
-        [sys.executable, "-m", "weft", "lm", "train", text, *settings, "--out", str(cut)],
+        [sys.executable, "-m", "weftnn", "lm", "train", text, *settings, "--out", str(cut)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -257,7 +257,7 @@ def test_ctrl_c_keeps_the_best_and_resuming_gives_the_same_bits(text: str, tmp_p
     assert process.returncode == 130, errors
     assert b"Traceback" not in errors
     assert b"Interrupted at step " in output
-    assert f"Resume:    weft lm train --resume '{cut}'".encode() in output
+    assert f"Resume:    weftnn lm train --resume '{cut}'".encode() in output
     assert weft("lm", "sample", str(cut), "--length", "5").returncode == 0
     resumed = weft("lm", "train", "--resume", str(cut))
     assert resumed.returncode == 0, resumed.stderr
@@ -334,7 +334,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(run: str, text: str) -> None:
     assert failed.returncode == 1
     assert b"Traceback" not in failed.stderr
     assert b"File too large" in failed.stderr
-    assert b"weft lm train --resume" in failed.stderr
+    assert b"weftnn lm train --resume" in failed.stderr
     assert_same(before, weights(run))
     resumed = weft("lm", "train", "--resume", run, "--steps", "20")
     assert resumed.returncode == 0, resumed.stderr
@@ -366,7 +366,7 @@ def test_a_prompt_from_standard_input_may_be_any_bytes(run: str) -> None:
 
 def test_sampling_streams_and_stops_when_the_reader_leaves(run: str) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "weft", "lm", "sample", run, "--length", "100000000", "--prompt", "Warp"],
+        [sys.executable, "-m", "weftnn", "lm", "sample", run, "--length", "100000000", "--prompt", "Warp"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -380,7 +380,7 @@ def test_sampling_streams_and_stops_when_the_reader_leaves(run: str) -> None:
 
 def test_ctrl_c_ends_sampling_quietly(run: str) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "weft", "lm", "sample", run, "--length", "100000000", "--prompt", "Warp"],
+        [sys.executable, "-m", "weftnn", "lm", "sample", run, "--length", "100000000", "--prompt", "Warp"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

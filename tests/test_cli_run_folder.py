@@ -1,4 +1,4 @@
-"""`weft lm train` and its folder: one run at a time; killed or asked to end at any time, it goes on."""
+"""`weftnn lm train` and its folder: one run at a time; killed or asked to end at any time, it goes on."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 
 from test_cli_lm import PROSE, TINY, assert_same, refused, weft, weights
 from test_train_folder import held_by_another_process
-from weft.cli import main
-from weft.train import History, Trainer
+from weftnn.cli import main
+from weftnn.train import History, Trainer
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_other_signals_save_and_end_too(number: int, text: str, tmp_path: Path) 
     settings = [*TINY, "--steps", "1000000", "--validate-every", "4", "--out", str(tmp_path / "run")]
     settings.remove("--quiet")
     with subprocess.Popen(
-        [sys.executable, "-m", "weft", "lm", "train", text, *settings],
+        [sys.executable, "-m", "weftnn", "lm", "train", text, *settings],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # the suite may run under nohup

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from test_cli_lm import PROSE, TINY
-from weft.cli import evaluate, main, scoring
-from weft.models import GPT, ByteModel, LanguageModel
-from weft.train import History
+from weftnn.cli import evaluate, main, scoring
+from weftnn.models import GPT, ByteModel, LanguageModel
+from weftnn.train import History
 
 
 @pytest.mark.parametrize(

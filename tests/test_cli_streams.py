@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from test_cli_lm import PROSE, TINY
-from weft.models import LanguageModel, bits_per_byte
+from weftnn.models import LanguageModel, bits_per_byte
 
 COMMANDS = {
     "train": ["lm", "train", "prose.txt", *TINY, "--steps", "4", "--out", "run"],
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 def shell(folder: Path, arguments: list[str], redirected: str) -> tuple[int, str, str]:
     """Exit status, output and errors of the command with a redirection behind it."""
     script = f'"$@" {redirected}; exit ${{PIPESTATUS[0]}}'
-    command = ["bash", "-c", script, "bash", sys.executable, "-m", "weft", *arguments]
+    command = ["bash", "-c", script, "bash", sys.executable, "-m", "weftnn", *arguments]
     done = subprocess.run(command, capture_output=True, timeout=120, cwd=folder)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
@@ -46,7 +46,7 @@ def test_output_that_cannot_be_written_is_one_line(command: str, redirected: str
     assert code == 1
     (line,) = errors.splitlines()
     reason = "it is closed" if redirected == ">&-" else "No space left on device"
-    assert line.startswith("weft")
+    assert line.startswith("weftnn")
     assert f"cannot write to standard output: {reason}" in line
 
 
@@ -76,7 +76,7 @@ def test_the_exit_status_tells_where_the_message_cannot(redirected: str, folder:
 def test_a_reader_that_leaves_is_no_error(command: str, folder: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    words = [sys.executable, "-m", "weft", *COMMANDS[command]]
+    words = [sys.executable, "-m", "weftnn", *COMMANDS[command]]
     done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, timeout=120, cwd=folder)
     os.close(writer)
     assert done.returncode == 141
@@ -86,7 +86,7 @@ def test_a_reader_that_leaves_is_no_error(command: str, folder: Path) -> None:
 def test_no_file_takes_the_place_of_a_closed_stream(folder: Path) -> None:
     """What libraries print to number 2 would otherwise go into a file that the command writes."""
     script = (
-        "import os, sys; from weft.cli import main\n"
+        "import os, sys; from weftnn.cli import main\n"
         "code = main(sys.argv[1:]); os.write(2, b'noise'); print(open('new', 'wb').fileno()); sys.exit(code)"
     )
     words = ["bash", "-c", '"$@" <&- 2>&-', "bash", sys.executable, "-c", script, *COMMANDS["info"]]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from weft.cli.arguments import CommandError
-from weft.cli.text import default_text, read_text
-from weft.cli.utf8_writer import Utf8Writer
+from weftnn.cli.arguments import CommandError
+from weftnn.cli.text import default_text, read_text
+from weftnn.cli.utf8_writer import Utf8Writer
 
 
 def test_the_default_text_is_the_same_every_time() -> None:

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-import weft
+import weftnn
 from test_cli_lm import PROSE, TINY, refused
-from weft.cli import main
-from weft.cli.threads import processors
-from weft.train import History
+from weftnn.cli import main
+from weftnn.cli.threads import processors
+from weftnn.train import History
 
 
 @pytest.mark.parametrize("command", ["train", "sample", "eval"])
 def test_more_than_the_processors_are_refused(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    before = weft.get_num_threads()
+    before = weftnn.get_num_threads()
     for threads in (processors() + 1, 1000, 2**31 - 1):
         message = f"--threads must be at most {processors()}, the number of processors here, got {threads}"
         refused(["lm", command, "missing", f"--threads={threads}"], message, capsys)
-    assert weft.get_num_threads() == before
+    assert weftnn.get_num_threads() == before
 
 
 def test_a_run_of_a_larger_machine_goes_on(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft.ops
+import weftnn.ops
 from gradcheck import relative_error
 
 pytestmark = pytest.mark.compare
@@ -54,9 +54,9 @@ def run_direction(
     w, r = reordered(given["W"], order), reordered(given["R"], order)
     if kind == "RNN":
         word = {b"Tanh": "tanh", b"Relu": "relu"}[options["activations"][direction]]
-        return weft.ops.rnn_forward(x, w, r, nonlinearity=word, **arguments)[:-1]
+        return weftnn.ops.rnn_forward(x, w, r, nonlinearity=word, **arguments)[:-1]
     if kind == "GRU":
-        return weft.ops.gru_forward(x, w, r, reset_after=bool(options["linear_before_reset"]), **arguments)[
+        return weftnn.ops.gru_forward(x, w, r, reset_after=bool(options["linear_before_reset"]), **arguments)[
             :-1
         ]
     if "initial_c" in given:
@@ -68,7 +68,7 @@ def run_direction(
         w, r = (np.delete(a.reshape(4, -1, a.shape[1]), 1, axis=0).reshape(-1, a.shape[1]) for a in (w, r))
         for name in {"b_ih", "b_hh"} & arguments.keys():
             arguments[name] = np.delete(arguments[name].reshape(4, -1), 1, axis=0).ravel()
-    return weft.ops.lstm_forward(x, w, r, **arguments)[:-1]
+    return weftnn.ops.lstm_forward(x, w, r, **arguments)[:-1]
 
 
 def run_node(node: Any, arrays: list[Array]) -> dict[str, Array]:

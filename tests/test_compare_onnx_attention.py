@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gradcheck import relative_error
-from weft.ops import sdpa_forward
+from weftnn.ops import sdpa_forward
 
 pytestmark = pytest.mark.compare
 onnx = pytest.importorskip("onnx")

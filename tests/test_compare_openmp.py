@@ -17,19 +17,19 @@ import sys
 import threading
 import numpy as np
 {imports}
-from weft import nn
+from weftnn import nn
 
 path = sys.argv[1]
 torch.set_num_threads(2)
-weft.set_num_threads(2)
+weftnn.set_num_threads(2)
 rng = np.random.default_rng(0)
 x = rng.normal(size=(32, 60, 24)).astype(np.float32)
 theirs = torch.nn.GRU(24, 96, batch_first=True)
 ours = nn.GRU(24, 96)
 ours.load_state_dict({{name: tensor.numpy() for name, tensor in theirs.state_dict().items()}})
 nn.save(ours, path)
-model = weft.Model.load(path)
-stream = weft.Stream(model)
+model = weftnn.Model.load(path)
+stream = weftnn.Stream(model)
 with torch.no_grad():
     expected = theirs(torch.tensor(x))[0].numpy()
 
@@ -79,7 +79,7 @@ print("both are right")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fork is for POSIX")
-@pytest.mark.parametrize("imports", ["import torch\nimport weft", "import weft\nimport torch"])
+@pytest.mark.parametrize("imports", ["import torch\nimport weftnn", "import weftnn\nimport torch"])
 def test_both_compute_and_nobody_hangs(imports: str, tmp_path: Path) -> None:
     program = PROGRAM.format(imports=imports)
     path = tmp_path / "model.safetensors"

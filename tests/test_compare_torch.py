@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft.ops
+import weftnn.ops
 from gradcheck import relative_error
 
 pytestmark = pytest.mark.compare
@@ -100,7 +100,7 @@ def test_recurrent(kind: str, given_state: bool, bias: bool, ragged: bool, dtype
         if "nonlinearity" in options:
             arguments["nonlinearity"] = options["nonlinearity"]
         lengths = LENGTHS if ragged else None
-        forward, backward = (getattr(weft.ops, f"{op}_{way}") for way in ("forward", "backward"))
+        forward, backward = (getattr(weftnn.ops, f"{op}_{way}") for way in ("forward", "backward"))
         y, *last, saved = forward(x, **arguments, lengths=lengths, reverse=direction == 1)
         half = slice(direction * state_size, (direction + 1) * state_size)
         assert_close(y, right[0][..., half], dtype, f"y{suffix}")
@@ -119,7 +119,7 @@ def test_recurrent(kind: str, given_state: bool, bias: bool, ragged: bool, dtype
 @pytest.mark.parametrize("kind", KINDS)
 def test_layers(kind: str, dtype: Any) -> None:
     """Two layers, both directions, weights by PyTorch's names, ragged: outputs and every gradient."""
-    nn = pytest.importorskip("weft.nn")
+    nn = pytest.importorskip("weftnn.nn")
     make, op, options = KINDS[kind]
     torch.manual_seed(2)
     options = options | {"num_layers": 2, "bidirectional": True}
@@ -176,16 +176,16 @@ def test_activations(name: str, dtype: Any) -> None:
     right = theirs(x_torch, **options)
     dy = numbers(dtype, *x.shape)
     right.backward(torch.tensor(dy))
-    y, saved = getattr(weft.ops, f"{op}_forward")(x, **options)
+    y, saved = getattr(weftnn.ops, f"{op}_forward")(x, **options)
     assert_close(y, right, dtype, "y")
-    assert_close(getattr(weft.ops, f"{op}_backward")(saved, dy), x_torch.grad, dtype, "dx")
+    assert_close(getattr(weftnn.ops, f"{op}_backward")(saved, dy), x_torch.grad, dtype, "dx")
 
 
 @DTYPES
 @pytest.mark.parametrize("bias", [True, False])
 def test_linear(bias: bool, dtype: Any) -> None:
     arguments = [numbers(dtype, B, T, I), numbers(dtype, H, I), *([numbers(dtype, H)] if bias else [])]
-    check_all(weft.ops.linear_forward, weft.ops.linear_backward, F.linear, arguments, dtype)
+    check_all(weftnn.ops.linear_forward, weftnn.ops.linear_backward, F.linear, arguments, dtype)
 
 
 @DTYPES
@@ -193,8 +193,8 @@ def test_linear(bias: bool, dtype: Any) -> None:
 def test_layer_norm(weights: int, dtype: Any) -> None:
     arguments = [3 * numbers(dtype, B, T, H) + 2, *(numbers(dtype, H, seed=n) for n in range(weights))]
     theirs = lambda x, *w: F.layer_norm(x, (H,), *w, eps=1e-4)  # noqa: E731
-    ours = lambda *a: weft.ops.layer_norm_forward(*a, eps=1e-4)  # noqa: E731
-    check_all(ours, weft.ops.layer_norm_backward, theirs, arguments, dtype)
+    ours = lambda *a: weftnn.ops.layer_norm_forward(*a, eps=1e-4)  # noqa: E731
+    check_all(ours, weftnn.ops.layer_norm_backward, theirs, arguments, dtype)
 
 
 def check_all(forward: Any, backward: Any, theirs: Any, arguments: list[Array], dtype: Any) -> None:
@@ -218,9 +218,9 @@ def test_embedding(padding_idx: int | None, dtype: Any) -> None:
     right = F.embedding(torch.tensor(indices), weight_torch, padding_idx=padding_idx)
     dy = numbers(dtype, *right.shape)
     right.backward(torch.tensor(dy))
-    y, saved = weft.ops.embedding_forward(indices, weight, padding_idx=padding_idx)
+    y, saved = weftnn.ops.embedding_forward(indices, weight, padding_idx=padding_idx)
     np.testing.assert_array_equal(y, right.detach().numpy())
-    assert_close(weft.ops.embedding_backward(saved, dy).dweight, weight_torch.grad, dtype, "dweight")
+    assert_close(weftnn.ops.embedding_backward(saved, dy).dweight, weight_torch.grad, dtype, "dweight")
 
 
 @DTYPES
@@ -240,10 +240,10 @@ def test_cross_entropy(ignore_index: int, label_smoothing: float, reduction: str
     right = F.cross_entropy(logits_torch.swapaxes(1, 2), torch.tensor(targets), **options)
     dloss = numbers(dtype, *right.shape) if reduction == "none" else np.asarray(1.7, dtype)
     right.backward(torch.tensor(dloss))
-    loss, saved = weft.ops.softmax_cross_entropy_forward(logits, targets, **options)
+    loss, saved = weftnn.ops.softmax_cross_entropy_forward(logits, targets, **options)
     assert relative_error(loss, right.detach().numpy()) <= TOLERANCE[dtype]
     given = dloss if reduction == "none" else float(dloss)
-    assert_close(weft.ops.softmax_cross_entropy_backward(saved, given), logits_torch.grad, dtype, "dlogits")
+    assert_close(weftnn.ops.softmax_cross_entropy_backward(saved, given), logits_torch.grad, dtype, "dlogits")
 
 
 # ---- updates --------------------------------------------------------------------------------------------
@@ -306,5 +306,5 @@ def test_updates(name: str, dtype: Any) -> None:
         param_torch.grad = torch.tensor(grad)
         optimizer.step()
         counted = {"step": step} if op in ("adam", "adagrad") else {}
-        getattr(weft.ops, f"{op}_update")(param, grad, **states, **options, **counted)
+        getattr(weftnn.ops, f"{op}_update")(param, grad, **states, **options, **counted)
         assert relative_error(param, param_torch.detach().numpy()) <= TOLERANCE[dtype], step

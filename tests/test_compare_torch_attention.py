@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradcheck import relative_error
-from weft.ops import sdpa_backward, sdpa_forward
+from weftnn.ops import sdpa_backward, sdpa_forward
 
 pytestmark = pytest.mark.compare
 torch = pytest.importorskip("torch")

@@ -1,4 +1,4 @@
-"""What weft.config takes: threads from the environment, precision, instruction sets."""
+"""What weftnn.config takes: threads from the environment, precision, instruction sets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-import weft
-import weft.config
+import weftnn
+import weftnn.config
 
 
 def run(program: str, **environment: str) -> str:
@@ -22,29 +22,29 @@ def run(program: str, **environment: str) -> str:
 
 
 def test_the_baseline_is_always_there() -> None:
-    assert weft.config.available_isas()[0] == "baseline"
+    assert weftnn.config.available_isas()[0] == "baseline"
 
 
 @pytest.mark.parametrize("word", ["highest", "high", "medium"])
 def test_precision(word: str) -> None:
-    before = weft.config.get_precision()
+    before = weftnn.config.get_precision()
     try:
-        weft.config.set_precision(word)
-        assert weft.config.get_precision() == word
+        weftnn.config.set_precision(word)
+        assert weftnn.config.get_precision() == word
     finally:
-        weft.config.set_precision(before)
+        weftnn.config.set_precision(before)
 
 
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^set_precision: precision must be one of .*got 'low'"):
-        weft.config.set_precision("low")
+        weftnn.config.set_precision("low")
 
 
 @pytest.mark.parametrize("variable", ["WEFT_NUM_THREADS", "OMP_NUM_THREADS"])
 def test_threads_from_the_environment(variable: str) -> None:
-    assert run("import weft; print(weft.get_num_threads())", **{variable: "3"}) == "3"
+    assert run("import weftnn; print(weftnn.get_num_threads())", **{variable: "3"}) == "3"
 
 
 def test_threads_as_set() -> None:
-    weft.set_num_threads(5)
-    assert weft.get_num_threads() == 5
+    weftnn.set_num_threads(5)
+    assert weftnn.get_num_threads() == 5

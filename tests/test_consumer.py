@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
-import weft.config
+import weftnn
+import weftnn.config
 from native_program import Package, answer, need, package_of_cmake, package_of_pip, run
-from weft import nn, optim
-from weft.models import GPT
+from weftnn import nn, optim
+from weftnn.models import GPT
 
 SOURCES = Path(__file__).parent / "consumer"
 COMPILERS = {"c": os.environ.get("CC", "cc"), "cpp": os.environ.get("CXX", "c++")}
 STANDARDS = {"c": "-std=c99", "cpp": "-std=c++20"}
-ISAS = weft.config.available_isas()
+ISAS = weftnn.config.available_isas()
 
 Array = np.ndarray[Any, Any]
 
@@ -79,9 +79,9 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
             folder = tmp_path_factory.mktemp(f"{name}-{isa}")
             folders.setdefault(isa, []).append(folder)
             nn.save(model, folder / "model.safetensors")
-            with weft.config.use_isa(isa):
-                loaded = weft.Model.load(folder / "model.safetensors")
-                stream = weft.Stream(loaded)
+            with weftnn.config.use_isa(isa):
+                loaded = weftnn.Model.load(folder / "model.safetensors")
+                stream = weftnn.Stream(loaded)
                 x.tofile(folder / "x")
                 loaded.run(x[None]).tofile(folder / "run")
                 np.stack([stream.step(x_t) for x_t in x]).tofile(folder / "step")
@@ -91,7 +91,7 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
 def compare(program: Path, computed: dict[str, list[Path]], package: Package) -> None:
     for isa, folders in computed.items():
         said = run(program, *folders, WEFT_ISA=isa).decode()
-        assert said.splitlines()[0] == f"weft {weft.__version__}, {isa}"
+        assert said.splitlines()[0] == f"weft {weftnn.__version__}, {isa}"
         assert said.count("the same bits") == len(folders)
     assert answer(program, *folders, WEFT_ISA=ISAS[0]).returncode == (len(ISAS) > 1), "it notices other bits"
 

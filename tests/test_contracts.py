@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
+import weftnn
 from cases import CELLS, OPS, POINTWISE, RECURRENT, UPDATES, recurrent_case
 from gradcheck import relative_error
 from kinds import OpCase, Size, UpdateCase, assert_same_bits
-from weft import ops
+from weftnn import ops
 
 Array = Any
 
@@ -226,7 +226,7 @@ def test_releasing_memory_leaves_what_is_saved() -> None:
     inputs = case.inputs(Size(time=12, batch=5))
     expected = case.run(inputs)
     outputs, saved = case.forward(inputs)
-    weft.release_memory()
+    weftnn.release_memory()
     for name, grad in case.backward(saved, case.douts(outputs)).items():
         np.testing.assert_array_equal(grad, expected[f"d{name}"], err_msg=f"d{name}")
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft import data
+from weftnn import data
 
 # ---- Batch -----------------------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
-import weft.ops
+import weftnn
+import weftnn.ops
 from attention_cases import ATTENTION, SCORES
 from cases import CELLS, POINTWISE, UPDATES, recurrent_case
 from kinds import OpCase, Size, UpdateCase, assert_same_bits
@@ -27,10 +27,10 @@ ELEMENTS = Size(time=101, batch=53, input=67, hidden=131)
 
 
 def check_threads(case: OpCase, inputs: Mapping[str, Any]) -> None:
-    weft.set_num_threads(1)
+    weftnn.set_num_threads(1)
     alone = case.run(inputs)
     for threads in (2, 3, 4, 2):  # 4: two teams of two, where rows are few
-        weft.set_num_threads(threads)
+        weftnn.set_num_threads(threads)
         assert_same_bits(case.run(inputs), alone, f"{threads} threads")
 
 
@@ -58,7 +58,7 @@ def test_one_step_of_few_rows(cell: str, size: tuple[int, int], dtype: Any) -> N
     for rows in (1, 2, 3, 4, 7, 8, 11, 12, 13, 15, 16, 29, 32):
         few = {name: array[:rows] if name in per_row else array for name, array in one.items()}
         for threads in (1, 2, 3):
-            weft.set_num_threads(threads)
+            weftnn.set_num_threads(threads)
             results = case.run(few, [dout[:rows] for dout in douts])
             own = {name: results[name] for name in expected}
             assert_same_bits(
@@ -89,15 +89,15 @@ def test_a_row_of_linear_does_not_see_the_others(outputs: int, inputs: int, dtyp
     )
 
     def run(rows: int) -> dict[str, Array]:
-        y, saved = weft.ops.linear_forward(x[:rows], weight, bias)
-        dx = weft.ops.linear_backward(saved, dy[:rows]).dx
+        y, saved = weftnn.ops.linear_forward(x[:rows], weight, bias)
+        dx = weftnn.ops.linear_backward(saved, dy[:rows]).dx
         assert dx is not None
         return {"y": y, "dx": dx}
 
     among_all = run(40)
     for rows in range(1, 11):
         for threads in (1, 2):
-            weft.set_num_threads(threads)
+            weftnn.set_num_threads(threads)
             expected = {name: array[:rows] for name, array in among_all.items()}
             assert_same_bits(run(rows), expected, f"{rows} rows, {threads} threads")
 
@@ -106,7 +106,7 @@ def test_a_row_of_linear_does_not_see_the_others(outputs: int, inputs: int, dtyp
 def test_threads_updates(case: UpdateCase) -> None:
     results = []
     for threads in (1, 2, 3):
-        weft.set_num_threads(threads)
+        weftnn.set_num_threads(threads)
         arrays = case.arrays((300_007,), np.float32)
         for step in (1, 2):
             case.update(arrays, np.linspace(-1, 1, 300_007, dtype=np.float32), step)
@@ -120,8 +120,8 @@ def test_threads_grad_norm() -> None:
     arrays = [rng.normal(size=size).astype(np.float32) for size in (300_007, 1, 0, 70_001)]
     norms = []
     for threads in (1, 2, 3):
-        weft.set_num_threads(threads)
-        norms.append(weft.ops.grad_norm(arrays))
+        weftnn.set_num_threads(threads)
+        norms.append(weftnn.ops.grad_norm(arrays))
     assert norms[0] == norms[1] == norms[2]
     exact = np.sqrt(sum((a.astype(np.float64) ** 2).sum() for a in arrays))
     assert abs(norms[0] - exact) <= 1e-12 * exact  # accumulated in double
@@ -176,9 +176,9 @@ def test_backward_on_other_threads_than_forward(cell: str, threads: tuple[int, i
     case = recurrent_case(cell, "everything")
     inputs = case.inputs(MANY_ROWS, np.float32)
     expected = case.run(inputs)
-    weft.set_num_threads(threads[0])
+    weftnn.set_num_threads(threads[0])
     outputs, saved = case.forward(inputs)
-    weft.set_num_threads(threads[1])
+    weftnn.set_num_threads(threads[1])
     for name, grad in case.backward(saved, case.douts(outputs)).items():
         if grad is not None:
             np.testing.assert_array_equal(grad, expected[f"d{name}"], err_msg=f"d{name}")
@@ -186,7 +186,7 @@ def test_backward_on_other_threads_than_forward(cell: str, threads: tuple[int, i
 
 def test_calls_from_several_python_threads() -> None:
     """The lock of the interpreter is released, so calls overlap; none may see another's workspace."""
-    weft.set_num_threads(2)
+    weftnn.set_num_threads(2)
     jobs = []
     for cell in CELLS:
         case = recurrent_case(cell, "everything")

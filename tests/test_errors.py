@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
-import weft.ops
+import weftnn
+import weftnn.ops
 from cases import CELLS, OPS, RECURRENT, UPDATES, recurrent_case
 from kinds import OpCase, Size, UpdateCase
 
@@ -35,7 +35,7 @@ def float_arrays(inputs: Mapping[str, Any]) -> list[str]:
 
 
 def backward_arguments(op: str) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(getattr(weft.ops, f"{op}_backward")).parameters
+    return inspect.signature(getattr(weftnn.ops, f"{op}_backward")).parameters
 
 
 # ---- shapes and dtypes, of every array of every op ---------------------------------------------------------
@@ -221,7 +221,7 @@ def test_words_and_numbers() -> None:
     ]
     for op, arguments, options, name, error in calls:
         with pytest.raises(error, match=f"^{op}_forward: {name} must .*got "):
-            getattr(weft.ops, f"{op}_forward")(*arguments, **options)
+            getattr(weftnn.ops, f"{op}_forward")(*arguments, **options)
 
 
 def test_what_a_cell_has_no_use_for() -> None:
@@ -286,23 +286,23 @@ def test_sizes_that_overflow(cell: str) -> None:
 
 def test_sizes_that_overflow_pointwise() -> None:
     with pytest.raises((ValueError, MemoryError)):
-        weft.ops.linear_forward(pretend(2**30, 2**30, 1), pretend(2**20, 1))
+        weftnn.ops.linear_forward(pretend(2**30, 2**30, 1), pretend(2**20, 1))
     with pytest.raises((ValueError, MemoryError)):
-        weft.ops.embedding_forward(pretend(2**30, 2**29, dtype=np.int64), pretend(1, 2**20))
+        weftnn.ops.embedding_forward(pretend(2**30, 2**29, dtype=np.int64), pretend(1, 2**20))
     with pytest.raises(MemoryError):
-        weft.ops.relu_forward(pretend(2**30, 2**29))
+        weftnn.ops.relu_forward(pretend(2**30, 2**29))
 
 
 @pytest.mark.parametrize("threads", [0, -1])
 def test_threads(threads: int) -> None:
     with pytest.raises(ValueError, match=f"^set_num_threads: threads must .*got {threads}"):
-        weft.set_num_threads(threads)
+        weftnn.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("threads", [1.5, "2", True, None])
 def test_threads_of_another_kind(threads: Any) -> None:
     with pytest.raises(TypeError, match=r"^set_num_threads: threads must "):
-        weft.set_num_threads(threads)
+        weftnn.set_num_threads(threads)
 
 
 # ---- what is no array, or no gradients, of every op --------------------------------------------------------
@@ -334,15 +334,15 @@ def test_accumulate_must_be_gradients(case: OpCase) -> None:
 def test_other_values_of_other_types() -> None:
     x, targets = np.ones((2, 3)), np.array([0, 1])
     calls: list[tuple[Any, str]] = [
-        (lambda: weft.ops.embedding_forward(targets, x, padding_idx="0"), "embedding_forward: padding_idx"),
-        (lambda: weft.ops.embedding_forward(targets, x, padding_idx=x), "embedding_forward: padding_idx"),
-        (lambda: weft.ops.embedding_forward([[1], [1, 2]], x), "embedding_forward: indices"),
-        (lambda: weft.ops.dropout_forward(x, 0.5, seed=True), "dropout_forward: seed"),
-        (lambda: weft.ops.grad_norm(None), "grad_norm: arrays"),
-        (lambda: weft.ops.grad_norm([x, "x"]), r"grad_norm: arrays\[1\]"),
+        (lambda: weftnn.ops.embedding_forward(targets, x, padding_idx="0"), "embedding_forward: padding_idx"),
+        (lambda: weftnn.ops.embedding_forward(targets, x, padding_idx=x), "embedding_forward: padding_idx"),
+        (lambda: weftnn.ops.embedding_forward([[1], [1, 2]], x), "embedding_forward: indices"),
+        (lambda: weftnn.ops.dropout_forward(x, 0.5, seed=True), "dropout_forward: seed"),
+        (lambda: weftnn.ops.grad_norm(None), "grad_norm: arrays"),
+        (lambda: weftnn.ops.grad_norm([x, "x"]), r"grad_norm: arrays\[1\]"),
     ]
     for call, name in calls:
         with pytest.raises(TypeError, match=f"^{name} must be .*got "):
             call()
     with pytest.raises(ValueError, match=r"^gelu_forward: approximate must be .*, got array"):
-        weft.ops.gelu_forward(x, x)
+        weftnn.ops.gelu_forward(x, x)

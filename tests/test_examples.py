@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import weft
+import weftnn
 from native_program import EXAMPLES, build, run
-from weft.models import GPT, ByteModel, LanguageModel
+from weftnn.models import GPT, ByteModel, LanguageModel
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_the_effect_computes_what_a_stream_does(effect: tuple[Path, Path], tmp_p
         file.writeframes(sound.tobytes())
     run(program, model, tmp_path / "out.wav", tmp_path / "in.wav")
     result = read_wav(tmp_path / "out.wav")
-    stream = weft.Stream(model)
+    stream = weftnn.Stream(model)
     for channel in range(3):
         stream.reset()
         y = stream.process((sound[:, channel, None] / 32768).astype(np.float32))

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hostile_files import HOSTILE
-from weft.files import read_safetensors, replace_file, write_safetensors
+from weftnn.files import read_safetensors, replace_file, write_safetensors
 
 DTYPES = ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", "c8"]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and limits")
@@ -132,7 +132,7 @@ def test_refused_before_anything_is_written(tmp_path, tensors, metadata, error, 
 def test_what_no_reader_takes_is_not_written(tmp_path, monkeypatch, bound, value):
     write_safetensors(tmp_path / "a", {str(i): np.zeros(0) for i in range(3)})
     for module in ("files", "safetensors_reader"):
-        monkeypatch.setattr(f"weft.{module}.{bound}", value)
+        monkeypatch.setattr(f"weftnn.{module}.{bound}", value)
     with pytest.raises(ValueError, match="is not a whole and valid"):
         read_safetensors(tmp_path / "a")
     with pytest.raises(ValueError, match=r"there may be at most .*, got 3 and 1\d\d"):
@@ -191,7 +191,7 @@ def test_a_file_that_is_cut_short_while_it_is_read(tmp_path, monkeypatch, size):
     def cut(*args: object) -> None:
         os.truncate(path, size)
 
-    monkeypatch.setattr("weft.safetensors_reader._check_layout", cut)
+    monkeypatch.setattr("weftnn.safetensors_reader._check_layout", cut)
     with pytest.raises(ValueError, match="cut short while it was read"):
         read_safetensors(path)
 
@@ -294,7 +294,7 @@ class FailingAt:
 LIMITED = """
 import resource, signal, sys
 import numpy as np
-from weft.files import write_safetensors
+from weftnn.files import write_safetensors
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:
@@ -319,7 +319,7 @@ def test_the_old_file_survives_the_systems_own_limit(tmp_path, limit):
 SAVING = """
 import sys
 import numpy as np
-from weft.files import write_safetensors
+from weftnn.files import write_safetensors
 for round in range(10**9):
     tensors = {"x": np.full(200_000, round), "y": np.full(3, round)}
     write_safetensors(sys.argv[1], tensors, {"round": str(round)})

@@ -14,10 +14,10 @@ import threading
 
 import numpy as np
 
-import weft
-from weft import nn, ops
+import weftnn
+from weftnn import nn, ops
 
-weft.set_num_threads(2)
+weftnn.set_num_threads(2)
 rng = np.random.default_rng(0)
 x = rng.normal(size=(4, 6, 8)).astype(np.float32)
 flat = x.reshape(-1, 8)
@@ -27,8 +27,8 @@ tokens = np.arange(6)
 layers = [nn.GRU(8, 8), nn.LSTM(8, 8), nn.Linear(8, 8), nn.MultiheadAttention(8, 2)]
 calls = [
     *(lambda layer=layer: layer.predict(x) for layer in layers),
-    *(lambda layer=layer: weft.Model(layer).run(x) for layer in layers),
-    lambda: weft.Stream(layers[0]).process(x[0]),
+    *(lambda layer=layer: weftnn.Model(layer).run(x) for layer in layers),
+    lambda: weftnn.Stream(layers[0]).process(x[0]),
     lambda: ops.gru_forward(x, w_ih, w_ih),
     lambda: ops.linear_forward(flat, w_ih),
     lambda: ops.sdpa_forward(heads, heads, heads),
@@ -45,7 +45,7 @@ calls = [
     lambda: nn.CrossEntropyLoss().predict(flat[:6], tokens),
     lambda: nn.MSELoss().predict(x, x),
     ops.cells,
-    weft.show_config,
+    weftnn.show_config,
 ]
 first = int(sys.argv[1])
 together = threading.Barrier(8)

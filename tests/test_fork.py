@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import weft
+import weftnn
 from cases import recurrent_case
 from kinds import Size
-from weft import nn
+from weftnn import nn
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fork is for POSIX")
 
@@ -49,7 +49,7 @@ def assert_same_in_child(compute: Callable[[], np.ndarray], expected: np.ndarray
 
 
 def test_a_forked_child_computes_the_same() -> None:
-    weft.set_num_threads(2)
+    weftnn.set_num_threads(2)
     expected = gradient_of_weights()  # the parent's helpers exist now
     assert_same_in_child(gradient_of_weights, expected)
     np.testing.assert_array_equal(gradient_of_weights(), expected)  # and the parent goes on with its threads
@@ -57,7 +57,7 @@ def test_a_forked_child_computes_the_same() -> None:
 
 def test_a_stream_in_the_middle_of_a_step_is_not_the_childs() -> None:
     """It says so, where a wait for the thread that the child has not would never end."""
-    stream, x, stop = weft.Stream(nn.GRU(1024, 1024, rng=0)), np.zeros(1024, np.float32), threading.Event()
+    stream, x, stop = weftnn.Stream(nn.GRU(1024, 1024, rng=0)), np.zeros(1024, np.float32), threading.Event()
 
     def step_on() -> None:
         while not stop.is_set():
@@ -86,19 +86,21 @@ def test_a_stream_in_the_middle_of_a_step_is_not_the_childs() -> None:
 
 
 def test_models_and_streams_go_on_in_a_forked_child(tmp_path: Path) -> None:
-    weft.set_num_threads(2)
+    weftnn.set_num_threads(2)
     path = tmp_path / "model.safetensors"
     nn.save(nn.Sequential(nn.GRU(4, 96, rng=0), nn.Linear(96, 3, rng=1)), path)
-    model = weft.Model.load(path)
+    model = weftnn.Model.load(path)
     x = np.random.default_rng(0).normal(size=(40, 30, 4)).astype(np.float32)
-    stream = weft.Stream(model)
+    stream = weftnn.Stream(model)
     stream.process(x[0, :10])
     begun = stream.copy()
 
     def compute() -> np.ndarray:
         """Whole sequences, the rest of a stream that was begun before, and a new stream."""
         rest = begun.copy().process(x[0, 10:])
-        return np.concatenate([model.run(x).ravel(), rest.ravel(), weft.Stream(model).process(x[1]).ravel()])
+        return np.concatenate(
+            [model.run(x).ravel(), rest.ravel(), weftnn.Stream(model).process(x[1]).ravel()]
+        )
 
     expected = compute()
     assert_same_in_child(compute, expected)

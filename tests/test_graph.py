@@ -16,10 +16,10 @@ import reference_graph
 from nn_cases import CASES
 from nn_kinds import Case
 from stacks import stacks
-from weft import data, nn, optim, train
-from weft.files import read_safetensors
-from weft.models import GPT, LanguageModel
-from weft.nn.graph import GraphWriter, NoNativeForm, describe
+from weftnn import data, nn, optim, train
+from weftnn.files import read_safetensors
+from weftnn.models import GPT, LanguageModel
+from weftnn.nn.graph import GraphWriter, NoNativeForm, describe
 
 MEMORY = "it reads a memory beside its steps"
 PART = "it is a part of attention, not a layer of a sequence"

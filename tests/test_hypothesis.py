@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import weft
-import weft.config
-import weft.ops
+import weftnn
+import weftnn.config
+import weftnn.ops
 from cases import CELLS, POINTWISE, recurrent_case, zoneout
 from gradcheck import relative_error
 from kinds import OpCase, Size
@@ -57,10 +57,10 @@ def recurrent_calls(draw: st.DrawFn) -> tuple[OpCase, dict[str, Any]]:
 
 
 @settings(max_examples=150)
-@given(recurrent_calls(), st.integers(1, 3), st.sampled_from(weft.config.available_isas()))
+@given(recurrent_calls(), st.integers(1, 3), st.sampled_from(weftnn.config.available_isas()))
 def test_recurrent(call: tuple[OpCase, dict[str, Any]], threads: int, isa: str) -> None:
-    weft.set_num_threads(threads)
-    with weft.config.use_isa(isa):
+    weftnn.set_num_threads(threads)
+    with weftnn.config.use_isa(isa):
         check_along_directions(*call)
 
 
@@ -114,10 +114,10 @@ def test_documents_in_a_row(cell: str, rows: list[list[int]], reverse: bool) -> 
 def test_dropout(shape: tuple[int, ...], seed: int, offset: int, p: float) -> None:
     """Any shape, any seed; backward uses the forward's mask, which depends on element and seeds alone."""
     x = np.random.default_rng(0).normal(size=shape)
-    y, saved = weft.ops.dropout_forward(x, p, seed=seed, offset=offset)
-    ones, _ = weft.ops.dropout_forward(np.ones(shape), p, seed=seed, offset=offset)
+    y, saved = weftnn.ops.dropout_forward(x, p, seed=seed, offset=offset)
+    ones, _ = weftnn.ops.dropout_forward(np.ones(shape), p, seed=seed, offset=offset)
     np.testing.assert_array_equal(y, x * ones)
-    np.testing.assert_array_equal(weft.ops.dropout_backward(saved, x), x * ones)
+    np.testing.assert_array_equal(weftnn.ops.dropout_backward(saved, x), x * ones)
     if p in (0.0, 1.0):
         np.testing.assert_array_equal(ones, 1.0 - p)
 
@@ -126,7 +126,7 @@ def test_dropout(shape: tuple[int, ...], seed: int, offset: int, p: float) -> No
 def test_dropout_keeps_its_share(p: float) -> None:
     """Of 10^6 elements a share 1 - p lives, within 5 standard deviations, and calls are independent."""
     ones = np.ones(10**6, np.float32)
-    first, second = (weft.ops.dropout_forward(ones, p, seed=3, offset=n)[0] > 0 for n in (0, 1))
+    first, second = (weftnn.ops.dropout_forward(ones, p, seed=3, offset=n)[0] > 0 for n in (0, 1))
     deviation = np.sqrt(p * (1 - p) / 10**6)
     assert abs(first.mean() - (1 - p)) < 5 * deviation
     both = (1 - p) ** 2
@@ -140,4 +140,4 @@ def test_grad_norm(sizes: list[int], seed: int) -> None:
     for dtype in TOLERANCE:
         arrays = [rng.normal(size=n).astype(dtype) for n in sizes]
         exact = np.sqrt(sum(float((a.astype(np.float64) ** 2).sum()) for a in arrays))
-        assert relative_error(weft.ops.grad_norm(arrays), exact) <= 1e-13
+        assert relative_error(weftnn.ops.grad_norm(arrays), exact) <= 1e-13

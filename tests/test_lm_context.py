@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt_cases import KINDS, TEXT, C, make
-from weft import ops
-from weft.models import GPT, HeldOutWindows, bits_per_byte
-from weft.models.context_window import ContextReader, stride, window_start
-from weft.models.sampling import probabilities
-from weft.nn.key_value_cache import KeyValueCache
+from weftnn import ops
+from weftnn.models import GPT, HeldOutWindows, bits_per_byte
+from weftnn.models.context_window import ContextReader, stride, window_start
+from weftnn.models.sampling import probabilities
+from weftnn.nn.key_value_cache import KeyValueCache
 
 
 @given(before=st.integers(1, 300), context=st.integers(1, 40))
@@ -68,7 +68,7 @@ def test_a_byte_costs_the_same_however_long_the_text(monkeypatch: pytest.MonkeyP
         return empty(shape, *arguments)
 
     monkeypatch.setattr(GPT, "predict", counted)
-    monkeypatch.setattr("weft.nn.key_value_cache.np.empty", noted)
+    monkeypatch.setattr("weftnn.nn.key_value_cache.np.empty", noted)
     model = make(context=100)
     for _ in islice(model.generate(b"W", rng=0), 1000):
         pass

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from gpt_cases import KINDS, TEXT, C, make
-from weft import data, nn, optim
-from weft.files import read_safetensors, write_safetensors
-from weft.models import GPT, ByteModel, LanguageModel, bits_per_byte
-from weft.train import Trainer
+from weftnn import data, nn, optim
+from weftnn.files import read_safetensors, write_safetensors
+from weftnn.models import GPT, ByteModel, LanguageModel, bits_per_byte
+from weftnn.train import Trainer
 
 
 @pytest.mark.parametrize("settings", KINDS, ids=str)

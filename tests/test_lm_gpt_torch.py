@@ -9,7 +9,7 @@ import pytest
 
 from gpt_cases import TEXT, C, make
 from test_nn_torch import close, dtypes, load, same_gradients
-from weft import nn
+from weftnn import nn
 
 pytestmark = pytest.mark.compare
 

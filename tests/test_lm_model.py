@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft import nn
-from weft.files import read_safetensors, write_safetensors
-from weft.models import HeldOutText, LanguageModel, bits_per_byte
-from weft.models.sampling import probabilities
+from weftnn import nn
+from weftnn.files import read_safetensors, write_safetensors
+from weftnn.models import HeldOutText, LanguageModel, bits_per_byte
+from weftnn.models.sampling import probabilities
 
 TEXT = np.frombuffer(("Warp and weft, žluťoučký kůň. " * 4).encode(), np.uint8)
 KINDS: list[dict[str, Any]] = [

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from weft.models.sampling import keep_top_k, keep_top_p, probabilities, sample, scale_temperature
+from weftnn.models.sampling import keep_top_k, keep_top_p, probabilities, sample, scale_temperature
 
 LOGITS = np.log(np.array([0.1, 0.4, 0.05, 0.25, 0.2]))
 finite_logits = hnp.arrays(

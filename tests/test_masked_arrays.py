@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
-import weft.ops
+import weftnn
+import weftnn.ops
 from cases import CELLS, OPS, RECURRENT, UPDATES, recurrent_case
 from kinds import OpCase, UpdateCase
 from test_nn_losses import LOSSES, WEIGHT, P
-from weft import data, nn, train
+from weftnn import data, nn, train
 
 TYPICAL = [recurrent_case(cell, "everything") for cell in CELLS] + [
     case for case in OPS if case not in RECURRENT
@@ -90,12 +90,12 @@ TEXT = np.arange(50)
         (lambda: train.accuracy(masked(X), np.ones((4, 3), int)), "prediction"),
         (lambda: train.accuracy(X, masked(np.ones((4, 3), int))), "target"),
         (lambda: train.accuracy(X, np.ones((4, 3), int), masked(Y)), "weight"),
-        (lambda: weft.ops.grad_norm([X, masked(X)]), "arrays[1]"),
-        (lambda: weft.ops.scale_(masked(X), 2.0), "array"),
+        (lambda: weftnn.ops.grad_norm([X, masked(X)]), "arrays[1]"),
+        (lambda: weftnn.ops.scale_(masked(X), 2.0), "array"),
         (lambda: nn.BCEWithLogitsLoss(masked([1.0, 2.0])), "pos_weight"),
-        (lambda: weft.Model(nn.Linear(2, 1, rng=0)).run(masked(X.astype(np.float32))), "x"),
-        (lambda: weft.Stream(nn.Linear(2, 1, rng=0)).process(masked(X[0].astype(np.float32))), "x"),
-        (lambda: weft.Stream(nn.Linear(2, 1, rng=0)).step(masked(np.ones(2, np.float32))), "x"),
+        (lambda: weftnn.Model(nn.Linear(2, 1, rng=0)).run(masked(X.astype(np.float32))), "x"),
+        (lambda: weftnn.Stream(nn.Linear(2, 1, rng=0)).process(masked(X[0].astype(np.float32))), "x"),
+        (lambda: weftnn.Stream(nn.Linear(2, 1, rng=0)).step(masked(np.ones(2, np.float32))), "x"),
     ],
 )
 def test_everything_else(call: Callable[[], Any], name: str) -> None:

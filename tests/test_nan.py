@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft.ops
+import weftnn.ops
 from cases import CELLS, recurrent_case
 from kinds import Size
 
@@ -19,7 +19,7 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float6
 @pytest.mark.parametrize("op", ACTIVATIONS)
 def test_activations(op: str, dtype: Any) -> None:
     """Also in the rest of a vector: 37 elements are two full ones and some on every instruction set."""
-    forward, backward = (getattr(weft.ops, f"{op}_{way}") for way in ("forward", "backward"))
+    forward, backward = (getattr(weftnn.ops, f"{op}_{way}") for way in ("forward", "backward"))
     x = np.linspace(-3, 3, 37).astype(dtype)
     clean, saved = forward(x)
     clean_dx = backward(saved, np.ones_like(x))
@@ -39,11 +39,11 @@ def test_activations(op: str, dtype: Any) -> None:
 def test_activations_of_huge_numbers(op: str, dtype: Any) -> None:
     """The limits and their slopes, not NaN. (silu and gelu of -infinity itself are NaN, as PyTorch's.)"""
     x = np.array([-1e30, -1e4, 1e4, 1e30], dtype)
-    y, saved = getattr(weft.ops, f"{op}_forward")(x)
+    y, saved = getattr(weftnn.ops, f"{op}_forward")(x)
     low, high = {"tanh": (-1, 1), "sigmoid": (0, 1)}.get(op, (0, x[2:]))
     np.testing.assert_array_equal(y[:2], low)
     np.testing.assert_array_equal(y[2:], high)
-    dx = getattr(weft.ops, f"{op}_backward")(saved, np.ones_like(x))
+    dx = getattr(weftnn.ops, f"{op}_backward")(saved, np.ones_like(x))
     np.testing.assert_array_equal(dx, [0, 0, 0, 0] if op in ("tanh", "sigmoid") else [0, 0, 1, 1])
 
 
@@ -75,14 +75,14 @@ def test_recurrent_rows_are_apart(cell: str, poison: float) -> None:
 def test_cross_entropy(dtype: Any) -> None:
     logits = np.random.default_rng(0).normal(size=(4, 37)).astype(dtype)
     targets = np.array([0, 1, 2, 3])
-    clean, _ = weft.ops.softmax_cross_entropy_forward(logits, targets, reduction="none")
+    clean, _ = weftnn.ops.softmax_cross_entropy_forward(logits, targets, reduction="none")
     for place in (0, 20, 36):
         dirty = logits.copy()
         dirty[2, place] = np.nan
-        loss, saved = weft.ops.softmax_cross_entropy_forward(dirty, targets, reduction="none")
+        loss, saved = weftnn.ops.softmax_cross_entropy_forward(dirty, targets, reduction="none")
         assert np.isnan(loss[2])
         np.testing.assert_array_equal(loss[[0, 1, 3]], clean[[0, 1, 3]])
-        gradient = weft.ops.softmax_cross_entropy_backward(saved, np.ones(4, dtype))
+        gradient = weftnn.ops.softmax_cross_entropy_backward(saved, np.ones(4, dtype))
         assert np.isnan(gradient[2]).all()
         assert np.isfinite(gradient[[0, 1, 3]]).all()
 
@@ -92,12 +92,12 @@ def test_cross_entropy_of_impossible_classes(dtype: Any) -> None:
     """A logit of -inf is a class that cannot be: no gradient, and the loss as if it were not there."""
     logits = np.array([[1.0, 2.0, -np.inf, 3.0], [1e4, -1e4, -np.inf, 0.0]], dtype)
     targets = np.array([1, 1])
-    loss, saved = weft.ops.softmax_cross_entropy_forward(logits, targets, reduction="none")
-    without, _ = weft.ops.softmax_cross_entropy_forward(
+    loss, saved = weftnn.ops.softmax_cross_entropy_forward(logits, targets, reduction="none")
+    without, _ = weftnn.ops.softmax_cross_entropy_forward(
         logits[:, [0, 1, 3]].copy(), targets, reduction="none"
     )
     np.testing.assert_allclose(loss, without, rtol=4 * np.finfo(dtype).eps)
-    gradient = weft.ops.softmax_cross_entropy_backward(saved, np.ones(2, dtype))
+    gradient = weftnn.ops.softmax_cross_entropy_backward(saved, np.ones(2, dtype))
     assert (abs(gradient[:, 2]) <= np.finfo(dtype).tiny).all()  # the kernels' exp ends at the smallest number
     assert np.isfinite(gradient).all()
 
@@ -105,7 +105,7 @@ def test_cross_entropy_of_impossible_classes(dtype: Any) -> None:
 @DTYPES
 def test_dropout_drops_nan_too(dtype: Any) -> None:
     x = np.full(1000, np.nan, dtype)
-    y, _ = weft.ops.dropout_forward(x, 0.5, seed=0)
-    kept = weft.ops.dropout_forward(np.ones(1000, dtype), 0.5, seed=0)[0] != 0
+    y, _ = weftnn.ops.dropout_forward(x, 0.5, seed=0)
+    kept = weftnn.ops.dropout_forward(np.ones(1000, dtype), 0.5, seed=0)[0] != 0
     assert np.isnan(y[kept]).all()
     np.testing.assert_array_equal(y[~kept], 0)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import weft
+import weftnn
 from hostile_files import HOSTILE
-from weft import nn
-from weft.files import read_safetensors
+from weftnn import nn
+from weftnn.files import read_safetensors
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -22,7 +22,7 @@ def test_hostile_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / "evil.safetensors"
     path.write_bytes(HOSTILE[name])
     with pytest.raises(ValueError, match=r"Model\.load: .*evil\.safetensors: .") as error:
-        weft.Model.load(path)
+        weftnn.Model.load(path)
     assert len(str(error.value)) < 1000
 
 
@@ -37,7 +37,7 @@ def test_no_changed_file_is_taken_that_python_refuses(tmp_path_factory: Any, dat
         content[place : place + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
     path.write_bytes(content)
     try:
-        model = weft.Model.load(path)
+        model = weftnn.Model.load(path)
     except ValueError:
         return
     read_safetensors(path)
@@ -49,16 +49,16 @@ def test_every_truncation(tmp_path: Path) -> None:
     content = (tmp_path / "whole").read_bytes()
     for size in range(len(content)):
         with pytest.raises(ValueError, match=r"Model\.parse: ."):
-            weft.Model.parse(content[:size])
+            weftnn.Model.parse(content[:size])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
 def test_not_a_regular_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ValueError, match="pipe: not a regular file"):  # and does not wait for a writer
-        weft.Model.load(tmp_path / "pipe")
+        weftnn.Model.load(tmp_path / "pipe")
     with pytest.raises(ValueError, match="not a regular file"):
-        weft.Model.load(tmp_path)
+        weftnn.Model.load(tmp_path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX names")
@@ -67,6 +67,6 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
     with open(path, "wb") as file:
         file.write(b"{}")
     with pytest.raises(ValueError, match="too short"):
-        weft.Model.load(os.fsdecode(path))
+        weftnn.Model.load(os.fsdecode(path))
     nn.save(nn.GRU(1, 1), os.fsdecode(path))
-    assert weft.Model.load(path).inputs == 1
+    assert weftnn.Model.load(path).inputs == 1

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from native_program import build, need, package, run
-from weft.cli import main
+from weftnn.cli import main
 
 PAGE = Path(__file__).parent.parent / "docs" / "native.md"
 TEXT = "The weft runs back and forth. The warp is held taut. The cloth grows row by row.\n"
@@ -36,7 +36,7 @@ def blocks(language: str) -> list[str]:
 def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Page:
     """The page, after the first of its commands has trained a small model."""
     lines = "".join(blocks("sh")).splitlines()
-    train = next(line for line in lines if line.startswith("weft lm train"))
+    train = next(line for line in lines if line.startswith("weftnn lm train"))
     use = next(line for line in lines if line.startswith("build/next"))
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "text.txt").write_text(TEXT * 100)

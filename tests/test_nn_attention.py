@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft import nn
+from weftnn import nn
 
 B, T, E, N = 2, 9, 12, 4
 FLOATS = [np.float32, np.float64]
@@ -192,7 +192,7 @@ def test_a_step_with_nothing_to_read_gets_the_bias():
 
 def test_self_attention_is_one_product_and_hands_on_views(monkeypatch):
     """q, k and v, and in backward dq, dk and dv, are parts of one array; one linear before, one after."""
-    from weft import ops
+    from weftnn import ops
 
     seen: dict[str, list[Any]] = {"linear": [], "heads": [], "gradients": []}
     linear, forward, backward = ops.linear_forward, ops.sdpa_forward, ops.sdpa_backward

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from test_nn_torch import close, dtypes, load, normal, same_gradients, tensor
-from weft import nn
+from weftnn import nn
 
 pytestmark = pytest.mark.compare
 

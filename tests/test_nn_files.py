@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from weft import nn
-from weft.files import write_safetensors
+from weftnn import nn
+from weftnn.files import write_safetensors
 
 
 def model(**options) -> nn.Layer:

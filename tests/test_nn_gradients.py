@@ -8,7 +8,7 @@ import pytest
 from gradcheck import ATOL, EPS, RTOL
 from nn_cases import CASES
 from nn_kinds import Case, flat, initial_state, run
-from weft import nn
+from weftnn import nn
 
 
 def differences(function, array: np.ndarray) -> np.ndarray:

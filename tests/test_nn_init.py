@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from weft import nn
-from weft.nn import init
+from weftnn import nn
+from weftnn.nn import init
 
 SHAPE = (400, 600)
 FAN_IN, FAN_OUT = 600, 400

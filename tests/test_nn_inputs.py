@@ -12,8 +12,8 @@ import pytest
 
 from nn_cases import CASES
 from nn_kinds import Case, Read, initial_state, run
-from weft import nn
-from weft.models import GPT, LanguageModel
+from weftnn import nn
+from weftnn.models import GPT, LanguageModel
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 

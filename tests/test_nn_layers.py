@@ -13,7 +13,7 @@ import pytest
 
 from nn_cases import CASES, STATEFUL, B, I, Identity, T
 from nn_kinds import Case, flat, initial_state, predicted, run
-from weft import nn
+from weftnn import nn
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradcheck import ATOL, EPS, RTOL
-from weft import nn
+from weftnn import nn
 
 RNG = np.random.default_rng(0)
 P = RNG.normal(0, 2, (4, 3, 5))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft import nn
+from weftnn import nn
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 FAR = np.array([0.0, 1e-3, 1.0, 5.0, 10.0, 15.0, 20.0, 30.0, 36.0, 40.0, 60.0, 85.0])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft import nn, optim
+from weftnn import nn, optim
 
 X = np.ones((4, 3), np.float32)
 

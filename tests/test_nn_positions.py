@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
-from weft import nn
-from weft.nn.place_table import PlaceTable
+import weftnn
+from weftnn import nn
+from weftnn.nn.place_table import PlaceTable
 
 SIZE = 6
 
@@ -155,8 +155,8 @@ def test_native_code_has_the_same_bits() -> None:
     model = nn.Sequential(nn.Linear(SIZE, SIZE, bias=False), nn.SinusoidalPositions(SIZE))
     model[0].weight.data = np.eye(SIZE, dtype=np.float32)
     x = np.random.default_rng(0).normal(size=(1, 300, SIZE)).astype(np.float32)
-    y, stream = model.predict(x), weft.Stream(model)
-    np.testing.assert_array_equal(weft.Model(model).run(x), y)
+    y, stream = model.predict(x), weftnn.Stream(model)
+    np.testing.assert_array_equal(weftnn.Model(model).run(x), y)
     np.testing.assert_array_equal(stream.process(x[0]), y[0])
     assert stream.position == 300
     far = model[1].predict(x[:, :1], offset=300)

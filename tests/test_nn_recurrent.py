@@ -7,7 +7,7 @@ import pytest
 
 from nn_cases import LENGTHS, RECURRENT, RESETS, B, H, I, T
 from nn_kinds import Case, flat, initial_state, like, run
-from weft import nn
+from weftnn import nn
 
 LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 CELLS = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}

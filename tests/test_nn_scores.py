@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradcheck import relative_error
-from weft import nn
+from weftnn import nn
 
 B, T, S, Q, K, V = 3, 7, 9, 4, 6, 5
 TOLERANCE = {np.float64: 1e-12, np.float32: 5e-6}

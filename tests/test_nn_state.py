@@ -11,7 +11,7 @@ import pytest
 
 from nn_cases import CASES, RECURRENT, STATELESS, Identity
 from nn_kinds import Case, predicted
-from weft import nn
+from weftnn import nn
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft import nn
+from weftnn import nn
 
 pytestmark = pytest.mark.compare
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft import nn, optim
-from weft.data import ArrayDataset
-from weft.train import Trainer
+from weftnn import nn, optim
+from weftnn.data import ArrayDataset
+from weftnn.train import Trainer
 
 
 def ones() -> nn.Parameter:

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
-from weft import data, nn, optim
-from weft.models import GPT, LanguageModel
-from weft.models.evaluation import HeldOutText
-from weft.models.held_out_windows import HeldOutWindows
-from weft.models.sampling import sample
-from weft.nn import init
-from weft.train import Trainer
+import weftnn
+from weftnn import data, nn, optim
+from weftnn.models import GPT, LanguageModel
+from weftnn.models.evaluation import HeldOutText
+from weftnn.models.held_out_windows import HeldOutWindows
+from weftnn.models.sampling import sample
+from weftnn.nn import init
+from weftnn.train import Trainer
 
 TEXT = np.arange(2000) % 256
 
@@ -119,10 +119,10 @@ def test_training() -> None:
 
 
 def test_calls() -> None:
-    before = weft.get_num_threads()
-    weft.set_num_threads(np.uint8(1))
-    assert weft.get_num_threads() == 1
-    weft.set_num_threads(np.int64(before))
+    before = weftnn.get_num_threads()
+    weftnn.set_num_threads(np.uint8(1))
+    assert weftnn.get_num_threads() == 1
+    weftnn.set_num_threads(np.int64(before))
     assert nn.KeyValueCache(np.uint8(200)).capacity * 2 == 400
     shape = (np.uint8(20), np.uint8(20), np.uint8(20))
     np.testing.assert_array_equal(init.xavier_uniform(shape, rng=0), init.xavier_uniform((20, 20, 20), rng=0))
@@ -149,7 +149,7 @@ def test_calls() -> None:
         (lambda: HeldOutText(TEXT, context=True), "HeldOutText: context"),
         (lambda: sample(np.zeros(3), np.random.default_rng(0), top_k=True), "keep_top_k: k"),
         (lambda: sample(np.zeros(3), np.random.default_rng(0), temperature=True), "temperature"),
-        (lambda: weft.set_num_threads(True), "set_num_threads: threads"),
+        (lambda: weftnn.set_num_threads(True), "set_num_threads: threads"),
         (lambda: init.zeros((2, True)), "zeros: shape"),
         (lambda: nn.MultiheadAttention(4, 2, window=(True, 0)), "MultiheadAttention: window"),
     ],

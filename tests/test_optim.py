@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import reference_updates as reference
-from weft import nn, optim
+from weftnn import nn, optim
 
 STEPS = 5
 SHAPES = [(7, 3), (5,), ()]

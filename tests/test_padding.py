@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft.ops
+import weftnn.ops
 from cases import CELLS, RECURRENT, recurrent_case
 from gradcheck import relative_error
 from kinds import OpCase, Size, assert_same_bits
@@ -102,12 +102,12 @@ def test_cross_entropy_does_not_read_what_does_not_count(reduction: str, weighte
         options["weight"] = np.array([1.0, 0.0, 2.0, 1.0])
     else:
         targets[1] = options["ignore_index"] = -7
-    loss, saved = weft.ops.softmax_cross_entropy_forward(dirty, targets, **options)
-    expected, clean = weft.ops.softmax_cross_entropy_forward(logits, targets, **options)
+    loss, saved = weftnn.ops.softmax_cross_entropy_forward(dirty, targets, **options)
+    expected, clean = weftnn.ops.softmax_cross_entropy_forward(logits, targets, **options)
     np.testing.assert_array_equal(loss, expected)
     dloss = np.ones_like(loss)
-    gradient = weft.ops.softmax_cross_entropy_backward(saved, dloss)
-    np.testing.assert_array_equal(gradient, weft.ops.softmax_cross_entropy_backward(clean, dloss))
+    gradient = weftnn.ops.softmax_cross_entropy_backward(saved, dloss)
+    np.testing.assert_array_equal(gradient, weftnn.ops.softmax_cross_entropy_backward(clean, dloss))
     assert not gradient[1].any()
 
 
@@ -115,6 +115,6 @@ def test_cross_entropy_does_not_read_what_does_not_count(reduction: str, weighte
 def test_cross_entropy_of_nothing_is_zero(reduction: str) -> None:
     logits = np.ones((3, 4))
     targets = np.full(3, -100)
-    loss, saved = weft.ops.softmax_cross_entropy_forward(logits, targets, reduction=reduction)
+    loss, saved = weftnn.ops.softmax_cross_entropy_forward(logits, targets, reduction=reduction)
     assert loss == 0.0
-    assert not weft.ops.softmax_cross_entropy_backward(saved).any()
+    assert not weftnn.ops.softmax_cross_entropy_backward(saved).any()

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
-from weft import data, nn, ops
-from weft.models import GPT, LanguageModel
-from weft.nn.key_value_cache import unchanged_if_refused
-from weft.ragged import check_lengths
+import weftnn
+from weftnn import data, nn, ops
+from weftnn.models import GPT, LanguageModel
+from weftnn.nn.key_value_cache import unchanged_if_refused
+from weftnn.ragged import check_lengths
 
 B, T, E, S = 2, 5, 8, 4
 X = np.random.default_rng(0).normal(size=(B, T, E)).astype(np.float32)
@@ -84,8 +84,8 @@ TAKERS: list[tuple[Any, int, Callable[[Any], Any]]] = [  # (layer or None, T or 
     (None, S, sdpa_forward),
     (None, T, lambda lengths: data.Batch(X, X, lengths=lengths)),
     (None, T, lambda lengths: data.ArrayDataset((X, X), lengths=lengths)),
-    (None, T, lambda lengths: weft.Model(nn.GRU(E, 4)).run(X, lengths=lengths)),
-    (None, T, lambda lengths: weft.Model(nn.Sequential(nn.Embedding(5, 4))).run(TOKENS, lengths=lengths)),
+    (None, T, lambda lengths: weftnn.Model(nn.GRU(E, 4)).run(X, lengths=lengths)),
+    (None, T, lambda lengths: weftnn.Model(nn.Sequential(nn.Embedding(5, 4))).run(TOKENS, lengths=lengths)),
     (None, T, lambda lengths: nn.KeyValueCache().append(X[:, None], X[:, None], lengths)),
 ]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
+import weftnn
 from kinds import assert_same_bits
-from weft import ops
+from weftnn import ops
 
 
 def calls(
@@ -65,9 +65,9 @@ def run(given: list[ops.RecurrentCall], dys: list[Any], together: bool) -> dict[
 def test_same_bits(count: int, batch: int, threads: int) -> None:
     given = calls(count, batch)
     dys = [np.cos(np.arange(batch * 60 * 131, dtype=np.float32)).reshape(batch, 60, 131)] * count
-    weft.set_num_threads(1)
+    weftnn.set_num_threads(1)
     expected = run(given, dys, together=False)
-    weft.set_num_threads(threads)
+    weftnn.set_num_threads(threads)
     assert_same_bits(run(given, dys, together=True), expected, f"{threads} threads")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from weft import ops
+from weftnn import ops
 
 
 @pytest.mark.parametrize("interleaved", [False, True])

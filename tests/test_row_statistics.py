@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
-import weft.config
-from weft import nn
-from weft.ops import layer_norm_backward, layer_norm_forward
+import weftnn
+import weftnn.config
+from weftnn import nn
+from weftnn.ops import layer_norm_backward, layer_norm_forward
 
 Array = Any
 Rng = np.random.Generator
-EVERY_ISA = pytest.mark.parametrize("isa", weft.config.available_isas())
+EVERY_ISA = pytest.mark.parametrize("isa", weftnn.config.available_isas())
 DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 
 
@@ -100,8 +100,8 @@ def test_hard_rows(name: str, size: int, dtype: Any) -> None:
     # Sums of D terms, and dx a difference of three of them: 16 and 64 roundings.
     rounding = np.finfo(dtype).eps * max(1, math.log2(size) / 4)
     vanishing = 4 * float(np.finfo(dtype).smallest_subnormal)
-    for isa in weft.config.available_isas():
-        with weft.config.use_isa(isa):
+    for isa in weftnn.config.available_isas():
+        with weftnn.config.use_isa(isa):
             y, saved = layer_norm_forward(x, eps=eps)
             dx = layer_norm_backward(saved, dy).dx
         assert dx is not None
@@ -120,7 +120,7 @@ def test_a_constant_row_is_the_bias(isa: str, size: int, eps: float, dtype: Any)
     values = [0, 0.1, 1e6, 1000.1, -14.62, 1e30, 1e-30, limits.max, limits.min, limits.tiny, limits.max / 3]
     x = np.repeat(np.array(values, dtype)[:, None], size, 1)
     weight, bias = (np.linspace(1, 2, size).astype(dtype) for _ in range(2))
-    with weft.config.use_isa(isa):
+    with weftnn.config.use_isa(isa):
         y, saved = layer_norm_forward(x, weight, bias, eps=eps)
         grads = layer_norm_backward(saved, np.ones_like(x))
     np.testing.assert_array_equal(y, np.broadcast_to(bias, x.shape))
@@ -134,7 +134,7 @@ def test_a_constant_row_is_the_bias(isa: str, size: int, eps: float, dtype: Any)
 def test_what_is_not_finite_stays_so(isa: str, dtype: Any) -> None:
     """A row with NaN or infinity gives NaN; the rows beside it do not see it."""
     x = np.random.default_rng(0).normal(size=(4, 19)).astype(dtype)
-    with weft.config.use_isa(isa):
+    with weftnn.config.use_isa(isa):
         expected = layer_norm_forward(x)[0]
         x[1, 3], x[2, 18] = np.nan, np.inf
         y = layer_norm_forward(x)[0]
@@ -150,8 +150,8 @@ def test_a_step_is_a_row(isa: str, size: int) -> None:
     layer = nn.LayerNorm(size)
     x = np.stack([make(rng, size, np.float32) for make, eps in ROWS.values() if eps == 1e-5])
     x = x.astype(np.float32)
-    with weft.config.use_isa(isa):
-        stream = weft.Stream(layer)
+    with weftnn.config.use_isa(isa):
+        stream = weftnn.Stream(layer)
         steps = np.stack([stream.step(row) for row in x])
         np.testing.assert_array_equal(steps, layer.predict(x))
-        np.testing.assert_array_equal(weft.Model(layer).run(x[None])[0], layer.predict(x))
+        np.testing.assert_array_equal(weftnn.Model(layer).run(x[None])[0], layer.predict(x))

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
+import weftnn
 from native import NATIVE, close, weighted
 from nn_cases import CASES
 from nn_kinds import Case, predicted
-from weft import data, nn, optim, train
-from weft.models import GPT, LanguageModel
-from weft.nn.sequences import READS, masks_padding, options_for, widest
+from weftnn import data, nn, optim, train
+from weftnn.models import GPT, LanguageModel
+from weftnn.nn.sequences import READS, masks_padding, options_for, widest
 
 B, T, E = 3, 6, 4
 LENGTHS = np.array([4, 0, 6])
@@ -182,7 +182,7 @@ def test_native_models_give_what_predict_gives(case: Case) -> None:
     for row, length in zip(x, lengths, strict=True):
         row[length:] = np.nan if x.dtype.kind == "f" else -1
     expected = only_y(layer.predict(x, lengths=lengths))
-    y = weft.Model(layer).run(x, lengths=lengths)
+    y = weftnn.Model(layer).run(x, lengths=lengths)
     np.testing.assert_allclose(y, expected, **close(np.float64, expected))
 
 

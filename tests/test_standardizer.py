@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft import data
+from weftnn import data
 
 Array = Any
 LIMITS = np.finfo(np.float64)

@@ -1,4 +1,4 @@
-"""weft.Model and weft.Stream as objects: capacity, copies, files, threads, and what does not fit."""
+"""weftnn.Model and weftnn.Stream as objects: capacity, copies, files, threads, and what does not fit."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
+import weftnn
 from native import NATIVE, steps, weighted
 from nn_kinds import Case
 from test_contracts import LAYOUTS
-from weft import nn
-from weft.files import write_safetensors
-from weft.nn.graph import describe
+from weftnn import nn
+from weftnn.files import write_safetensors
+from weftnn.nn.graph import describe
 
 X = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
 REMEMBERS = nn.Sequential(nn.Linear(2, 4, rng=0), nn.MultiheadAttention(4, 2, causal=True, rng=0))
@@ -27,7 +27,7 @@ GRU = nn.GRU(2, 3, rng=0)
 
 
 def test_capacity() -> None:
-    stream = weft.Stream(REMEMBERS, capacity=3)
+    stream = weftnn.Stream(REMEMBERS, capacity=3)
     assert stream.capacity == 3
     expected = stream.process(X[:3])
     with pytest.raises(RuntimeError, match="capacity"):
@@ -43,23 +43,23 @@ def test_capacity() -> None:
     np.testing.assert_array_equal(steps(stream, X[:3]), expected)
     for capacity, error in ((-1, ValueError), (1.5, TypeError)):
         with pytest.raises(error, match="capacity must be an integer >= 0"):
-            weft.Stream(REMEMBERS, capacity)
+            weftnn.Stream(REMEMBERS, capacity)
 
 
 def test_without_memory_of_steps_there_is_no_capacity() -> None:
-    stream = weft.Stream(GRU, capacity=2)
+    stream = weftnn.Stream(GRU, capacity=2)
     stream.process(X)
     assert (stream.position, stream.capacity) == (8, 0)
 
 
 def test_streams_share_a_model_and_nothing_else() -> None:
-    model = weft.Model(REMEMBERS)
-    stream, other = weft.Stream(model, 8), weft.Stream(model, 8)
+    model = weftnn.Model(REMEMBERS)
+    stream, other = weftnn.Stream(model, 8), weftnn.Stream(model, 8)
     stream.process(X[:3])
     other.process(X[3:6])
-    np.testing.assert_array_equal(stream.process(X[3:]), weft.Stream(model).process(X)[3:])
-    assert not weft.Stream(model, 9).assign(stream), "of another capacity"
-    assert not weft.Stream(REMEMBERS, 8).assign(stream), "of another model, though of the same layer"
+    np.testing.assert_array_equal(stream.process(X[3:]), weftnn.Stream(model).process(X)[3:])
+    assert not weftnn.Stream(model, 9).assign(stream), "of another capacity"
+    assert not weftnn.Stream(REMEMBERS, 8).assign(stream), "of another model, though of the same layer"
     assert copy.deepcopy(stream).position == 8
 
 
@@ -70,17 +70,17 @@ def test_arrays_of_any_layout(layout: str) -> None:
     tokens, lengths = np.arange(8) % 9, np.array([3, 8, 0])
     for layer, one in ((REMEMBERS, X), (text, tokens)):
         many = np.stack([one, one[::-1], one])
-        model, stream, other = weft.Model(layer), weft.Stream(layer), weft.Stream(layer)
+        model, stream, other = weftnn.Model(layer), weftnn.Stream(layer), weftnn.Stream(layer)
         expected = model.run(many, lengths)
         np.testing.assert_array_equal(model.run(LAYOUTS[layout](many), LAYOUTS[layout](lengths)), expected)
         np.testing.assert_array_equal(stream.process(LAYOUTS[layout](one)), other.process(one))
-    step = weft.Stream(REMEMBERS).step
-    np.testing.assert_array_equal(step(LAYOUTS[layout](X[:2])[1]), weft.Stream(REMEMBERS).step(X[1]))
+    step = weftnn.Stream(REMEMBERS).step
+    np.testing.assert_array_equal(step(LAYOUTS[layout](X[:2])[1]), weftnn.Stream(REMEMBERS).step(X[1]))
 
 
 def test_a_model_is_the_layer_as_it_was() -> None:
     layer = nn.Linear(2, 3, rng=0)
-    model, expected = weft.Model(layer), layer.predict(X)
+    model, expected = weftnn.Model(layer), layer.predict(X)
     layer.weight.data[...] = 0
     np.testing.assert_array_equal(model.run(X[None])[0], expected)
 
@@ -88,10 +88,14 @@ def test_a_model_is_the_layer_as_it_was() -> None:
 def test_files(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     nn.save(GRU, path, {"note": "mine"})
-    for model in (weft.Model.load(path), weft.Model.load(str(path)), weft.Model.parse(path.read_bytes())):
+    for model in (
+        weftnn.Model.load(path),
+        weftnn.Model.load(str(path)),
+        weftnn.Model.parse(path.read_bytes()),
+    ):
         assert (model.inputs, model.outputs, model.context, model.takes_tokens) == (2, 3, 0, False)
         np.testing.assert_array_equal(model.run(X[None]), GRU.predict(X[None])[0])
-    stream = weft.Stream(path)
+    stream = weftnn.Stream(path)
     assert (stream.inputs, stream.outputs, stream.takes_tokens) == (2, 3, False)
     assert stream.nbytes > 0
 
@@ -104,36 +108,36 @@ def test_a_small_file_takes_no_gigabytes_unasked(tmp_path: Path) -> None:
     arrays = {"i": np.zeros((48, 16), np.float32), "o": np.zeros((16, 16), np.float32)}
     write_safetensors(tmp_path / "m", arrays, {"weft": description})
     with pytest.raises(MemoryError, match=r"Stream: capacity must be given: the default of 65536 .* MB"):
-        weft.Stream(tmp_path / "m")
-    assert weft.Stream(tmp_path / "m", capacity=1000).nbytes > 1000 * 500 * 2 * 16 * 4
+        weftnn.Stream(tmp_path / "m")
+    assert weftnn.Stream(tmp_path / "m", capacity=1000).nbytes > 1000 * 500 * 2 * 16 * 4
 
 
 def test_a_file_with_tensors_that_its_model_does_not_use(tmp_path: Path) -> None:
     path = tmp_path / "m"
     write_safetensors(path, GRU.state_dict() | {"head.weight": np.ones(2)}, GRU.metadata())
-    for load in (weft.Model.load, weft.Stream, lambda path: weft.Model.parse(path.read_bytes())):
-        with pytest.warns(weft.UnusedTensorsWarning, match=r"does not use.*: head\.weight$") as warned:
+    for load in (weftnn.Model.load, weftnn.Stream, lambda path: weftnn.Model.parse(path.read_bytes())):
+        with pytest.warns(weftnn.UnusedTensorsWarning, match=r"does not use.*: head\.weight$") as warned:
             load(path)
         assert [warning.filename for warning in warned] == [__file__]
     with warnings.catch_warnings():
-        warnings.simplefilter("error", weft.UnusedTensorsWarning)
-        with pytest.raises(weft.UnusedTensorsWarning):
-            weft.Model.load(path)
+        warnings.simplefilter("error", weftnn.UnusedTensorsWarning)
+        with pytest.raises(weftnn.UnusedTensorsWarning):
+            weftnn.Model.load(path)
         nn.save(GRU, path)
-        assert weft.Model.load(path).unused_tensors == ()
+        assert weftnn.Model.load(path).unused_tensors == ()
 
 
 @pytest.mark.parametrize("case", NATIVE, ids=lambda case: case.name)
 def test_what_weft_saves_is_used(case: Case) -> None:
     layer, _ = weighted(case, np.float32)
-    assert weft.Model(layer).unused_tensors == ()
+    assert weftnn.Model(layer).unused_tensors == ()
 
 
 @pytest.mark.parametrize("call", ["step", "process"])
 @pytest.mark.parametrize(("size", "lets_go"), [(16, False), (1024, True)])
 def test_long_steps_let_other_threads_run(size: int, lets_go: bool, call: str) -> None:
     """Python does not switch threads by itself for an hour: another one runs only where a step lets it."""
-    stream = weft.Stream(nn.GRU(size, size, rng=0))
+    stream = weftnn.Stream(nn.GRU(size, size, rng=0))
     x = np.zeros(size if call == "step" else (1, size), np.float32)
     may_run, has_run = threading.Event(), threading.Event()
     thread = threading.Thread(target=lambda: may_run.wait() and has_run.set())
@@ -155,9 +159,9 @@ def test_long_steps_let_other_threads_run(size: int, lets_go: bool, call: str) -
 def test_threads_may_share_a_stream() -> None:
     """Those whose steps keep Python's lock, and those whose steps let go of it."""
     for size, count in ((64, 2000), (600, 20)):
-        stream, x = weft.Stream(nn.GRU(2, size, rng=0)), np.ones((count, 2), np.float32)
+        stream, x = weftnn.Stream(nn.GRU(2, size, rng=0)), np.ones((count, 2), np.float32)
 
-        def work(stream: weft.Stream = stream, x: np.ndarray = x) -> None:
+        def work(stream: weftnn.Stream = stream, x: np.ndarray = x) -> None:
             for _ in range(5):
                 stream.process(x)
                 stream.step(x[0])
@@ -168,7 +172,7 @@ def test_threads_may_share_a_stream() -> None:
         for thread in threads:
             thread.join()
         assert stream.position == 4 * 5 * (count + 1)
-        alone = weft.Stream(nn.GRU(2, size, rng=0))
+        alone = weftnn.Stream(nn.GRU(2, size, rng=0))
         alone.process(np.ones((stream.position, 2), np.float32))
         np.testing.assert_array_equal(stream.step(x[0]), alone.step(x[0]))
 
@@ -189,7 +193,7 @@ def test_threads_may_share_a_stream() -> None:
     ],
 )
 def test_steps_that_do_not_fit_leave_the_state(layer: nn.Layer, x: Any, error: type[Exception]) -> None:
-    stream = weft.Stream(layer)
+    stream = weftnn.Stream(layer)
     with pytest.raises(error, match=r"Stream\.step: "):
         stream.step(x)
     with pytest.raises(error, match=r"Stream\.process: "):
@@ -198,7 +202,7 @@ def test_steps_that_do_not_fit_leave_the_state(layer: nn.Layer, x: Any, error: t
 
 
 def test_process_reads_no_token_where_one_is_bad() -> None:
-    stream = weft.Stream(nn.Sequential(nn.Embedding(5, 2, rng=0), GRU))
+    stream = weftnn.Stream(nn.Sequential(nn.Embedding(5, 2, rng=0), GRU))
     expected = copy.copy(stream).process([3, 1, 2])
     stream.step(3)
     with pytest.raises(ValueError, match="token"):
@@ -219,13 +223,13 @@ def test_process_reads_no_token_where_one_is_bad() -> None:
 )
 def test_runs_that_do_not_fit(x: Any, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="run: "):
-        weft.Model(GRU).run(x, **options)
+        weftnn.Model(GRU).run(x, **options)
 
 
 @pytest.mark.parametrize("layer", [nn.Transformer(4, 2, 1, 1, 4), nn.Sequential(nn.Tanh())], ids=repr)
 def test_a_model_without_a_graph_says_why(layer: nn.Layer, tmp_path: Path) -> None:
     nn.save(layer, tmp_path / "m")
-    for make in (weft.Model, weft.Stream, lambda _: weft.Model.load(tmp_path / "m")):
+    for make in (weftnn.Model, weftnn.Stream, lambda _: weftnn.Model.load(tmp_path / "m")):
         with pytest.raises(ValueError, match="has no native form") as raised:
             make(layer)
         assert str(raised.value).endswith(describe(layer)["obstacle"])
@@ -234,14 +238,14 @@ def test_a_model_without_a_graph_says_why(layer: nn.Layer, tmp_path: Path) -> No
 def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:
     nn.save(GRU, tmp_path / "m", {"weft": "{}"})
     with pytest.raises(ValueError, match=r"Model\.load: .*/m: .*format"):
-        weft.Model.load(tmp_path / "m")
+        weftnn.Model.load(tmp_path / "m")
     (tmp_path / "broken").write_bytes(b"not a model")
     with pytest.raises(ValueError, match=r"Model\.load: .*/broken: not a safetensors file"):
-        weft.Model.load(tmp_path / "broken")
+        weftnn.Model.load(tmp_path / "broken")
     with pytest.raises(ValueError, match=r"Model\.parse: "):
-        weft.Model.parse(b"not a model")
+        weftnn.Model.parse(b"not a model")
     with pytest.raises(FileNotFoundError, match="none"):
-        weft.Model.load(tmp_path / "none")
+        weftnn.Model.load(tmp_path / "none")
     for other in (3, None):
         with pytest.raises(TypeError):
-            weft.Stream(other)
+            weftnn.Stream(other)

@@ -10,16 +10,16 @@ import time
 import numpy as np
 import pytest
 
-import weft
-import weft.config
-from weft import ops
+import weftnn
+import weftnn.config
+from weftnn import ops
 
 F = np.float32
 
 
 def test_idle_threads_take_no_processor() -> None:
     """In processor time, which a busy machine does not lengthen."""
-    weft.set_num_threads(4)
+    weftnn.set_num_threads(4)
     x, w = np.ones((512, 256), F), np.ones((256, 256), F)
     ops.linear_forward(x, w)
     before = time.process_time()
@@ -36,11 +36,11 @@ import threading
 
 import numpy as np
 
-import weft
-from weft import nn, ops
+import weftnn
+from weftnn import nn, ops
 
 F = np.float32
-weft.set_num_threads({threads})
+weftnn.set_num_threads({threads})
 steps = np.broadcast_to(np.zeros((1, 1, 512), F), (2, 100_000, 512))
 square = np.zeros((2048, 512), F)
 heads = np.zeros((1, 8, 40_000, 16), F)
@@ -61,8 +61,8 @@ else:
         "ops.lstm_forward(steps[:1], square, square, training=False)",
         "ops.lstm_forward(steps, square, square, training=False)",
         "ops.sdpa_forward(heads, heads, heads)",
-        "weft.Model(nn.GRU(512, 512)).run(steps)",
-        "weft.Stream(nn.GRU(512, 512)).process(steps[0])",
+        "weftnn.Model(nn.GRU(512, 512)).run(steps)",
+        "weftnn.Stream(nn.GRU(512, 512)).process(steps[0])",
     ],
 )
 def test_ctrl_c_ends_a_long_call(call: str, threads: int) -> None:
@@ -75,9 +75,9 @@ def test_a_stream_that_was_interrupted_is_as_before() -> None:
     program = """
 import os, signal, threading
 import numpy as np
-import weft
-from weft import nn
-stream = weft.Stream(nn.GRU(512, 512, rng=0))
+import weftnn
+from weftnn import nn
+stream = weftnn.Stream(nn.GRU(512, 512, rng=0))
 steps = np.tile(np.random.default_rng(0).normal(size=(100, 512)).astype(np.float32), (1000, 1))
 stream.process(steps[:3])
 before = stream.copy()
@@ -95,9 +95,9 @@ except KeyboardInterrupt:
 
 def test_the_instruction_set_may_change_while_others_compute() -> None:
     """A call runs to its end on one; workspaces are large enough for whichever that is."""
-    isas = weft.config.available_isas()
+    isas = weftnn.config.available_isas()
     rng = np.random.default_rng(0)
-    before, stop, failures = weft.config.get_isa(), threading.Event(), []
+    before, stop, failures = weftnn.config.get_isa(), threading.Event(), []
 
     def array(*shape: int) -> np.ndarray:
         return rng.normal(size=shape).astype(F) * F(0.1)
@@ -105,7 +105,7 @@ def test_the_instruction_set_may_change_while_others_compute() -> None:
     def change() -> None:
         while not stop.is_set():
             for isa in isas:
-                weft._core.set_isa(isa)
+                weftnn._core.set_isa(isa)
 
     changing = threading.Thread(target=change)
     interval = sys.getswitchinterval()
@@ -127,5 +127,5 @@ def test_the_instruction_set_may_change_while_others_compute() -> None:
         stop.set()
         changing.join()
         sys.setswitchinterval(interval)
-        weft._core.set_isa(before)
+        weftnn._core.set_isa(before)
     assert not failures

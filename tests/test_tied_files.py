@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from weft import nn, optim
-from weft.data import ArrayDataset
-from weft.files import read_safetensors, write_safetensors
-from weft.models import GPT, ByteModel, LanguageModel
-from weft.train import Trainer
-from weft.train.checkpoint import read_checkpoint, write_checkpoint
+from weftnn import nn, optim
+from weftnn.data import ArrayDataset
+from weftnn.files import read_safetensors, write_safetensors
+from weftnn.models import GPT, ByteModel, LanguageModel
+from weftnn.train import Trainer
+from weftnn.train.checkpoint import read_checkpoint, write_checkpoint
 
 NAMES = ("embedding.weight", "head.weight")
 MODELS: dict[str, Callable[[int], ByteModel]] = {

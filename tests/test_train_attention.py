@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import weft
-from weft import nn, optim
+import weftnn
+from weftnn import nn, optim
 
 TOKENS, LONGEST, SIZE, BEGIN = 8, 7, 32, 0
 
@@ -79,7 +79,7 @@ def batch(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, ...]:
 
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary", "alibi", "relative"])
 def test_reversing(positions: str) -> None:
-    weft.set_num_threads(1)
+    weftnn.set_num_threads(1)
     rng = np.random.default_rng(1)
     model = Reverser(positions)
     optimizer, loss = optim.AdamW(model.parameters(), lr=3e-3), nn.CrossEntropyLoss()

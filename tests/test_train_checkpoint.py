@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft import data, nn, optim, train
-from weft.train import checkpoint as module
-from weft.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from weftnn import data, nn, optim, train
+from weftnn.train import checkpoint as module
+from weftnn.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
 # ---- exact resume ----------------------------------------------------------------------------------------
 
@@ -27,10 +27,10 @@ from weft.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 PROGRAM = """
 import hashlib, json, sys
 import numpy as np
-import weft
-from weft import data, nn, optim, train
+import weftnn
+from weftnn import data, nn, optim, train
 
-weft.set_num_threads(1)  # enough for such small layers, and quicker where other work runs beside it
+weftnn.set_num_threads(1)  # enough for such small layers, and quicker where other work runs beside it
 kind, folder, resume, limits = sys.argv[1], sys.argv[2], sys.argv[3] == "resume", json.loads(sys.argv[4])
 text = bytes(np.random.default_rng(0).integers(97, 105, 700, dtype=np.uint8))
 layer = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind]

@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 
 from test_train_checkpoint import number_in, numbered, small_trainer, source
-from weft.train import FolderInUseError, Trainer
-from weft.train import checkpoint as module
-from weft.train.checkpoint import read_checkpoint, write_checkpoint
-from weft.train.folder_lock import FolderLock
+from weftnn.train import FolderInUseError, Trainer
+from weftnn.train import checkpoint as module
+from weftnn.train.checkpoint import read_checkpoint, write_checkpoint
+from weftnn.train.folder_lock import FolderLock
 
 HOLDER = """
 import sys
 from pathlib import Path
-from weft.train.folder_lock import FolderLock
+from weftnn.train.folder_lock import FolderLock
 with FolderLock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

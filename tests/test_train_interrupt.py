@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from test_train_checkpoint import small_trainer, source
-from weft import train
-from weft.train.checkpoint import read_checkpoint
-from weft.train.interrupt import Interrupt
+from weftnn import train
+from weftnn.train.checkpoint import read_checkpoint
+from weftnn.train.interrupt import Interrupt
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 

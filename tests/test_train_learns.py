@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import weft
-from weft import data, nn, optim, train
+import weftnn
+from weftnn import data, nn, optim, train
 
 
 def adding_problem(rows: int, steps: int, seed: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
@@ -32,7 +32,7 @@ def adding_problem(rows: int, steps: int, seed: int) -> tuple[tuple[np.ndarray, 
 
 @pytest.mark.parametrize(("cell", "steps"), [(nn.RNN, 1500), (nn.LSTM, 800), (nn.GRU, 400)])
 def test_adding_problem(cell: Any, steps: int) -> None:
-    weft.set_num_threads(1)
+    weftnn.set_num_threads(1)
     model = nn.Sequential(cell(2, 32, rng=0), nn.Linear(32, 1, rng=1))
     trainer = train.Trainer(
         model,
@@ -67,7 +67,7 @@ def echo_stream(steps: int, delay: int) -> data.DataSource:
 
 def test_truncated_gradients_teach_what_lies_further_back_than_a_segment() -> None:
     """An echo after 5 steps, learned in segments of 2: k2 = 8 reaches it, k2 = 2 does not."""
-    weft.set_num_threads(1)
+    weftnn.set_num_threads(1)
     accuracy = {}
     for k2 in (2, 8):
         model = nn.Sequential(nn.GRU(1, 24, rng=0), nn.Linear(24, 2, rng=1))

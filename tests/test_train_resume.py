@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from test_train_checkpoint import Crash, break_at
-from weft import data, nn, optim, train
-from weft.files import read_safetensors, write_safetensors
-from weft.train.checkpoint import CONFIG, MODEL, TRAINING, exists, model_file
+from weftnn import data, nn, optim, train
+from weftnn.files import read_safetensors, write_safetensors
+from weftnn.train.checkpoint import CONFIG, MODEL, TRAINING, exists, model_file
 
 
 def text() -> data.TextStream:

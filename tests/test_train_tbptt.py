@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft import data, nn, optim, train
-from weft.train.tbptt import cut
+from weftnn import data, nn, optim, train
+from weftnn.train.tbptt import cut
 
 B, I, H, O = 3, 2, 4, 2
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weft import data, nn, optim, train
-from weft.models import LanguageModel, bits_per_byte
-from weft.train import csv_log, progress
-from weft.train.csv_log import CsvLog
+from weftnn import data, nn, optim, train
+from weftnn.models import LanguageModel, bits_per_byte
+from weftnn.train import csv_log, progress
+from weftnn.train.csv_log import CsvLog
 
 
 def linear_data(rows: int = 64, batch_size: int = 16, **options: Any) -> data.ArrayDataset:
@@ -640,10 +640,10 @@ def other_parameters() -> Any:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"model": "gru"}, TypeError, "Trainer: model must be a weft.nn.Layer, got str"),
+        ({"model": "gru"}, TypeError, "Trainer: model must be a weftnn.nn.Layer, got str"),
         ({"loss": "mse"}, TypeError, "Trainer: loss must be a loss such as"),
         ({"loss": nn.MSELoss(reduction="none")}, ValueError, "must reduce to one number"),
-        ({"optimizer": "sgd"}, TypeError, "optimizer must be a weft.optim.Optimizer, got str"),
+        ({"optimizer": "sgd"}, TypeError, "optimizer must be a weftnn.optim.Optimizer, got str"),
         ({"optimizer": other_parameters()}, ValueError, "got 2 that are not the model's"),
         ({"schedule": 0.1}, TypeError, "schedule must be a function"),
         ({"clip_norm": 0}, ValueError, "Trainer: clip_norm must be a finite number > 0, got 0"),

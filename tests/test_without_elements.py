@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import weft
+import weftnn
 from cases import OPS, POINTWISE, ROTARY
 from kinds import OpCase, Size
 from native import NATIVE, weighted
 from nn_cases import CASES
-from weft import nn, ops
+from weftnn import nn, ops
 
 MANY = 2**40
 SIZES = {
@@ -78,7 +78,7 @@ def tasks() -> Iterator[tuple[str, Callable[[], object]]]:
         layer, x = weighted(case, np.float32)
         for shape in EMPTY:
             empty = np.zeros(shape + x.shape[2:], x.dtype)
-            yield f"Model of {case.name} {shape}", partial(weft.Model(layer).run, empty)
+            yield f"Model of {case.name} {shape}", partial(weftnn.Model(layer).run, empty)
 
 
 def run_all() -> None:

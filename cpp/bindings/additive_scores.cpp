@@ -1,4 +1,4 @@
-// weft._core: additive attention scores.
+// weftnn._core: additive attention scores.
 #include "weft/additive_scores.hpp"
 
 #include "arrays.hpp"

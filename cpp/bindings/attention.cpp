@@ -1,4 +1,4 @@
-// weft._core.sdpa_forward and what it saves, which takes gradients back.
+// weftnn._core.sdpa_forward and what it saves, which takes gradients back.
 #include "weft/attention.hpp"
 
 #include <algorithm>

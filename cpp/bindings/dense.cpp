@@ -1,4 +1,4 @@
-// weft._core: linear and embedding. Leading axes are already one: matrices [R, I].
+// weftnn._core: linear and embedding. Leading axes are already one: matrices [R, I].
 #include "weft/dense.hpp"
 
 #include "arrays.hpp"

@@ -1,4 +1,4 @@
-// weft._core: softmax cross-entropy. Leading axes are already one: logits [R, V], targets [R].
+// weftnn._core: softmax cross-entropy. Leading axes are already one: logits [R, V], targets [R].
 #include "weft/loss.hpp"
 
 #include "arrays.hpp"

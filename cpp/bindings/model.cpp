@@ -1,4 +1,4 @@
-// weft._core: models from files, and streams of their steps: Model32 and Stream32, Model64 and Stream64.
+// weftnn._core: models from files, and streams of their steps: Model32 and Stream32, Model64 and Stream64.
 #include "weft/model.hpp"
 
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// The extension module weft._core: NumPy arrays to views, the interpreter lock released, nothing else.
+// The extension module weftnn._core: NumPy arrays to views, the interpreter lock released, nothing else.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -20,7 +20,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   if (weft::version() != std::string(WEFT_VERSION))
     throw py::import_error("weft " WEFT_VERSION " found the library of weft " + std::string(weft::version()) +
                            " in this process");
-  module.doc() = "weft's kernels on NumPy arrays; use weft.ops";
+  module.doc() = "weft's kernels on NumPy arrays; use weftnn.ops";
   module.def("version", &weft::version);
   module.def("available_isas", &weft::available_isas);
   module.def("isa", &weft::isa);

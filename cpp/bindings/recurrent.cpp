@@ -1,4 +1,4 @@
-// weft._core.recurrent_forward / recurrent_backward.
+// weftnn._core.recurrent_forward / recurrent_backward.
 #include "weft/recurrent.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// weft._core: rotary positions.
+// weftnn._core: rotary positions.
 #include "arrays.hpp"
 #include "new_array.hpp"
 #include "weft/pointwise.hpp"

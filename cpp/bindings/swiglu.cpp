@@ -1,4 +1,4 @@
-// weft._core: SwiGLU. Leading axes are already one.
+// weftnn._core: SwiGLU. Leading axes are already one.
 #include "arrays.hpp"
 #include "new_array.hpp"
 #include "weft/pointwise.hpp"

@@ -1,4 +1,4 @@
-// weft._core: the optimizers' updates and the gradient norm, on C-contiguous arrays of any shape.
+// weftnn._core: the optimizers' updates and the gradient norm, on C-contiguous arrays of any shape.
 #include "weft/updates.hpp"
 
 #include "arrays.hpp"

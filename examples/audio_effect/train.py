@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from weft import Trainer, data, nn, optim
+from weftnn import Trainer, data, nn, optim
 
 RATE = 44100
 

@@ -1,9 +1,9 @@
-// Text from a language model that `weft lm train` made, one byte at a time.
+// Text from a language model that `weftnn lm train` made, one byte at a time.
 //
 //   sample_text MODEL [--prompt TEXT] [--length N] [--temperature X] [--top-k K] [--seed N]
 //
 // MODEL is a model.safetensors, such as runs/lm-1/best/model.safetensors. At temperature 0 the text is that
-// of `weft lm sample MODEL --temperature 0`, byte for byte.
+// of `weftnn lm sample MODEL --temperature 0`, byte for byte.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from weft import nn
-from weft.files import read_safetensors
+from weftnn import nn
+from weftnn.files import read_safetensors
 
 FOLDER = Path(__file__).parent / "corpus" / "model"
 DTYPES = {np.dtype("f4"): "F32", np.dtype("f8"): "F64"}

@@ -1,4 +1,4 @@
-// What tells steps where they stand: the numbers of python/weft/nn, in double as there.
+// What tells steps where they stand: the numbers of python/weftnn/nn, in double as there.
 #pragma once
 
 #include <algorithm>

@@ -1,0 +1,103 @@
+"""Layers, losses and their files. A call gives the result and the way back; composing is calling.
+
+>>> import numpy as np
+>>> from weftnn import nn
+>>> model = nn.Sequential(nn.Embedding(256, 16), nn.GRU(16, 32), nn.Linear(32, 256))
+>>> text = np.frombuffer(b"the thread that runs back and forth", np.uint8)[None]
+>>> (scores, state), backprop = model(text[:, :-1])
+>>> loss, loss_backprop = nn.CrossEntropyLoss()(scores, text[:, 1:])
+>>> dx, dstate = backprop(loss_backprop())  # every parameter of the model now has its .grad
+"""
+
+from weftnn.nn import init
+from weftnn.nn.activations import GELU, ReLU, Sigmoid, SiLU, SwiGLU, Tanh
+from weftnn.nn.additive_attention import AdditiveAttention
+from weftnn.nn.alibi import ALiBi
+from weftnn.nn.attention_positions import AttentionPositions
+from weftnn.nn.backprop import Backprop, StatefulBackprop
+from weftnn.nn.bidirectional import Bidirectional
+from weftnn.nn.bilinear_attention import BilinearAttention
+from weftnn.nn.dot_attention import DotAttention
+from weftnn.nn.dropout import Dropout
+from weftnn.nn.elementwise_losses import BCEWithLogitsLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss
+from weftnn.nn.embedding import Embedding
+from weftnn.nn.feed_forward import FeedForward
+from weftnn.nn.files import load, save
+from weftnn.nn.graph import GraphWriter, NoNativeForm
+from weftnn.nn.gru import GRU, GRUCell
+from weftnn.nn.key_value_cache import KeyValueCache
+from weftnn.nn.layer import Layer
+from weftnn.nn.layer_norm import LayerNorm
+from weftnn.nn.learned_positions import LearnedPositions
+from weftnn.nn.linear import Linear
+from weftnn.nn.losses import CrossEntropyLoss, Loss
+from weftnn.nn.lstm import LSTM, LSTMCell
+from weftnn.nn.multihead_attention import MultiheadAttention
+from weftnn.nn.parameter import Parameter
+from weftnn.nn.relative_positions import RelativePositions
+from weftnn.nn.residual import Residual
+from weftnn.nn.rnn import RNN, RNNCell
+from weftnn.nn.rotary_positions import RotaryPositions
+from weftnn.nn.sequential import Sequential
+from weftnn.nn.sinusoidal_positions import SinusoidalPositions
+from weftnn.nn.transformer import Transformer
+from weftnn.nn.transformer_decoder import TransformerDecoder
+from weftnn.nn.transformer_decoder_layer import DecoderCache, TransformerDecoderLayer
+from weftnn.nn.transformer_encoder import TransformerEncoder
+from weftnn.nn.transformer_encoder_layer import TransformerEncoderLayer
+
+__all__ = [
+    "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "ALiBi",
+    "AdditiveAttention",
+    "AttentionPositions",
+    "BCEWithLogitsLoss",
+    "Backprop",
+    "Bidirectional",
+    "BilinearAttention",
+    "CrossEntropyLoss",
+    "DecoderCache",
+    "DotAttention",
+    "Dropout",
+    "Embedding",
+    "FeedForward",
+    "GRUCell",
+    "GraphWriter",
+    "HuberLoss",
+    "KLDivLoss",
+    "KeyValueCache",
+    "L1Loss",
+    "LSTMCell",
+    "Layer",
+    "LayerNorm",
+    "LearnedPositions",
+    "Linear",
+    "Loss",
+    "MSELoss",
+    "MultiheadAttention",
+    "NoNativeForm",
+    "Parameter",
+    "RNNCell",
+    "ReLU",
+    "RelativePositions",
+    "Residual",
+    "RotaryPositions",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SinusoidalPositions",
+    "StatefulBackprop",
+    "SwiGLU",
+    "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+    "init",
+    "load",
+    "save",
+]

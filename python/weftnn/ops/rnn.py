@@ -1,0 +1,126 @@
+"""The plain recurrent layer, forward and backward.
+
+    h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)        f = tanh or relu
+
+T time, B batch, I input, H hidden. Source: Elman, "Finding structure in time", 1990.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from weftnn.ops.arrays import require_gradients
+from weftnn.ops.recurrent import Array, RecurrentCall, Saved, recurrent_backward, recurrent_forward
+
+
+class RNNGrads(NamedTuple):
+    """Gradients in the order of the forward's arguments; None where the argument was None."""
+
+    dx: Array | None
+    dw_ih: Array | None
+    dw_hh: Array | None
+    db_ih: Array | None
+    db_hh: Array | None
+    dh0: Array | None
+
+
+def rnn_forward(
+    x: Array,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Array | None = None,
+    b_hh: Array | None = None,
+    *,
+    h0: Array | None = None,
+    nonlinearity: str = "tanh",
+    lengths: Array | Sequence[int] | None = None,
+    resets: Array | None = None,
+    reverse: bool = False,
+    recurrent_dropout_mask: Array | None = None,
+    zoneout_mask: Array | None = None,
+    checkpoint_every: int | None = None,
+    training: bool = True,
+) -> tuple[Array, Array, Saved | None]:
+    """A plain recurrent layer over a batch of sequences: (y[B,T,H], h_n[B,H], saved).
+
+    Args:
+        x: [B, T, I], float32 or float64; all arrays share its dtype. Last axis contiguous, others any stride.
+        w_ih, w_hh: [H, I] and [H, H].
+        b_ih, b_hh: [H], or None.
+        h0: [B, H] initial state; None is zero.
+        nonlinearity: "tanh" or "relu".
+        lengths: [B] valid steps of each row, in any order, zero allowed. y is zero past them, h_n is the last
+            valid state, and nothing is computed on padding.
+        resets: bool [B, T]; True zeroes the state before that step.
+        reverse: run from each row's last valid step to its first; y[t] is still the output at time t.
+        recurrent_dropout_mask: [B, H] or [B, T, H], multiplies h_{t-1} where it enters the product.
+        zoneout_mask: [B, H] or [B, T, H], bool or in [0, 1]: h_t = m h_{t-1} + (1 - m) h_t.
+        checkpoint_every: keep the states of every k-th step only and compute the rest again in backward.
+        training: False keeps nothing: saved is None.
+
+    Raises:
+        ValueError: a shape or value does not fit; the message names the argument, what it must be and is.
+        TypeError: an array has another dtype.
+
+    Example:
+        >>> import numpy as np
+        >>> from weftnn import ops
+        >>> x, w = np.ones((1, 3, 2)), np.eye(2)
+        >>> y, h_n, saved = ops.rnn_forward(x, w, w, nonlinearity="relu")
+        >>> y[0, :, 0]
+        array([1., 2., 3.])
+        >>> ops.rnn_backward(saved, dh_n=np.ones((1, 2))).dx[0, :, 0]
+        array([1., 1., 1.])
+    """
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"rnn_forward: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+    y, h_n, _, saved = recurrent_forward(
+        RecurrentCall(
+            "rnn",
+            f"rnn_{nonlinearity}",
+            x,
+            w_ih,
+            w_hh,
+            b_ih,
+            b_hh,
+            h0=h0,
+            lengths=lengths,
+            resets=resets,
+            reverse=reverse,
+            recurrent_dropout_mask=recurrent_dropout_mask,
+            zoneout_mask=zoneout_mask,
+            checkpoint_every=checkpoint_every,
+            training=training,
+        )
+    )
+    return y, h_n, saved
+
+
+def rnn_backward(
+    saved: Saved | None,
+    dy: Array | None = None,
+    dh_n: Array | None = None,
+    *,
+    accumulate: RNNGrads | None = None,
+    need_dx: bool = True,
+) -> RNNGrads:
+    """Gradients of `rnn_forward`, given dL/dy and dL/dh_n (None means zero).
+
+    With h_t = f(a_t):  da_t = f'(a_t) (dy_t + W_hh' da_{t+1}),  dx_t = W_ih' da_t,  dW_ih = sum_t da_t x_t',
+    dW_hh = sum_t da_t h_{t-1}',  db = sum_t da_t.
+
+    Args:
+        saved: what forward returned; it may be used again, and the forward's arrays must be unchanged.
+        dy, dh_n: [B, T, H] and [B, H].
+        accumulate: gradients whose weight arrays are added to in place, instead of new ones.
+        need_dx: False skips dx and returns None for it.
+
+    Raises:
+        ValueError, TypeError: as in `rnn_forward`.
+    """
+    require_gradients("rnn_backward", "accumulate", accumulate, RNNGrads)
+    g = accumulate
+    given = (g.dw_ih, g.dw_hh, g.db_ih, g.db_hh) if g else ()
+    grads = recurrent_backward("rnn", saved, dy, dh_n, None, given, need_dx)
+    return RNNGrads(*grads[:6])
