@@ -3,7 +3,7 @@
     python tests/digests.py > before.txt            # with the build before the change
     python tests/digests.py --against before.txt    # with the build after it; exits with 1 where bits differ
 
-A line is an instruction set, a dtype, a row of the table at a size, and a digest of every array that it gives:
+A line is an instruction set, a dtype, a row of the table at a size, and a digest of all arrays that it gives:
 outputs and gradients of ops, of layers, parameters after updates, and what native models run and step.
 Digests are of one machine: another may round NumPy's own sums differently.
 """
