@@ -17,7 +17,7 @@ if(WEFT_SANITIZE)  # instrumented vector code takes minutes a file to optimize f
   set(WEFT_OPTIMIZE -O1)
 endif()
 
-file(GLOB WEFT_KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/kernels/*.cpp)
+file(GLOB_RECURSE WEFT_KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/kernels/*.cpp)
 foreach(isa IN LISTS WEFT_ISAS)
   add_library(weft_kernels_${isa} OBJECT ${WEFT_KERNELS})
   target_include_directories(weft_kernels_${isa} PRIVATE ${PROJECT_SOURCE_DIR}/cpp)

@@ -9,7 +9,7 @@ target_compile_definitions(weft_objects PRIVATE WEFT_VERSION="${PROJECT_VERSION}
 target_compile_options(weft_objects PRIVATE -Wall -Wextra -ffunction-sections -fdata-sections)
 target_link_libraries(weft_objects PRIVATE Threads::Threads)
 # What reads a file runs once: small code, where a program that only steps a GRU shall stay small.
-set_source_files_properties(src/json.cpp src/json_check.cpp src/safetensors.cpp src/model/check_graph.cpp
+set_source_files_properties(src/files/json.cpp src/files/json_check.cpp src/files/safetensors.cpp src/model/check_graph.cpp
                             src/model/parse_graph.cpp PROPERTIES COMPILE_OPTIONS -Os)
 
 set(WEFT_OBJECTS $<TARGET_OBJECTS:weft_objects>)

@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+sys.path += [str(room) for room in Path(__file__).parent.iterdir() if room.is_dir()]
+
 import nn_kinds
 import weftnn
 import weftnn.config

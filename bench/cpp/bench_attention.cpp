@@ -5,6 +5,8 @@
 //
 // Operations are those of the products of queries and keys that see each other: two forward, five backward. A
 // shape is checked, with fewer rows, against plain loops before it is timed.
+#include <array>
+
 #include "attention_call.hpp"
 #include "rates.hpp"
 

@@ -1,7 +1,7 @@
 // One instruction set's limits behind plain function pointers; compiled with the kernels' own flags.
 #include "machine_isa.hpp"
 
-#include "kernels/isa.hpp"
+#include "kernels/simd/isa.hpp"
 
 #define WEFT_STRINGIFY_(name) #name
 #define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)

@@ -2,7 +2,7 @@
 // flags.
 #include "math_isa.hpp"
 
-#include "kernels/math.hpp"
+#include "kernels/simd/math.hpp"
 
 #define WEFT_STRINGIFY_(name) #name
 #define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)

@@ -1,6 +1,8 @@
 // weftnn._core: additive attention scores.
 #include "weft/additive_scores.hpp"
 
+#include <array>
+
 #include "arrays.hpp"
 #include "memory.hpp"
 #include "new_array.hpp"

@@ -2,6 +2,7 @@
 #include "weft/attention.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "arrays.hpp"
@@ -36,7 +37,7 @@ View<const T, 4> broadcast(const char* argument, const py::object& object, py::o
 /// A new array [B, N, T, E] that lies in memory as `like` does: heads inside time, if it has them so.
 template <class T>
 std::pair<py::array, View<T, 4>> new_like(const View<const T, 4>& like, int64_t columns) {
-  const auto [B, N, time, _] = like.shape;
+  const auto [B, N, time, _] = like.shape.at;
   if (like.stride[1] >= like.stride[2]) {
     const NewArray<T, 4> fresh({B, N, time, columns});
     return {fresh.array, fresh.view};
@@ -92,7 +93,7 @@ struct Saved final : SavedBase {
   void run() {
     size_t size = attention_forward_workspace(arguments);
     std::tie(out, out_view) = new_like(arguments.q, arguments.v.shape[3]);
-    const auto [B, N, time, _] = arguments.q.shape;
+    const auto [B, N, time, _] = arguments.q.shape.at;
     const NewArray<T, 4> fresh({B, N, time, 2});
     normalizer = fresh.array, normalizer_view = fresh.view;
     long_call([&] {
@@ -102,7 +103,7 @@ struct Saved final : SavedBase {
   }
 
   py::array weights(bool mean) const override {
-    const auto [B, N, time, _] = arguments.q.shape;
+    const auto [B, N, time, _] = arguments.q.shape.at;
     const NewArray<T, 4> fresh({B, mean ? 1 : N, time, arguments.k.shape[2]});
     const AttentionArguments<T> a = of("sdpa_forward");
     long_call([&] {

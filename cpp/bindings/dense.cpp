@@ -1,6 +1,8 @@
 // weftnn._core: linear and embedding. Leading axes are already one: matrices [R, I].
 #include "weft/dense.hpp"
 
+#include <array>
+
 #include "arrays.hpp"
 #include "indices.hpp"
 #include "long_call.hpp"

@@ -1,6 +1,8 @@
 // weftnn._core: softmax cross-entropy. Leading axes are already one: logits [R, V], targets [R].
 #include "weft/loss.hpp"
 
+#include <array>
+
 #include "arrays.hpp"
 #include "flat.hpp"
 #include "indices.hpp"

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <mutex>
 
@@ -165,10 +166,10 @@ py::array py_process(LockedStream<T>& self, const py::object& x) {
   const char* operation = "Stream.process";
   BasicStream<T>& stream = self.stream;
   py::object keep;
-  const auto process = [&](const auto& view) {
+  const auto process = [&]<class X, int N>(const View<X, N>& view) {
     const NewArray<T, 2> y({view.shape[0], stream.outputs()});
     int64_t row = 1;  // elements of a step
-    for (size_t axis = 1; axis < view.shape.size(); ++axis) row *= view.shape[axis];
+    for (int axis = 1; axis < N; ++axis) row *= view.shape[axis];
     try {
       check(operation, self.run(view.shape[0], [&](auto& stream) {
         return process_in_pieces(stream, view.data, row, y.view.data, view.shape[0]);

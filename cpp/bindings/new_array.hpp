@@ -40,8 +40,8 @@ struct NewArray {
   py::array array;
   View<T, N> view;
 
-  explicit NewArray(std::array<int64_t, N> shape)
-      : array(new_array<T>(shape.data(), N)), view(static_cast<T*>(array.mutable_data()), shape) {}
+  explicit NewArray(Axes<N> shape)
+      : array(new_array<T>(shape.at, N)), view(static_cast<T*>(array.mutable_data()), shape) {}
 };
 
 }  // namespace weft::bindings

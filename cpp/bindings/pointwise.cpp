@@ -1,6 +1,8 @@
 // weftnn._core: layer normalisation, activations, dropout. Leading axes are already one, or all axes flat.
 #include "weft/pointwise.hpp"
 
+#include <array>
+
 #include "arrays.hpp"
 #include "flat.hpp"
 #include "memory.hpp"

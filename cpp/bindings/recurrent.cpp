@@ -2,6 +2,7 @@
 #include "weft/recurrent.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "arrays.hpp"

@@ -1,4 +1,6 @@
 // weftnn._core: rotary positions.
+#include <array>
+
 #include "arrays.hpp"
 #include "new_array.hpp"
 #include "weft/pointwise.hpp"

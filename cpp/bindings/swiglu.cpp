@@ -1,4 +1,6 @@
 // weftnn._core: SwiGLU. Leading axes are already one.
+#include <array>
+
 #include "arrays.hpp"
 #include "new_array.hpp"
 #include "weft/pointwise.hpp"

@@ -1,12 +1,12 @@
 // This instruction set's table. Each family's file fills in its own part.
-#include "table.hpp"
+#include "kernels/table.hpp"
 
-#include "additive_scores.hpp"
-#include "attention.hpp"
-#include "dense.hpp"
-#include "isa.hpp"
-#include "pointwise.hpp"
-#include "recurrent.hpp"
+#include "kernels/attention/additive_scores.hpp"
+#include "kernels/attention/attention.hpp"
+#include "kernels/dense/dense.hpp"
+#include "kernels/pointwise/pointwise.hpp"
+#include "kernels/recurrent/recurrent.hpp"
+#include "kernels/simd/isa.hpp"
 
 #define WEFT_STRINGIFY_(name) #name
 #define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)

@@ -4,11 +4,11 @@
 // workspace.
 #pragma once
 
-#include "additive_scores_table.hpp"
-#include "attention_table.hpp"
-#include "dense_table.hpp"
-#include "pointwise_table.hpp"
-#include "recurrent_table.hpp"
+#include "kernels/attention/additive_scores_table.hpp"
+#include "kernels/attention/attention_table.hpp"
+#include "kernels/dense/dense_table.hpp"
+#include "kernels/pointwise/pointwise_table.hpp"
+#include "kernels/recurrent/recurrent_table.hpp"
 
 namespace weft {
 

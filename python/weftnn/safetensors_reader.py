@@ -4,7 +4,7 @@ The format: 8 bytes with the header's length (little endian), the header (JSON: 
 and "__metadata__", str -> str), then the arrays' bytes, nothing between them.
 
 Read, not mapped as the safetensors package does it: another process that cuts a mapped file short kills
-whoever looks at it. cpp/src/safetensors.cpp has the same rules; it takes no file that is refused here.
+whoever looks at it. cpp/src/files/safetensors.cpp has the same rules; it takes no file that is refused here.
 https://github.com/huggingface/safetensors
 """
 

@@ -1,7 +1,7 @@
 // One instruction set's packed product behind plain function pointers; compiled with the kernels' own flags.
 #include "gemm_isa.hpp"
 
-#include "kernels/gemm.hpp"
+#include "kernels/gemm/gemm.hpp"
 
 #define WEFT_STRINGIFY_(name) #name
 #define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)

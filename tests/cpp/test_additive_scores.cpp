@@ -1,4 +1,6 @@
 // Additive attention scores against plain loops in double.
+#include <array>
+
 #include "everywhere.hpp"
 #include "weft/additive_scores.hpp"
 

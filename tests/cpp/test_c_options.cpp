@@ -13,7 +13,7 @@ constexpr weft_dtype dtype_of = sizeof(T) == 4 ? WEFT_FLOAT32 : WEFT_FLOAT64;
 
 /// Left out where there are no elements.
 template <class T>
-weft_view c_view(const std::vector<T>& v, const std::array<int64_t, 4>& shape) {
+weft_view c_view(const std::vector<T>& v, const Axes<4>& shape) {
   if (v.empty()) return {};
   return weft_view4(v.data(), shape[0], shape[1], shape[2], shape[3]);
 }
@@ -46,9 +46,9 @@ void check_recurrent(const RecurrentCellInfo& info, const Options& options) {
   expected.backward();
 
   const int64_t rows = p.gates * p.H;
-  const std::array<int64_t, 4> shapes[tensor_count] = {
-      {p.B, p.T, p.I, 1},    {rows, p.I, 1, 1}, {rows, p.P, 1, 1}, {rows, 1, 1, 1}, {rows, 1, 1, 1},
-      {p.extras, p.H, 1, 1}, {p.P, p.H, 1, 1},  {p.B, p.P, 1, 1},  {p.B, p.H, 1, 1}};
+  const Axes<4> shapes[tensor_count] = {{p.B, p.T, p.I, 1}, {rows, p.I, 1, 1}, {rows, p.P, 1, 1},
+                                        {rows, 1, 1, 1},    {rows, 1, 1, 1},   {p.extras, p.H, 1, 1},
+                                        {p.P, p.H, 1, 1},   {p.B, p.P, 1, 1},  {p.B, p.H, 1, 1}};
   weft_recurrent call = WEFT_INIT(weft_recurrent);
   weft_view* const given[] = {&call.x,          &call.w_ih,   &call.w_hh, &call.b_ih, &call.b_hh,
                               &call.w_peephole, &call.w_proj, &call.h0,   &call.c0};
@@ -108,7 +108,7 @@ void check_sdpa() {
   const std::vector<int64_t> kv_lengths = {4, 7};
   bool mask[Tq * S];
   for (int64_t i = 0; i < Tq * S; ++i) mask[i] = i % 5 != 3;
-  const std::array<int64_t, 4> scores = {B, N, Tq, S}, shared = {0, 0, S, 1}, of_heads = {0, Tq * S, S, 1};
+  const Axes<4> scores = {B, N, Tq, S}, shared = {0, 0, S, 1}, of_heads = {0, Tq * S, S, 1};
 
   AttentionArguments<T> a{.q = {q.data(), {B, N, Tq, D}},
                           .k = {k.data(), {B, Nk, S, D}},
@@ -135,9 +135,7 @@ void check_sdpa() {
                    std::vector<T>(B * Tq * S)};
   };
   Results expected = results(), actual = results();
-  const auto view4 = [](std::vector<T>& x, std::array<int64_t, 4> shape) {
-    return View<T, 4>(x.data(), shape);
-  };
+  const auto view4 = [](std::vector<T>& x, Axes<4> shape) { return View<T, 4>(x.data(), shape); };
   const Memory workspace(attention_forward_workspace(a) + attention_backward_workspace(a) +
                          attention_weights_workspace(a));
   const View<T, 4> out = view4(expected.out, {B, N, Tq, E});
@@ -151,7 +149,7 @@ void check_sdpa() {
   attention_weights<T>(a, normalizer, view4(expected.weights, {B, 1, Tq, S}), workspace.get());
 
   weft_sdpa call = WEFT_INIT(weft_sdpa);
-  const auto broadcast = [&](const void* data, const std::array<int64_t, 4>& stride) {
+  const auto broadcast = [&](const void* data, const Axes<4>& stride) {
     weft_view view = weft_view4(data, B, N, Tq, S);
     std::copy(stride.begin(), stride.end(), view.stride);
     return view;

@@ -5,7 +5,7 @@
 
 #include "allocations.hpp"
 #include "check.hpp"
-#include "src/json.hpp"
+#include "src/files/json.hpp"
 #include "visit_json.hpp"
 
 using namespace weft::test;

@@ -118,7 +118,7 @@ void test_rotary(int64_t tables, int64_t D, int64_t P, bool interleaved) {
   const auto x = random_numbers<T>(B * time * N * D, 10), angle = random_numbers<T>(tables * time * P, 11);
   std::vector<T> cos, sin;
   for (const T value : angle) cos.push_back(std::cos(value)), sin.push_back(std::sin(value));
-  const std::array<int64_t, 3> shape{tables, time, P};
+  const weft::Axes<3> shape{tables, time, P};
   const weft::View<const T, 3> cosines(cos.data(), shape), sines(sin.data(), shape);
   const auto heads = [&](std::vector<T>& v) {
     return weft::View<T, 4>(v.data(), {B, N, time, D}, {time * N * D, D, N * D, 1});

@@ -1,5 +1,7 @@
 // Every recurrent cell against the scalar reference: forward, backward, all instruction sets, any number of
 // threads.
+#include <array>
+
 #include "recurrent_call.hpp"
 #include "recurrent_reference.hpp"
 #include "weft/config.hpp"

@@ -11,7 +11,7 @@
 
 #include "allocations.hpp"
 #include "check.hpp"
-#include "src/safetensors.hpp"
+#include "src/files/safetensors.hpp"
 
 using namespace weft::test;
 using weft::Safetensors;

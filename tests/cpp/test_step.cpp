@@ -5,7 +5,7 @@
 
 #include "exact_memory.hpp"
 #include "recurrent_reference.hpp"
-#include "src/step_dispatch.hpp"
+#include "src/runtime/step_dispatch.hpp"
 #include "weft/config.hpp"
 
 using namespace weft::test;

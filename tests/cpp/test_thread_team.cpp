@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "check.hpp"
-#include "kernels/thread_team.hpp"
-#include "src/cpu_quota.hpp"
+#include "kernels/threads/thread_team.hpp"
+#include "src/runtime/cpu_quota.hpp"
 #include "weft/interruptible.hpp"
 
 namespace weft::test {

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include "src/json.hpp"
+#include "src/files/json.hpp"
 
 namespace weft::test {
 

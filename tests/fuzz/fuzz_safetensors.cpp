@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "src/safetensors.hpp"
+#include "src/files/safetensors.hpp"
 #include "visit_json.hpp"
 
 using weft::test::require;

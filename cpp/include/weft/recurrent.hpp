@@ -1,7 +1,7 @@
 // Recurrent layers, forward and backward: one call for a whole batch of sequences.
 //
 // Cells: "rnn_tanh", "rnn_relu", "lstm", "lstm_peephole", "lstm_coupled", "lstm_coupled_peephole", "gru",
-// "gru_reset_before"; the equations are in cpp/kernels/cells.
+// "gru_reset_before"; the equations are in cpp/kernels/recurrent/cells.
 //
 // Shapes: T time, B batch, I input, H hidden units, G the cell's gates (in PyTorch's order: i f g o; r z n),
 // P the width of the state h: H, or with a projection the rows of w_proj, E the cell's per-unit weights

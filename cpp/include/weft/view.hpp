@@ -1,25 +1,43 @@
 // A view of an array that someone else owns: pointer, shape, strides in elements. The last axis is
 // contiguous.
+//
+// Nothing of the standard library, and every function inlined: kernels, which are compiled for wider
+// instructions than their caller may have, take views as they are.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "weft/export.h"
 
 namespace weft {
 
+/// A number for each axis.
+template <int N>
+struct Axes {
+  int64_t at[N];
+
+  WEFT_INLINE constexpr int64_t& operator[](int axis) { return at[axis]; }
+  WEFT_INLINE constexpr int64_t operator[](int axis) const { return at[axis]; }
+  WEFT_INLINE constexpr const int64_t* begin() const { return at; }
+  WEFT_INLINE constexpr const int64_t* end() const { return at + N; }
+  WEFT_INLINE constexpr bool operator==(const Axes& other) const {
+    bool same = true;
+    for (int axis = 0; axis < N; ++axis) same = same && at[axis] == other.at[axis];
+    return same;
+  }
+};
+
 template <class T, int N>
 struct View {
   T* data = nullptr;
-  std::array<int64_t, N> shape{};
-  std::array<int64_t, N> stride{};
+  Axes<N> shape{};
+  Axes<N> stride{};
 
   View() = default;
-  View(T* data_, std::array<int64_t, N> shape_, std::array<int64_t, N> stride_)
+  WEFT_INLINE constexpr View(T* data_, const Axes<N>& shape_, const Axes<N>& stride_)
       : data(data_), shape(shape_), stride(stride_) {}
   /// A C-contiguous array of that shape.
-  View(T* data_, std::array<int64_t, N> shape_) : data(data_), shape(shape_) {
+  WEFT_INLINE constexpr View(T* data_, const Axes<N>& shape_) : data(data_), shape(shape_) {
     uint64_t step = 1;  // sizes beyond all memory wrap here and are refused by whoever takes the view
     for (int axis = N - 1; axis >= 0; --axis) {
       stride[axis] = static_cast<int64_t>(step);
@@ -27,9 +45,9 @@ struct View {
     }
   }
   /// Read-only view of a writable one.
-  operator View<const T, N>() const { return {data, shape, stride}; }
+  WEFT_INLINE constexpr operator View<const T, N>() const { return {data, shape, stride}; }
   /// False where an optional array was left out.
-  explicit operator bool() const { return data != nullptr; }
+  WEFT_INLINE constexpr explicit operator bool() const { return data != nullptr; }
 };
 
 }  // namespace weft

@@ -1,6 +1,6 @@
 // What goes into every node and comes out of it, and whether its weights agree.
-#include "kernels/step_table.hpp"
-#include "place.hpp"
+#include "kernels/step/step_table.hpp"
+#include "src/model/place.hpp"
 
 namespace weft {
 namespace {

@@ -9,9 +9,9 @@
 #include <tuple>
 #include <utility>
 
-#include "../json.hpp"
-#include "../safetensors.hpp"
-#include "place.hpp"
+#include "src/files/json.hpp"
+#include "src/files/safetensors.hpp"
+#include "src/model/place.hpp"
 
 namespace weft {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "../errors.hpp"
-#include "run_graph.hpp"
+#include "src/checks/errors.hpp"
+#include "src/model/run_graph.hpp"
 
 namespace weft {
 

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "aligned.hpp"
+#include "src/model/aligned.hpp"
 #include "weft/pointwise.hpp"
 #include "weft/view.hpp"
 
@@ -33,8 +33,8 @@ const T* data_of(const Weight<T>& weight) {
 template <int N, class T>
 View<const T, N> view_of(const Weight<T>& weight) {
   if (!weight) return {};
-  std::array<int64_t, N> shape;
-  for (int axis = 0; axis < N; ++axis) shape[size_t(axis)] = weight->shape[size_t(axis)];
+  Axes<N> shape;
+  for (int axis = 0; axis < N; ++axis) shape[axis] = weight->shape[size_t(axis)];
   return {weight->data.get(), shape};
 }
 

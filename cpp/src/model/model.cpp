@@ -2,8 +2,8 @@
 // kernels of whole sequences, which a program that only streams does without.
 #include "weft/model.hpp"
 
-#include "../safetensors.hpp"
-#include "graph.hpp"
+#include "src/files/safetensors.hpp"
+#include "src/model/graph.hpp"
 
 namespace weft {
 

@@ -1,7 +1,7 @@
 // BasicModel::run: validation.
-#include "../checks.hpp"
-#include "../cost.hpp"
-#include "run_graph.hpp"
+#include "src/checks/checks.hpp"
+#include "src/model/run_graph.hpp"
+#include "src/runtime/cost.hpp"
 #include "weft/dense.hpp"
 #include "weft/model.hpp"
 

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/step_table.hpp"
-#include "positions.hpp"
+#include "kernels/step/step_table.hpp"
+#include "src/model/positions.hpp"
 
 namespace weft {
 

@@ -1,6 +1,6 @@
 // A model's file as a graph: the JSON of its metadata becomes nodes, which take their weights from it.
-#include "entries.hpp"
-#include "kernels/step_table.hpp"
+#include "kernels/step/step_table.hpp"
+#include "src/model/entries.hpp"
 
 namespace weft {
 namespace {

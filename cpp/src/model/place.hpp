@@ -3,8 +3,8 @@
 
 #include <stdexcept>
 
-#include "../errors.hpp"
-#include "graph.hpp"
+#include "src/checks/errors.hpp"
+#include "src/model/graph.hpp"
 
 namespace weft {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "graph.hpp"
+#include "src/model/graph.hpp"
 
 namespace weft {
 

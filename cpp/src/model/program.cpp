@@ -1,13 +1,13 @@
-#include "program.hpp"
+#include "src/model/program.hpp"
 
 #include <pthread.h>
 
 #include <cstring>
 #include <mutex>
 
-#include "../errors.hpp"
-#include "../step_dispatch.hpp"
-#include "program_builder.hpp"
+#include "src/checks/errors.hpp"
+#include "src/model/program_builder.hpp"
+#include "src/runtime/step_dispatch.hpp"
 
 namespace weft {
 namespace {

@@ -1,7 +1,7 @@
 // A graph as what streams run: a flat list of operations, and weights packed once for an instruction set.
 #pragma once
 
-#include "operation.hpp"
+#include "src/model/operation.hpp"
 
 namespace weft {
 

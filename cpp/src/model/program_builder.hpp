@@ -5,8 +5,8 @@
 #include <map>
 #include <string_view>
 
-#include "../errors.hpp"
-#include "program.hpp"
+#include "src/checks/errors.hpp"
+#include "src/model/program.hpp"
 
 namespace weft {
 

@@ -1,9 +1,9 @@
-#include "run_graph.hpp"
+#include "src/model/run_graph.hpp"
 
 #include <span>
 
-#include "features.hpp"
-#include "positions.hpp"
+#include "src/model/features.hpp"
+#include "src/model/positions.hpp"
 #include "weft/attention.hpp"
 #include "weft/config.hpp"
 #include "weft/dense.hpp"
@@ -265,7 +265,7 @@ void run_graph(const Graph<T>& graph, const Batch& batch, View<const T, 3> x, Vi
 
 template <class T>
 void run_graph(const Graph<T>& graph, const Batch& batch, View<const int64_t, 2> tokens, View<T, 3> y) {
-  const auto [B, time] = tokens.shape;
+  const auto [B, time] = tokens.shape.at;
   std::vector<int64_t> rows(size_t(B * time));
   copy_sequences<const int64_t, int64_t>(batch,
                                          {tokens.data, {B, time, 1}, {tokens.stride[0], tokens.stride[1], 1}},

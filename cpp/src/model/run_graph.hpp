@@ -1,7 +1,7 @@
 // A graph over whole sequences: the calls that Python's predict makes, so that results are the same bits.
 #pragma once
 
-#include "graph.hpp"
+#include "src/model/graph.hpp"
 
 namespace weft {
 

@@ -2,10 +2,10 @@
 #include <cstring>
 #include <utility>
 
-#include "../errors.hpp"
-#include "../out_of_memory.hpp"
-#include "flush_denormals.hpp"
-#include "program.hpp"
+#include "src/checks/errors.hpp"
+#include "src/model/flush_denormals.hpp"
+#include "src/model/program.hpp"
+#include "src/runtime/out_of_memory.hpp"
 #include "weft/model.hpp"
 
 namespace weft {

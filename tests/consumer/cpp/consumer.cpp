@@ -37,8 +37,7 @@ void compare(const Path& path, const std::vector<float>& got) {
 
 /// x are features, or tokens.
 template <class X, int Rank>
-void check(const Path& folder, const weft::Model& model, const std::vector<X>& x,
-           std::array<int64_t, Rank> shape) {
+void check(const Path& folder, const weft::Model& model, const std::vector<X>& x, weft::Axes<Rank> shape) {
   const int64_t steps = shape[1];
   std::vector<float> y(static_cast<size_t>(steps * model.outputs()));
   model.run(weft::View<const X, Rank>(x.data(), shape),

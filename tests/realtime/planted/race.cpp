@@ -4,7 +4,7 @@
 #include <string>
 #include <thread>
 
-#include "kernels/thread_team.hpp"
+#include "kernels/threads/thread_team.hpp"
 
 namespace {
 

@@ -1,0 +1,29 @@
+// The softmax of a query's scores, once forward has seen them all: what backward and the weights need of it.
+//
+//   P = exp(S - m) / sum          m = max_s S      sum = sum_s exp(S - m)          normalizer [.., 2] = (m,
+//   sum)
+//
+// The two stay apart. In one number, m + log sum, the logarithm would be rounded away where m is large, such
+// as in a row that a mask of -1e9 has pushed down as a whole.
+#pragma once
+
+#include "kernels/simd/exponential.hpp"
+
+namespace weft::WEFT_ISA {
+
+template <class T>
+struct Softmax {
+  Vec<T> greatest, inverse;
+
+  /// A query without keys has m = -inf, sum = 0, and -inf for every score: all its weights are zero.
+  explicit Softmax(const T* normalizer)
+      : greatest(broadcast(normalizer[1] == T(0) ? T(0) : normalizer[0])),
+        inverse(broadcast(normalizer[1] == T(0) ? T(0) : T(1) / normalizer[1])) {}
+
+  Vec<T> weights(const Vec<T>& scores) const {
+    using namespace Eigen::internal;
+    return pmul(exponential_not_above_one<T>(psub(scores, greatest)), inverse);
+  }
+};
+
+}  // namespace weft::WEFT_ISA

@@ -1,0 +1,197 @@
+// Linear layer on rows.
+//
+//   forward    y = x W^T + b
+//   backward   dx = dy W        dW += dy^T x        db += sum over rows of dy
+//
+//   x [R, I]   W [O, I]   b [O]   y [R, O]          R rows, I inputs, O outputs
+#include "kernels/dense/dense.hpp"
+#include "kernels/gemm/few_rows.hpp"
+#include "kernels/gemm/gemm.hpp"
+#include "kernels/gemm/pack_rows.hpp"
+#include "kernels/gemm/pack_transposed.hpp"
+#include "kernels/gemm/weight_gradient.hpp"
+#include "kernels/threads/parallel.hpp"
+
+namespace weft::WEFT_ISA {
+namespace {
+
+// A block of the packed matrix stays in the second-level cache while all rows meet it, a few tiles of rows at
+// a time: more of them would spread over too many pages where rows are long.
+constexpr int64_t block_bytes = 1 << 19, block_depth = 2048, rows_bytes = 1 << 16, most_tiles = 4;
+
+/// Columns of a K x N matrix that are packed at once.
+template <class T>
+int64_t block_columns(int64_t depth, int64_t columns) {
+  const int64_t fitting = block_bytes / (int64_t(sizeof(T)) * max_of(1, min_of(depth, block_depth)));
+  return min_of(round_up(columns, lanes<T>), round_up(max_of(fitting, 8 * lanes<T>), 2 * lanes<T>));
+}
+template <class T>
+int64_t block_size(int64_t depth, int64_t columns) {
+  return min_of(depth, block_depth) * block_columns<T>(depth, columns);
+}
+/// Rows of A that meet a block at a time.
+template <class T>
+int64_t rows_at_a_time(int64_t depth) {
+  constexpr int64_t grain = tile_rows(2);
+  const int64_t fitting = rows_bytes / (int64_t(sizeof(T)) * max_of(depth, 1) * grain);
+  return max_of(1, min_of(fitting, most_tiles)) * grain;
+}
+/// Elements of a copy of these rows.
+template <class T>
+int64_t copy_size(int64_t depth) {
+  const int64_t deep = min_of(depth, block_depth);
+  return rows_at_a_time<T>(deep) * (deep + lanes<T>);
+}
+/// Elements of the workspace of multiply(): a packed block for every thread, and the copies.
+template <class T>
+int64_t workspace_size(int64_t depth, int64_t columns, int threads) {
+  return threads * (block_size<T>(depth, columns) + copy_size<T>(depth));
+}
+
+/// C[rows, columns] = init + A B by a few tiles of rows at a time.
+template <class T>
+void multiply_rows(Range rows, int64_t columns, int64_t depth, Rows<T> a, const T* packed, Init<T> init, T* c,
+                   int64_t c_row, T* copy) {
+  const int64_t step = rows_at_a_time<T>(depth);
+  const bool copied = collide<T>(a.row) && columns > 2 * lanes<T>;
+  for (int64_t r = rows.begin; r < rows.end; r += step) {
+    const int64_t count = min_of(step, rows.end - r);
+    Rows<T> left{a.data + r * a.row, a.row, a.col};
+    if (copied) {
+      for (int64_t i = 0; i < count; ++i)
+        __builtin_memcpy(copy + i * (depth + lanes<T>), left.data + i * a.row, size_t(depth) * sizeof(T));
+      left = {copy, depth + lanes<T>, 1};
+    }
+    const T* start = init.data == nullptr ? nullptr : init.data + r * init.row;
+    gemm<T>(count, columns, depth, left, panels(packed, depth), {start, init.row}, c + r * c_row, c_row);
+  }
+}
+
+/// A block of B: `depth` rows from k on, `columns` columns from n on.
+struct Block {
+  int64_t k, n, depth, columns;
+};
+
+/// C[rows, columns] = bias + A B, where pack_block(block, range, packed) packs the panels `range` of a block
+/// of B.
+template <class T, class PackBlock>
+void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* bias, T* c, int64_t c_row,
+              const PackBlock& pack_block, T* workspace, int threads) {
+  constexpr int64_t grain = tile_rows(2);
+  if (rows == 0) return;
+  const int64_t step = block_columns<T>(depth, columns), size = block_size<T>(depth, columns);
+  T* const copies = workspace + threads * size;
+  const auto for_each_block = [&](Range range, const auto& body) {
+    for (int64_t n = range.begin; n < range.end && !interrupted(); n += step)
+      for (int64_t k = 0; k < max_of(depth, 1); k += block_depth)  // once where depth is zero, for the bias
+        body(Block{k, n, min_of(block_depth, depth - k), min_of(step, range.end - n)});
+  };
+  const auto multiply_block = [&](const Block& b, Range some_rows, const T* packed, int thread) {
+    const Init<T> init =
+        b.k > 0 ? Init<T>{c + b.n, c_row} : Init<T>{bias == nullptr ? nullptr : bias + b.n, 0};
+    multiply_rows<T>(some_rows, b.columns, b.depth, {a.data + b.k * a.col, a.row, a.col}, packed, init,
+                     c + b.n, c_row, copies + thread * copy_size<T>(depth));
+  };
+  // Where rows are few, each thread has its own columns, and packs them. Else each has its own rows, and all
+  // pack.
+  if (rows <= columns || rows < 2 * grain * threads) {
+    parallel(threads, [&](int thread, int shares) {
+      T* const packed = workspace + thread * size;
+      for_each_block(share(columns, thread, shares, lanes<T>), [&](const Block& block) {
+        pack_block(block, Range{0, round_up(block.columns, lanes<T>)}, packed);
+        multiply_block(block, {0, rows}, packed, thread);
+      });
+    });
+    return;
+  }
+  for_each_block({0, columns}, [&](const Block& block) {
+    const int64_t padded = round_up(block.columns, lanes<T>);
+    parallel(threads, [&](int thread, int shares) {
+      pack_block(block, share(padded, thread, shares, lanes<T>), workspace);
+    });
+    parallel(threads, [&](int thread, int shares) {
+      multiply_block(block, share(rows, thread, shares, grain), workspace, thread);
+    });
+  });
+}
+
+}  // namespace
+
+template <class T>
+int64_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads) {
+  return max_of(workspace_size<T>(inputs, outputs, threads),
+                threads * product_of_some_rows_workspace<T>(min_of(inputs, block_depth)));
+}
+
+template <class T>
+void linear_forward(const LinearForward<T>& p, int threads) {
+  const auto pack_block = [&](const Block& b, Range range, T* packed) {
+    pack_transposed(p.weight + b.n * p.weight_row + b.k, p.weight_row, b.depth, b.columns, packed,
+                    range.begin, range.end);
+  };
+  const bool few = p.rows > 0 && p.rows <= few_rows;
+  const bool some =
+      p.rows > few_rows && are_some_rows<T>(p.rows) && !collide<T>(p.weight_row) && p.inputs <= block_depth;
+  if (!few && !some)
+    return multiply<T>(p.rows, p.outputs, p.inputs, {p.x, p.x_row, 1}, p.bias, p.y, p.y_row, pack_block,
+                       p.workspace, threads);
+  parallel(threads, [&](int thread, int shares) {
+    const Range mine = share(p.outputs, thread, shares, lanes<T>);
+    if (few)
+      product_of_few_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, {p.bias, 0}, p.y,
+                             p.y_row);
+    else
+      product_of_some_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, p.bias, p.y,
+                              p.y_row, p.workspace + thread * product_of_some_rows_workspace<T>(p.inputs));
+  });
+}
+
+template <class T>
+int64_t linear_backward_workspace(int64_t inputs, int64_t outputs, int threads) {
+  return workspace_size<T>(outputs, inputs, threads) + threads * WeightGradient<T>::workspace(inputs);
+}
+
+template <class T>
+void linear_backward(const LinearBackward<T>& p, int threads) {
+  const auto pack_block = [&](const Block& b, Range range, T* packed) {
+    pack_rows(p.weight + b.k * p.weight_row + b.n, p.weight_row, b.depth, b.columns, packed, range.begin,
+              range.end);
+  };
+  const WeightGradient<T> gradient = {.rows = p.rows,
+                                      .inputs = p.inputs,
+                                      .outputs = p.outputs,
+                                      .x = p.x,
+                                      .x_row = p.x_row,
+                                      .dy = p.dy,
+                                      .dy_row = p.dy_row,
+                                      .dweight = p.dweight,
+                                      .dweight_row = p.dweight_row,
+                                      .dbias = p.dbias};
+  T* gradient_workspace = p.workspace + workspace_size<T>(p.outputs, p.inputs, threads);
+  // y = x W^T + b   =>   dx = dy W
+  const Rows<T> dy{p.dy, p.dy_row, 1};
+  const bool in_place =
+      p.rows <= 2 * tile_rows(2) && p.inputs % lanes<T> == 0;  // W's rows are panels already
+  if (p.dx != nullptr && !in_place)
+    multiply<T>(p.rows, p.inputs, p.outputs, dy, nullptr, p.dx, p.dx_row, pack_block, p.workspace, threads);
+  parallel(threads, [&](int thread, int shares) {
+    if (p.dx != nullptr && in_place) {
+      const Range mine = share(p.inputs, thread, shares, lanes<T>);
+      gemm<T>(p.rows, mine.end - mine.begin, p.outputs, dy, {p.weight + mine.begin, p.weight_row, lanes<T>},
+              {}, p.dx + mine.begin, p.dx_row);
+    }
+    //                 =>   dW += dy^T x,  db += sum over rows of dy
+    gradient.add(gradient_workspace + thread * gradient.workspace(p.inputs), thread, shares);
+  });
+}
+
+template int64_t linear_forward_workspace<float>(int64_t, int64_t, int);
+template int64_t linear_forward_workspace<double>(int64_t, int64_t, int);
+template int64_t linear_backward_workspace<float>(int64_t, int64_t, int);
+template int64_t linear_backward_workspace<double>(int64_t, int64_t, int);
+template void linear_forward(const LinearForward<float>&, int);
+template void linear_forward(const LinearForward<double>&, int);
+template void linear_backward(const LinearBackward<float>&, int);
+template void linear_backward(const LinearBackward<double>&, int);
+
+}  // namespace weft::WEFT_ISA

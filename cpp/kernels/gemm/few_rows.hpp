@@ -1,0 +1,158 @@
+// Products by a matrix that lies transposed, C = init + A W^T, where A has too few rows to pay for packing W.
+//
+//   A [M, K]   W [N, K]   init [N], [M, N] or none   C [M, N]
+//
+// Few rows: squares of W are transposed in registers and meet all rows of A at once.
+// Some rows, about a vector: C^T = init + W A^T, for which A is packed instead and W's elements are
+// broadcast.
+//
+// The sum over k runs in the order of gemm.hpp: an element's bits do not depend on which of them took it.
+#pragma once
+
+#include "kernels/gemm/gemm.hpp"
+#include "kernels/gemm/pack_transposed.hpp"
+#include "kernels/threads/parallel.hpp"
+
+namespace weft::WEFT_ISA {
+
+/// Do rows that lie so far apart fall into the same few places of the first-level cache, where they would
+/// drive each other out?
+template <class T>
+inline bool collide(int64_t row) {
+  return row * int64_t(sizeof(T)) % 4096 == 0;
+}
+
+/// Rows of A that fit in the registers beside a square.
+inline constexpr int few_rows = vector_registers == 32 ? 12 : 4;
+
+/// N panels of C for M rows; `columns` <= lanes in the last one. Sums of several panels take turns where rows
+/// are few: each is a chain of additions, of which the processor could not fill the pauses otherwise.
+template <class T, int M, int N, bool Collide>
+__attribute__((noinline)) void panels_of_few_rows(int64_t columns, int64_t depth, const T* a, int64_t a_row,
+                                                  const T* w, int64_t w_row, Init<T> init, T* c,
+                                                  int64_t c_row) {
+  constexpr int width = lanes<T>, run = 256;
+  const auto columns_of = [&](int n) { return n + 1 < N ? int64_t(width) : columns; };
+  Vec<T> sum[N][M];
+#pragma GCC unroll 4
+  for (int n = 0; n < N; ++n)
+#pragma GCC unroll 16
+    for (int m = 0; m < M; ++m)
+      sum[n][m] =
+          init.data == nullptr ? broadcast(T(0)) : load(init.data + m * init.row + n * width, columns_of(n));
+  const auto add = [&](int n, int64_t k, const Vec<T>& column) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+    for (int m = 0; m < M; ++m) sum[n][m] = fma(broadcast(a[m * a_row + k]), column, sum[n][m]);
+  };
+  int64_t k = 0;
+  const int64_t whole = columns == width ? depth / width * width : 0;
+  while (k < whole) {
+    int64_t end = whole, row = w_row;
+    const T* square = w + k;
+    [[maybe_unused]] T copy[Collide ? N * width * (run + width) : 1];
+    if constexpr (Collide) {  // in turn, so that each line of a row is used up when it comes
+      end = min_of(k + run, whole);
+      row = run + width;
+      for (int64_t i = 0; i < N * width; ++i)
+        __builtin_memcpy(copy + i * row, square + i * w_row, size_t(end - k) * sizeof(T));
+      square = copy;
+    }
+    for (; k < end; k += width, square += width) {
+#pragma GCC unroll 4
+      for (int n = 0; n < N; ++n)
+        for_each_column(square + n * width * row, row,
+                        [&](int i, const Vec<T>& column)
+                            __attribute__((always_inline)) { add(n, k + i, column); });
+    }
+  }
+  for (; k < depth; ++k) {
+#pragma GCC unroll 4
+    for (int n = 0; n < N; ++n) {
+      T column[width] = {};
+      for (int64_t i = 0; i < columns_of(n); ++i) column[i] = w[(n * width + i) * w_row + k];
+      add(n, k, load(column));
+    }
+  }
+#pragma GCC unroll 4
+  for (int n = 0; n < N; ++n)
+#pragma GCC unroll 16
+    for (int m = 0; m < M; ++m) store(c + m * c_row + n * width, sum[n][m], columns_of(n));
+}
+
+/// Columns [columns.begin, columns.end) of C = init + A W^T for `rows` <= few_rows; begin is a multiple of
+/// lanes.
+template <class T, int M = few_rows>
+inline void product_of_few_rows(int64_t rows, Range columns, int64_t depth, const T* a, int64_t a_row,
+                                const T* w, int64_t w_row, Init<T> init, T* c, int64_t c_row) {
+  if constexpr (M > 1) {
+    if (rows < M)
+      return product_of_few_rows<T, M - 1>(rows, columns, depth, a, a_row, w, w_row, init, c, c_row);
+  }
+  constexpr int several = M > 2 || lanes<T> > 8 ? 1 : M == 1 ? 4 : 2;  // of 16 lanes, one is faster
+  const bool colliding = collide<T>(w_row);
+  const auto run = [&]<int N>(int64_t n, int64_t last) {
+    const auto panels = colliding ? &panels_of_few_rows<T, M, N, true> : &panels_of_few_rows<T, M, N, false>;
+    const Init<T> start{init.data == nullptr ? nullptr : init.data + n, init.row};
+    panels(last, depth, a, a_row, w + n * w_row, w_row, start, c + n, c_row);
+  };
+  int64_t n = columns.begin;
+  for (; n + several * lanes<T> <= columns.end; n += several * lanes<T>)
+    run.template operator()<several>(n, lanes<T>);
+  for (; n < columns.end; n += lanes<T>) run.template operator()<1>(n, min_of(lanes<T>, columns.end - n));
+}
+
+template <class T>
+inline constexpr int64_t some_rows = 2 * lanes<T>;
+/// Do the rows nearly fill one or two vectors? What they leave empty is computed too.
+template <class T>
+constexpr bool are_some_rows(int64_t rows) {
+  return rows <= some_rows<T> && 8 * rows >= 7 * round_up(rows, lanes<T>);
+}
+/// Columns of C that are computed before they are turned.
+inline constexpr int64_t some_columns = 8 * tile_rows(2);
+
+/// Elements of workspace for every thread.
+template <class T>
+constexpr int64_t product_of_some_rows_workspace(int64_t depth) {
+  return (depth + some_columns) * some_rows<T>;
+}
+
+/// C^T of `count` columns before any product: their initial values, for all rows.
+template <class T>
+inline void start_turned(int64_t count, int64_t wide, const T* init, T* turned) {
+  for (int64_t i = 0; i < count; ++i) {
+    const Vec<T> start = broadcast(init == nullptr ? T(0) : init[i]);
+    for (int64_t m = 0; m < wide; m += lanes<T>) store(turned + i * wide + m, start);
+  }
+}
+/// C of `count` columns, from C^T.
+template <class T>
+inline void turn_back(int64_t rows, int64_t count, int64_t wide, const T* turned, T* c, int64_t c_row) {
+  int64_t i = 0;
+  for (; i + lanes<T> <= count; i += lanes<T>)
+    for (int64_t m = 0; m < rows; m += lanes<T>)
+      for_each_column(turned + i * wide + m, wide, [&](int k, const Vec<T>& row) {
+        if (m + k < rows) store(c + (m + k) * c_row + i, row);
+      });
+  for (; i < count; ++i)
+    for (int64_t m = 0; m < rows; ++m) c[m * c_row + i] = turned[i * wide + m];
+}
+
+/// Columns [columns.begin, columns.end) of C = init + A W^T for `rows` <= some_rows.
+template <class T>
+inline void product_of_some_rows(int64_t rows, Range columns, int64_t depth, const T* a, int64_t a_row,
+                                 const T* w, int64_t w_row, const T* init, T* c, int64_t c_row,
+                                 T* workspace) {
+  const int64_t wide = round_up(rows, lanes<T>);
+  T* const turned = workspace + depth * wide;  // C^T
+  pack_transposed(a, a_row, depth, rows, workspace, 0, wide);
+  for (int64_t n = columns.begin; n < columns.end; n += some_columns) {
+    const int64_t count = min_of(some_columns, columns.end - n);
+    start_turned(count, wide, init == nullptr ? nullptr : init + n, turned);
+    gemm<T>(count, wide, depth, {w + n * w_row, w_row, 1}, panels(workspace, depth), {turned, wide}, turned,
+            wide);
+    turn_back(rows, count, wide, turned, c + n, c_row);
+  }
+}
+
+}  // namespace weft::WEFT_ISA

@@ -1,0 +1,50 @@
+// The plain recurrent cell.
+//
+//   h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)        f = tanh or relu
+//
+// T time, B batch, I input, H hidden; one gate. Saved: h_t before zoneout.
+// Source: Elman, "Finding structure in time", 1990.
+#pragma once
+
+#include "kernels/recurrent/cells/tile.hpp"
+
+namespace weft::WEFT_ISA {
+
+template <bool Relu>
+struct RNNCell {
+  static constexpr const char* name = Relu ? "rnn_relu" : "rnn_tanh";
+  static constexpr int gates = 1, saved = 1, slots = 1, extras = 0, stages = 1;
+  static constexpr int stage_gates[stages] = {1};
+  static constexpr int input_slot = 0, hidden_slot = 0;
+  static constexpr int input_gate[] = {0}, hidden_gate[] = {0};
+  static constexpr bool has_c = false, has_direct = false, joint = true, takes_projection = false;
+
+  template <int Stage, class T>
+  static void forward(const ForwardTile<T>& t) {
+    for_each_unit<T>(t.rows, t.units, [&](int64_t r, int64_t u) {
+      const Vec<T> sum = load(t.sum.at(r, 0, u));
+      Vec<T> h;
+      if constexpr (Relu)
+        h = Eigen::internal::pmax<Eigen::PropagateNaN>(sum, broadcast(T(0)));
+      else
+        h = tanh(sum);
+      store(t.h.at(r, u), h);
+      if (t.saved.data) store(t.saved.at(r, 0, u), h);
+    });
+  }
+
+  // h = f(a)  =>  da = dh f'(a), with f' from h: 1 - h^2 for tanh, [h > 0] for relu
+  template <int Stage, class T>
+  static void backward(const BackwardTile<T>& t) {
+    for_each_unit<T>(t.rows, t.units, [&](int64_t r, int64_t u) {
+      const Vec<T> h = load(t.saved.at(r, 0, u)), dh = load(t.dh.at(r, u));
+      if constexpr (Relu)
+        store(t.deltas.at(r, 0, u),
+              Eigen::internal::pselect(Eigen::internal::pcmp_lt(broadcast(T(0)), h), dh, broadcast(T(0))));
+      else
+        store(t.deltas.at(r, 0, u), dh * (broadcast(T(1)) - h * h));
+    });
+  }
+};
+
+}  // namespace weft::WEFT_ISA

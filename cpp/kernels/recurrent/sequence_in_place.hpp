@@ -1,0 +1,98 @@
+// The sequence driver, forward, where a call has one step of few rows, as a cell called in a loop has:
+// packing the weights would take longer than the products. So they are used where the caller has them, by the
+// products of few_rows.hpp, a gate of a block of units at a time.
+//
+// The sums over k run in the order of the packed products: bits are those of longer sequences and larger
+// batches.
+#pragma once
+
+#include "kernels/recurrent/sequence.hpp"
+
+namespace weft::WEFT_ISA {
+
+/// The left operand of a product by W^T, and the rows of W it meets.
+template <class T>
+struct InPlaceOperand {
+  Rows<T> rows;
+  const T* turned;  ///< its transpose in panels, where rows are more than few
+  int64_t depth;
+  const T* weight;
+  int64_t weight_row;
+};
+
+/// One thread's memory for it.
+template <class T, class Cell>
+struct InPlaceProducts {
+  using G = Geometry<T, Cell>;
+
+  T *inputs = nullptr, *operand = nullptr, *sums = nullptr;  ///< transposed
+
+  static InPlaceProducts take(Arena& arena, const G& g) {
+    if (!g.forward_in_place() || g.problem.batch <= few_rows) return {};
+    const int64_t wide = round_up(g.problem.batch, lanes<T>);
+    return {arena.take<T>(g.problem.input * wide), arena.take<T>(g.problem.state * wide),
+            arena.take<T>(G::block * wide)};
+  }
+
+  /// Operands with all of their weights.
+  InPlaceOperand<T> input(const RecurrentProblem<T>& p, int64_t rows, Rows<T> x) const {
+    return prepared(rows, {x, inputs, p.input, p.w_ih, p.w_ih_row}, inputs);
+  }
+  InPlaceOperand<T> state(const RecurrentProblem<T>& p, int64_t rows, Rows<T> h) const {
+    return prepared(rows, {h, operand, p.state, p.w_hh, p.w_hh_row}, operand);
+  }
+
+  /// The pre-activations of a block, gates [first_gate, first_gate + gates) of `count` units from `unit` on:
+  /// `sum`, and where the cell is not joint the inputs' part in `in`. Rows of both lie gates * count apart.
+  void block(const RecurrentProblem<T>& p, int64_t rows, int64_t unit, int64_t count, int first_gate,
+             int gates, const T* b_ih, const T* b_hh, const InPlaceOperand<T>& x, const InPlaceOperand<T>& h,
+             T* in, T* sum) const {
+    const int64_t valid = min_of(count, p.hidden - unit), row = gates * count;
+    for (int gate = 0; gate < gates; ++gate) {
+      const int64_t w = (first_gate + gate) * p.hidden + unit, to = gate * count;
+      const int64_t bias = (first_gate + gate) * count;
+      if constexpr (Cell::joint) {
+        product(rows, valid, w, b_ih + bias, x, &h, sum + to, row);
+      } else {
+        product(rows, valid, w, b_ih + bias, x, nullptr, in + to, row);
+        product(rows, valid, w, b_hh + bias, h, nullptr, sum + to, row);
+      }
+      for (int64_t r = 0; r < rows && valid < count; ++r) {
+        zero_row(sum + r * row + to, {valid, count});
+        if (!Cell::joint) zero_row(in + r * row + to, {valid, count});
+      }
+    }
+  }
+
+ private:
+  static InPlaceOperand<T> prepared(int64_t rows, const InPlaceOperand<T>& a, T* turned) {
+    if (rows > few_rows)
+      pack_transposed(a.rows.data, a.rows.row, a.depth, rows, turned, 0, round_up(rows, lanes<T>));
+    return a;
+  }
+
+  /// C = bias + A W^T (+ B V^T) by `count` rows of the weights, from row `w` on.
+  void product(int64_t rows, int64_t count, int64_t w, const T* bias, const InPlaceOperand<T>& a,
+               const InPlaceOperand<T>* b, T* c, int64_t c_row) const {
+    if (rows <= few_rows) {
+      const auto add = [&](const InPlaceOperand<T>& o, Init<T> init) {
+        product_of_few_rows<T>(rows, {0, count}, o.depth, o.rows.data, o.rows.row,
+                               o.weight + w * o.weight_row, o.weight_row, init, c, c_row);
+      };
+      add(a, {bias, 0});
+      if (b != nullptr) add(*b, {c, c_row});
+    } else {
+      const int64_t wide = round_up(rows, lanes<T>);
+      const auto add = [&](const InPlaceOperand<T>& o) {
+        gemm<T>(count, wide, o.depth, {o.weight + w * o.weight_row, o.weight_row, 1},
+                panels(o.turned, o.depth), {sums, wide}, sums, wide);
+      };
+      start_turned(count, wide, bias, sums);
+      add(a);
+      if (b != nullptr) add(*b);
+      turn_back(rows, count, wide, sums, c, c_row);
+    }
+  }
+};
+
+}  // namespace weft::WEFT_ISA

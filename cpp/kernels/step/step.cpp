@@ -1,0 +1,140 @@
+// This instruction set's table of a step's kernels: the cells and linear layers have kernels of their own, of
+// the rest a step is one row of what whole sequences use.
+
+#include "kernels/attention/attention.hpp"
+#include "kernels/pointwise/pointwise.hpp"
+#include "kernels/recurrent/cells/list.hpp"
+#include "kernels/simd/isa.hpp"
+#include "kernels/step/step_cell.hpp"
+#include "kernels/step/step_linear.hpp"
+
+#define WEFT_STRINGIFY_(name) #name
+#define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)
+
+namespace weft::WEFT_ISA {
+namespace {
+
+template <class Cell, class... All>
+constexpr int place_of(CellList<All...>) {
+  int place = 0, i = 0;
+  ((place = __is_same(Cell, All) ? i : place, ++i), ...);
+  return place;
+}
+
+template <class T, class Cell>
+struct Entry {
+  using Step = CellStep<T, Cell>;
+
+  /// The same cell with vectors of half the width, where no more than half of one would be filled: its
+  /// arithmetic takes half of the time. Else null.
+  static const StepCell<T>* narrower(const StepShape& shape) {
+#ifdef __AVX512F__
+    constexpr int place = place_of<Cell>(Cells());
+    if (shape.hidden <= lanes<T> / 2) return &step_kernels<T>(avx2::step_table).cells[place];
+#endif
+    (void)shape;
+    return nullptr;
+  }
+
+  static int64_t packed_size(const StepShape& shape) {
+    if (const auto* half = narrower(shape)) return half->packed_size(shape);
+    return Step(shape).packed_size();
+  }
+  [[gnu::cold]] static void pack(const StepWeights<T>& weights, T* packed) {
+    if (const auto* half = narrower(weights.shape)) return half->pack(weights, packed);
+    Step(weights.shape).pack(weights, packed);
+  }
+  static int64_t state_size(const StepShape& shape) {
+    if (const auto* half = narrower(shape)) return half->state_size(shape);
+    return Step(shape).state_size();
+  }
+  static int64_t scratch_size(const StepShape& shape) {
+    if (const auto* half = narrower(shape)) return half->scratch_size(shape);
+    return Step(shape).scratch_size();
+  }
+  static void step(const StepShape& shape, const T* packed, const T* x, T* state, T* scratch) {
+    if (const auto* half = narrower(shape)) return half->step(shape, packed, x, state, scratch);
+    Step(shape).run(packed, x, state, scratch);
+  }
+
+  static constexpr StepCell<T> cell = {
+      .name = Cell::name,
+      .gates = Cell::gates,
+      .extras = Cell::extras,
+      .has_c = Cell::has_c,
+      .takes_projection = Cell::takes_projection,
+      .packed_size = &packed_size,
+      .pack = &pack,
+      .state_size = &state_size,
+      .scratch_size = &scratch_size,
+      .step = &step,
+  };
+};
+
+template <class T, class List>
+struct Entries;
+template <class T, class... Cell>
+struct Entries<T, CellList<Cell...>> {
+  static constexpr StepCell<T> cells[] = {Entry<T, Cell>::cell...};
+};
+
+template <class T>
+struct Linear {
+  /// Likewise.
+  static const StepKernels<T>* narrower(int64_t inputs, int64_t outputs) {
+#ifdef __AVX512F__
+    if (inputs <= lanes<T> / 2 && outputs <= lanes<T> / 2) return &step_kernels<T>(avx2::step_table);
+#endif
+    (void)inputs, (void)outputs;
+    return nullptr;
+  }
+  static int64_t packed_size(int64_t inputs, int64_t outputs) {
+    if (const auto* half = narrower(inputs, outputs)) return half->linear_packed_size(inputs, outputs);
+    return StepLinear<T>{inputs, outputs}.packed_size();
+  }
+  [[gnu::cold]] static void pack(int64_t inputs, int64_t outputs, const T* weight, const T* bias, T* packed) {
+    if (const auto* half = narrower(inputs, outputs))
+      return half->pack_linear(inputs, outputs, weight, bias, packed);
+    StepLinear<T>{inputs, outputs}.pack(weight, bias, packed);
+  }
+  static void run(int64_t inputs, int64_t outputs, const T* packed, const T* x, T* y) {
+    if (const auto* half = narrower(inputs, outputs)) return half->linear(inputs, outputs, packed, x, y);
+    StepLinear<T>{inputs, outputs}.run(packed, x, y);
+  }
+};
+
+template <class T, void (*Forward)(int64_t, const T*, T*, int)>
+void activation(int64_t size, const T* x, T* y) {
+  Forward(size, x, y, 1);
+}
+
+template <class T>
+void layer_norm(int64_t size, const T* x, const T* weight, const T* bias, double eps, T* y) {
+  T mean[2], inverse_deviation;
+  layer_norm_forward<T>({1, size, x, size, weight, bias, eps, y, size, mean, &inverse_deviation}, 1);
+}
+
+template <class T>
+constexpr StepKernels<T> kernels() {
+  return {
+      .cells = Entries<T, Cells>::cells,
+      .count = Cells::count,
+      .linear_packed_size = &Linear<T>::packed_size,
+      .pack_linear = &Linear<T>::pack,
+      .linear = &Linear<T>::run,
+      .layer_norm = &layer_norm<T>,
+      .activation = {&activation<T, &relu_forward<T>>, &activation<T, &gelu_forward<T>>,
+                     &activation<T, &gelu_tanh_forward<T>>, &activation<T, &silu_forward<T>>,
+                     &activation<T, &sigmoid_forward<T>>, &activation<T, &tanh_forward<T>>},
+      .swiglu = [](int64_t size, const T* x, T* y) { swiglu_forward<T>({1, size, x, 2 * size, y, size}, 1); },
+      .attention_workspace = [](const Attention<T>& p) { return attention_forward_workspace<T>(p, 1); },
+      .attention = [](const AttentionForward<T>& call) { attention_forward<T>(call, 1); },
+  };
+}
+
+}  // namespace
+
+extern const StepTable step_table;
+constinit const StepTable step_table = {WEFT_STRINGIFY(WEFT_ISA), kernels<float>(), kernels<double>()};
+
+}  // namespace weft::WEFT_ISA
