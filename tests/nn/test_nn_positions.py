@@ -11,7 +11,7 @@ import pytest
 
 import weftnn
 from weftnn import nn
-from weftnn.nn.place_table import PlaceTable
+from weftnn.nn.positions.place_table import PlaceTable
 
 SIZE = 6
 

@@ -12,7 +12,7 @@ import pytest
 import weftnn
 from weftnn import data, nn, ops
 from weftnn.models import GPT, LanguageModel
-from weftnn.nn.key_value_cache import unchanged_if_refused
+from weftnn.nn.attention.key_value_cache import unchanged_if_refused
 from weftnn.ragged import check_lengths
 
 B, T, E, S = 2, 5, 8, 4

@@ -1,0 +1,102 @@
+"""GRU: reset gate r, update gate z, candidate n.
+
+    r = sigmoid(W_r x + b_r + U_r h + c_r)          z = sigmoid(W_z x + b_z + U_z h + c_z)
+    n = tanh(W_n x + b_n + r (U_n h + c_n))         reset_after (PyTorch, cuDNN)
+    n = tanh(W_n x + b_n + U_n (r h) + c_n)         reset_after=False (the paper)
+    h' = (1 - z) n + z h,   y = h'
+
+Backward of the last line:  dn = (1 - z) dh',  dz = (h - n) dh',  dh = z dh' + what comes through the gates.
+
+weight_ih[3H,I] = W_r W_z W_n   weight_hh[3H,H] = U_r U_z U_n   bias_ih, bias_hh[3H] = b, c
+Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from weftnn.nn.parameter import Seed
+from weftnn.nn.recurrent.cell import RecurrentCell
+from weftnn.nn.recurrent.recurrent_layer import RecurrentLayer
+
+
+class GRUCell(RecurrentCell):
+    """One step of a GRU: h' = (1 - z) n + z h, with r, z and n as at the head of this file.
+
+    `h, backprop = cell(x[B,I], h[B,H])`, `dx, dh = backprop(dh)`; an h of None is zeros. Parameters are
+    PyTorch's, gates in the order r z n: weight_ih[3H,I], weight_hh[3H,H], bias_ih[3H], bias_hh[3H].
+    Raises ValueError and TypeError for arguments that do not fit.
+
+    >>> cell, h = GRUCell(3, 4), None
+    >>> for x in np.ones((5, 2, 3), np.float32):
+    ...     h = cell.predict(x, h)
+    >>> h.shape
+    (2, 4)
+    """
+
+    operation = "gru"
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        reset_after: bool = True,
+        dtype: npt.DTypeLike = np.float32,
+        rng: Seed = None,
+    ) -> None:
+        rng = np.random.default_rng(rng)
+        super().__init__(input_size, hidden_size, gates=3, bias=bias, dtype=dtype, rng=rng)
+        self.reset_after = reset_after
+
+    @property
+    def cell(self) -> str:
+        return "gru" if self.reset_after else "gru_reset_before"
+
+
+class GRU(RecurrentLayer):
+    """Layers of gated recurrent units: h' = (1 - z) n + z h, with r, z and n as at the head of this file.
+
+    x[B,T,I], y[B,T,DH], state h[LD,B,H]; how it is called and what the options mean stands in RecurrentLayer.
+    Parameters are PyTorch's, gates in the order r z n: weight_ih_l0[3H,I], weight_hh_l0[3H,H],
+    bias_ih_l0[3H], bias_hh_l0[3H], and so on. `reset_after=False` is the paper's form, which PyTorch lacks.
+    Raises ValueError and TypeError for arguments that do not fit. Cho et al., 2014.
+
+    >>> gru = GRU(3, 4, bidirectional=True, rng=0)
+    >>> (y, h), backprop = gru(np.ones((2, 5, 3), np.float32))
+    >>> dx, dh = backprop(np.ones_like(y))
+    >>> y.shape, h.shape, dx.shape
+    ((2, 5, 8), (2, 2, 4), (2, 5, 3))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        bias: bool = True,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        reset_after: bool = True,
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        checkpoint_every: int | None = None,
+        dtype: npt.DTypeLike = np.float32,
+        rng: Seed = None,
+    ) -> None:
+        super().__init__(
+            partial(GRUCell, hidden_size=hidden_size, bias=bias, reset_after=reset_after, dtype=dtype),
+            input_size,
+            num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            zoneout=zoneout,
+            checkpoint_every=checkpoint_every,
+            rng=rng,
+        )
