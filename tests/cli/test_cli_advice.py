@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from test_cli_lm import PROSE, TINY, refused
-from weftnn.cli import main, scoring
+from weftnn.cli import main
+from weftnn.cli.lm import scoring
 from weftnn.train import History, Trainer
 
 DIVERGING = ["--model", "rnn", "--optimizer", "sgd", "--lr", "1e38", "--clip", "0", "--warmup", "0"]

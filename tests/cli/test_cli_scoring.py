@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from test_cli_lm import PROSE, TINY
-from weftnn.cli import evaluate, main, scoring
+from weftnn.cli import main
+from weftnn.cli.lm import evaluate, scoring
 from weftnn.models import GPT, ByteModel, LanguageModel
 from weftnn.train import History
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from weftnn.cli.arguments import CommandError, Parser
-from weftnn.cli.corpus import Corpus, read_corpus
 from weftnn.cli.file_names import quoted
-from weftnn.cli.run_folder import RunFolder
+from weftnn.cli.lm.corpus import Corpus, read_corpus
+from weftnn.cli.lm.run_folder import RunFolder
+from weftnn.cli.lm.train_arguments import add_train_arguments
+from weftnn.cli.lm.train_settings import RESUMABLE, TrainSettings, settings_of
 from weftnn.cli.text import is_default
 from weftnn.cli.threads import processors
-from weftnn.cli.train_arguments import add_train_arguments
-from weftnn.cli.train_settings import RESUMABLE, TrainSettings, settings_of
 
 __all__ = ["find_run", "resume_command", "same_corpus"]
 

@@ -8,13 +8,13 @@ from itertools import islice
 
 import weftnn
 from weftnn.cli.arguments import CommandError
-from weftnn.cli.corpus import Corpus
 from weftnn.cli.file_names import quoted, shown
-from weftnn.cli.model_file import describe, load_model
-from weftnn.cli.resume import resume_command
-from weftnn.cli.run_folder import RunFolder
-from weftnn.cli.scoring import final_bytes, final_score, is_validated
-from weftnn.cli.train_settings import TrainSettings
+from weftnn.cli.lm.corpus import Corpus
+from weftnn.cli.lm.model_file import describe, load_model
+from weftnn.cli.lm.resume import resume_command
+from weftnn.cli.lm.run_folder import RunFolder
+from weftnn.cli.lm.scoring import final_bytes, final_score, is_validated
+from weftnn.cli.lm.train_settings import TrainSettings
 from weftnn.cli.utf8_writer import Utf8Writer
 from weftnn.config import get_isa
 from weftnn.data import TextStream, Windows

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from weftnn.cli.arguments import CommandError
+from weftnn.cli.lm.train_settings import TrainSettings
 from weftnn.cli.text import Text, read_text
-from weftnn.cli.train_settings import TrainSettings
 
 __all__ = ["Corpus", "check_lengths", "read_corpus"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from weftnn import optim
 from weftnn.cli.arguments import CommandError
-from weftnn.cli.memory import check_memory
-from weftnn.cli.train_settings import TrainSettings
+from weftnn.cli.lm.memory import check_memory
+from weftnn.cli.lm.train_settings import TrainSettings
 from weftnn.models import GPT, ByteModel, LanguageModel
 from weftnn.optim.schedule import Schedule
 

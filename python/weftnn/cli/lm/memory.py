@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from weftnn.cli.arguments import CommandError
-from weftnn.cli.train_settings import TrainSettings
+from weftnn.cli.lm.train_settings import TrainSettings
 from weftnn.models.byte_model import VOCABULARY
 
 __all__ = ["check_memory"]

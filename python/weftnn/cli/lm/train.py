@@ -15,21 +15,21 @@ import numpy.typing as npt
 
 from weftnn import nn
 from weftnn.cli.arguments import CommandError
-from weftnn.cli.corpus import Corpus, check_lengths, read_corpus
 from weftnn.cli.file_names import quoted
-from weftnn.cli.learning import check_combination, make_model, make_optimizer, make_schedule
-from weftnn.cli.resume import find_run, resume_command, same_corpus
-from weftnn.cli.run_folder import RunFolder
-from weftnn.cli.scoring import validated_bytes
-from weftnn.cli.threads import use_threads
-from weftnn.cli.train_report import print_header, print_interrupted, print_result
-from weftnn.cli.train_settings import (
+from weftnn.cli.lm.corpus import Corpus, check_lengths, read_corpus
+from weftnn.cli.lm.learning import check_combination, make_model, make_optimizer, make_schedule
+from weftnn.cli.lm.resume import find_run, resume_command, same_corpus
+from weftnn.cli.lm.run_folder import RunFolder
+from weftnn.cli.lm.scoring import validated_bytes
+from weftnn.cli.lm.train_report import print_header, print_interrupted, print_result
+from weftnn.cli.lm.train_settings import (
     DEFAULT_RATES,
     DEFAULT_STEPS,
     TrainSettings,
     arguments_of,
     settings_of,
 )
+from weftnn.cli.threads import use_threads
 from weftnn.config import set_precision
 from weftnn.data import TextStream, Windows
 from weftnn.models import ByteModel, validation_source

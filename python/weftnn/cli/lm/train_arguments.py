@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weftnn.cli.arguments import Parser, duration, fraction, name, number, one_of, whole
-from weftnn.cli.train_settings import DEFAULT_RATES, DEFAULT_STEPS, GPT_DEFAULTS, TrainSettings
+from weftnn.cli.lm.train_settings import DEFAULT_RATES, DEFAULT_STEPS, GPT_DEFAULTS, TrainSettings
 from weftnn.models.gpt import POSITIONS
 
 __all__ = ["EXAMPLES", "add_train_arguments"]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weftnn.cli.arguments import CommandError, Parser, fraction, name, whole
-from weftnn.cli.model_file import describe, load_model
+from weftnn.cli.lm.model_file import describe, load_model
 from weftnn.cli.text import read_text
 from weftnn.cli.threads import use_threads
 from weftnn.models import GPT, ByteModel, bits_per_byte

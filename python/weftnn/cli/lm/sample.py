@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from weftnn.cli.arguments import CommandError, Parser, fraction, name, number, whole
-from weftnn.cli.model_file import load_model
+from weftnn.cli.lm.model_file import load_model
 from weftnn.cli.text import read_standard_input
 from weftnn.cli.threads import use_threads
 from weftnn.cli.utf8_writer import Utf8Writer
