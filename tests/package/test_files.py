@@ -191,7 +191,7 @@ def test_a_file_that_is_cut_short_while_it_is_read(tmp_path, monkeypatch, size):
     def cut(*args: object) -> None:
         os.truncate(path, size)
 
-    monkeypatch.setattr("weftnn.safetensors_reader._check_layout", cut)
+    monkeypatch.setattr("weftnn.files.safetensors_reader._check_layout", cut)
     with pytest.raises(ValueError, match="cut short while it was read"):
         read_safetensors(path)
 

@@ -1,9 +1,4 @@
-"""Files that survive: safetensors written so that a crash costs nothing, read as if hostile.
-
-The format: 8 bytes with the header's length (little endian), the header (JSON: name -> dtype, shape, offsets;
-and "__metadata__", str -> str), then the arrays' bytes, nothing between them.
-https://github.com/huggingface/safetensors
-"""
+"""Writes `.safetensors` files, so that a crash costs nothing; safetensors_reader.py has the format."""
 
 from __future__ import annotations
 
@@ -14,10 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from weftnn.replace_file import PathLike, replace_file
-from weftnn.safetensors_reader import DTYPES, LARGEST_HEADER, MOST_TENSORS, Array, read_safetensors
-
-__all__ = ["Array", "PathLike", "read_safetensors", "replace_file", "safetensors_pieces", "write_safetensors"]
+from weftnn.files.replacing import PathLike, replace_file
+from weftnn.files.safetensors_reader import DTYPES, LARGEST_HEADER, MOST_TENSORS, Array
 
 _CODES = {dtype: code for code, dtype in DTYPES.items()}
 
@@ -34,6 +27,7 @@ def write_safetensors(
     names that the format cannot hold, OSError when the disk is full. The old file survives them all.
 
     >>> import pathlib, tempfile
+    >>> from weftnn.files import read_safetensors
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.safetensors"
     >>> write_safetensors(path, {"weight": np.ones((2, 3), np.float32)}, {"epoch": "7"})
     >>> tensors, metadata = read_safetensors(path)

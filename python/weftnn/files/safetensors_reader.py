@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from weftnn.replace_file import PathLike
+from weftnn.files.replacing import PathLike
 from weftnn.shortened import shortened
 
 Array: TypeAlias = npt.NDArray[Any]
