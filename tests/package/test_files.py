@@ -131,8 +131,8 @@ def test_refused_before_anything_is_written(tmp_path, tensors, metadata, error, 
 @pytest.mark.parametrize(("bound", "value"), [("MOST_TENSORS", 2), ("LARGEST_HEADER", 100)])
 def test_what_no_reader_takes_is_not_written(tmp_path, monkeypatch, bound, value):
     write_safetensors(tmp_path / "a", {str(i): np.zeros(0) for i in range(3)})
-    for module in ("files", "safetensors_reader"):
-        monkeypatch.setattr(f"weftnn.{module}.{bound}", value)
+    for module in ("safetensors_writer", "safetensors_reader"):
+        monkeypatch.setattr(f"weftnn.files.{module}.{bound}", value)
     with pytest.raises(ValueError, match="is not a whole and valid"):
         read_safetensors(tmp_path / "a")
     with pytest.raises(ValueError, match=r"there may be at most .*, got 3 and 1\d\d"):

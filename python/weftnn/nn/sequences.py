@@ -20,10 +20,9 @@ between two calls mean to a layer that is told nothing of them: nothing, or numb
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from weftnn.nn.layer import Layer
+from weftnn.nn.layer import Layer
 
 READS = ("step", "place", "past", "all")
 
