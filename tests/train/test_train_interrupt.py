@@ -62,7 +62,7 @@ def test_the_second_ends_at_once(tmp_path: Path, number: int) -> None:
         signal.raise_signal(number)
         after.append("never")
 
-    history = fit(at_step(4, twice), checkpoint_dir=tmp_path, checkpoint_every=1)
+    history = fit(at_step(4, twice), checkpoint_dir=tmp_path, save_every=1)
     assert history.interrupted and history.signal == number and not after
     assert read_checkpoint(tmp_path / "last").config["position"]["step"] == 3
 

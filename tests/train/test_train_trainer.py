@@ -548,7 +548,7 @@ def test_nan_stops_with_the_step_and_keeps_the_last_good_checkpoint(
     source = data.ArrayDataset((x, x[:, :1].copy()), 4, shuffle=False)
     trainer = trainer_of(linear(), clip_norm=clip_norm)
     with pytest.raises(train.DivergedError) as caught:
-        trainer.fit(source, epochs=2, checkpoint_dir=tmp_path, checkpoint_every=3, progress=False)
+        trainer.fit(source, epochs=2, checkpoint_dir=tmp_path, save_every=3, progress=False)
     error = caught.value
     assert error.history.stopped == "diverged" and error.step == 8 and error.checkpoint == tmp_path / "last"
     for part in (
@@ -623,7 +623,7 @@ def test_spoilt_weights_are_never_saved(tmp_path: Path) -> None:
     trainer_of(model).save(tmp_path / "last")
     trainer = trainer_of(model, lr=1e308).resume(tmp_path, lr=1e308)
     with pytest.raises(train.DivergedError, match="the weights became NaN or infinite") as caught:
-        trainer.fit(linear_data(), epochs=1, checkpoint_dir=tmp_path, checkpoint_every=1, progress=False)
+        trainer.fit(linear_data(), epochs=1, checkpoint_dir=tmp_path, save_every=1, progress=False)
     assert caught.value.parameter == "weight"
     kept = train.read_checkpoint(tmp_path / "last")
     assert kept.config["position"]["step"] == 0
@@ -693,7 +693,8 @@ class Empty:
         ({"epochs": 1, "data": Empty()}, ValueError, "data must hold at least one batch, got none"),
         ({"epochs": 1, "validation": Empty()}, ValueError, "validation must hold at least one batch"),
         ({"epochs": 1, "validate_every": 5}, ValueError, "validate_every needs validation data"),
-        ({"epochs": 1, "checkpoint_every": 5}, ValueError, "checkpoint_every needs checkpoint_dir"),
+        ({"epochs": 1, "save_every": 5}, ValueError, "save_every needs checkpoint_dir"),
+        ({"epochs": 1, "checkpoint_every": 5}, TypeError, "fit.* unexpected keyword .*'checkpoint_every'"),
         ({"epochs": 1, "patience": 0}, ValueError, "patience must be an integer >= 1, got 0"),
         ({"epochs": 1, "min_delta": -1}, ValueError, "min_delta must be a finite number >= 0"),
         ({"epochs": 1, "monitor": "accuracy"}, ValueError, "monitor must be one of 'loss', got 'accuracy'"),

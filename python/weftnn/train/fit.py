@@ -158,7 +158,7 @@ class Fit:
         )
         if best:
             self._save("best")
-        if self.reason is not None or _due(step, plan.checkpoint_every, last):
+        if self.reason is not None or _due(step, plan.save_every, last):
             self._save("last")
 
     def _last_check(self) -> None:

@@ -125,7 +125,7 @@ class Trainer(Training):
         log_every: int | None = None,
         log_csv: str | PathLike[str] | None = None,
         checkpoint_dir: str | PathLike[str] | None = None,
-        checkpoint_every: int | None = None,
+        save_every: int | None = None,
         overwrite: bool = False,
         patience: int | None = None,
         min_delta: float = 0.0,
@@ -142,7 +142,7 @@ class Trainer(Training):
         log_every: steps between records; there is one at each validation and epoch's end anyway.
         log_csv: a file that gets a line a record. Where that fails later on, a warning says so, once.
         checkpoint_dir: a folder that gets `best`, saved when the watched value is the best so far, and
-            `last`, saved every `checkpoint_every` steps, or at the end of each epoch, and when training ends.
+            `last`, saved every `save_every` steps, or at the end of each epoch, and when training ends.
             One that holds a run which this trainer did not resume is refused unless `overwrite`; one that
             another process or thread is training in is refused in any case.
         patience: stops after so many checks of the watched value (`monitor`, a name in the validation's
@@ -167,7 +167,7 @@ class Trainer(Training):
             log_every=log_every,
             log_csv=None if log_csv is None else Path(log_csv),
             checkpoint_dir=None if checkpoint_dir is None else Path(checkpoint_dir),
-            checkpoint_every=checkpoint_every,
+            save_every=save_every,
             patience=patience,
             min_delta=min_delta,
             monitor=monitor,

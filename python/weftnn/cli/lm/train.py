@@ -168,7 +168,7 @@ def _fit(job: Job, folder: RunFolder) -> History:
             log_every=max(1, every // 4),
             log_csv=folder.log,
             checkpoint_dir=folder.path,
-            checkpoint_every=every,
+            save_every=every,
             patience=settings.patience,
             progress=not settings.quiet,
         )
