@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from test_train_checkpoint import Crash, break_at
+from checkpoints import Crash, break_at
 from weftnn import data, nn, optim, train
 from weftnn.files import read_safetensors, write_safetensors
 from weftnn.train.checkpoint import CONFIG, MODEL, TRAINING, exists, model_file
