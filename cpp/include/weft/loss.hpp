@@ -30,8 +30,7 @@ struct CrossEntropyTotals {
 ///   targets     [R]     in, each in [0, V) or ignore_index
 ///   weight      [R]     in, optional: all ones
 ///   losses      [R]     out, zero where ignored
-///   normalizer  [R, 2]  out, optional, kept for backward: the row's maximum and its sum of exp(logit -
-///   maximum)
+///   normalizer  [R, 2]  out, optional, kept for backward: the row's maximum m and its sum of exp(logit - m)
 ///
 /// Rows that are ignored or have weight zero are not read: NaN there reaches nothing. A loss keeps its digits
 /// where the target is nearly certain, and is infinite where the target has no probability. One logit of

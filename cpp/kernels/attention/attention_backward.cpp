@@ -2,8 +2,7 @@
 //
 //   S = scale q k^T, ...      P = exp(S - m) / sum      out = drop(P) v              (attention_forward.cpp)
 //
-//   dv = drop(P)^T dout       dS from dout, v, P  (attention_gradient.hpp)
-//   dk = scale dS^T q         dq = scale dS k
+//   dv = drop(P)^T dout       dk = scale dS^T q       dq = scale dS k       (dS: attention_gradient.hpp)
 //
 // A task is a block of keys: it owns these rows of dk and dv, and walks over the blocks of queries that see
 // any of them. To dq, all key blocks of a head add; they do it in order, each waiting for its turn at a block

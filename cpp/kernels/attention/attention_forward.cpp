@@ -7,8 +7,8 @@
 // and keeps of each query the greatest score m so far, sum = sum_s exp(S - m) and the row sum_s exp(S - m) v;
 // when m grows, both shrink by exp(m_old - m_new). Blocks that none of the queries sees are skipped.
 //
-//   q [B, N, T, D]   k [B, Nk, S, D]   v [B, Nk, S, E]   out [B, N, T, E]   normalizer [B, N, T, 2] = (m,
-//   sum)
+//   q [B, N, T, D]   k [B, Nk, S, D]   v [B, Nk, S, E]   out [B, N, T, E]
+//   normalizer [B, N, T, 2] = (m, sum)
 //
 // Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018; Rabe and Staats, "Self-attention
 // does not need O(n^2) memory", 2021; Dao et al., "FlashAttention", 2022.

@@ -1,7 +1,9 @@
 // The scores of a tile of queries and keys, from their products to what the softmax takes.
 //
-//   s = scale q k^T       s = c tanh(s / c) with a soft cap c       s += float mask, bias       -inf where
-//   masked
+//   s  = scale q k^T
+//   s  = c tanh(s / c)            with a soft cap c
+//   s += float mask + bias
+//   s  = -inf                     where masked
 //
 // What is masked is replaced, not added to: a NaN there is gone.
 #pragma once
