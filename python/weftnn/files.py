@@ -1,4 +1,4 @@
-"""Files that survive: safetensors written so that a crash costs nothing, read as if hostile.
+"""Safetensors files: written so that a crash leaves the old file, read as if they were hostile.
 
 The format: 8 bytes with the header's length (little endian), the header (JSON: name -> dtype, shape, offsets;
 and "__metadata__", str -> str), then the arrays' bytes, nothing between them.
@@ -31,7 +31,7 @@ def write_safetensors(
     package writes non-contiguous arrays wrongly, and returns before its bytes are on the disk.)
 
     Raises TypeError for a dtype the format lacks and for metadata that is not str -> str, ValueError for
-    names that the format cannot hold, OSError when the disk is full. The old file survives them all.
+    names that the format cannot hold, OSError when the disk is full. The old file is then unchanged.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "model.safetensors"

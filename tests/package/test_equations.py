@@ -72,9 +72,8 @@ def faults(text: str, suffix: str) -> list[str]:
                 continue
             words = after.split()
             wrapped = len(line) + 1 + len(words[0]) > COLUMNS and words[0] != content.split()[0]
-            if next_indent == indent and wrapped and not ENTRY.match(after.lstrip()):
-                found.append(line)
-            elif next_indent < 2 and words[0][0].islower():
+            split = next_indent == indent and wrapped and not ENTRY.match(after.lstrip())
+            if split or (next_indent < 2 and words[0][0].islower()):
                 found.append(line)
     return found
 

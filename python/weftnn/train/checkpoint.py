@@ -8,7 +8,7 @@ carried state) and `config.json` (all numbers). Each save has a random id, writt
     2. replace config.json
     3. rename both .new files into place
 
-Step 1 ends when both files are whole on the disk. Step 2 is the switch: from then on the new checkpoint holds.
+Step 1 ends when both files are whole on the disk. Step 2 is the switch: from then on the new one holds.
 
 A reader takes, of each file, the one whose id config.json names, and begins again if a save has changed the
 id meanwhile; so it never returns a mix. The next save first completes or clears away what an interrupted one
