@@ -1,5 +1,4 @@
-"""Checkpoints that survive: whatever happens during a save, the folder holds the old one or the new one,
-whole.
+"""Checkpoints that survive a crash: whatever happens during a save, the old or the new one is whole.
 
 A checkpoint is a folder of three files: `model.safetensors` (weights), `training.safetensors` (optimizer and
 carried state) and `config.json` (all numbers). Each save has a random id, written into all three. To save:

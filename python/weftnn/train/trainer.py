@@ -4,7 +4,7 @@ tbptt.py    cutting batches into segments, carrying the state, backprop that rea
 learner.py  one update: gradients added up, clipped, given to the optimizer
 fit.py      one call of fit: the loop, and what is due after an update
 meter.py, watch.py, history.py, csv_log.py, progress.py    what is measured, noticed, recorded and shown
-checkpoint.py, snapshot.py                                 saving, and going on as if nothing had happened
+checkpoint.py, snapshot.py                                 saving, and resuming to the same bits
 """
 
 from __future__ import annotations
