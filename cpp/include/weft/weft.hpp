@@ -10,7 +10,7 @@
 //   attention.hpp        scaled dot-product attention, likewise
 //   additive_scores.hpp  the scores of additive attention
 //   dense.hpp            linear, embedding
-//   pointwise.hpp        layer normalisation, activations, swiglu, rotary positions, dropout
+//   pointwise.hpp        layer normalization, activations, swiglu, rotary positions, dropout
 //   loss.hpp             softmax cross-entropy
 //   updates.hpp          the optimizers' updates
 //

@@ -4,8 +4,8 @@
 //
 //   normalizer [B, N, T, 2] = (m, sum)
 //
-// The two stay apart. In one number, m + log sum, the logarithm would be rounded away where m is large, such
-// as in a row that a mask of -1e9 has pushed down as a whole.
+// The two are kept apart. In one number, m + log(sum), the logarithm would be lost to rounding where m is
+// large, as in a row to which a mask of -1e9 was added.
 #pragma once
 
 #include "kernels/simd/exponential.hpp"

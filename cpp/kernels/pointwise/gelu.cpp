@@ -7,7 +7,9 @@
 //              dx = dy (s + 2 x s (1 - s) u')        u' = sqrt(2/pi) (1 + 3 * 0.044715 x^2)
 //                                                    s  = sigmoid(2u)
 //
-// Phi and phi: normal.hpp. Both keep x for backward. Hendrycks and Gimpel, "Gaussian error linear units", 2016.
+// Phi and phi: normal.hpp. Both keep x for backward.
+//
+// Hendrycks and Gimpel, "Gaussian error linear units", 2016.
 #include "kernels/pointwise/elementwise.hpp"
 #include "kernels/pointwise/pointwise.hpp"
 #include "kernels/simd/math.hpp"

@@ -61,7 +61,7 @@ class Loss:
 class CrossEntropyLoss(Loss):
     """l = -sum_v q_v log softmax(p)_v: classes last, unlike PyTorch, whose classes come second.
 
-    prediction[..., V] of unnormalised scores, target[...] of integers, weight[...] or its leading axes; with
+    prediction[..., V] of unnormalized scores, target[...] of integers, weight[...] or its leading axes; with
     "none", loss[...].
     q is 1 at the target, mixed with label_smoothing of 1/V everywhere. Targets of ignore_index do not count.
     Raises ValueError for a target outside 0..V-1, and as every loss.

@@ -1,6 +1,6 @@
 """RMSprop: the gradient divided by the root of a running mean of its squares.
 
-Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centred: Graves, "Generating
+Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centered: Graves, "Generating
 sequences with recurrent neural networks", 2013. PyTorch's form.
 """
 
