@@ -1,9 +1,9 @@
 """KeyValueCache: the keys and values of all steps so far, so that decoding a step computes that step alone.
 
-    keys[B,N,S,D], values[B,N,S,V] = cache.append(k[B,N,T,D], v[B,N,T,V])           S = steps before + T
+    keys[B,Nk,S,D], values[B,Nk,S,E] = cache.append(k[B,Nk,T,D], v[B,Nk,T,E])        S = steps before + T
 
 Both are views of two buffers whose capacity doubles when it is reached: n steps, appended one by one, copy
-less than 2n steps. N heads of keys, D and V the sizes of a key and a value.
+less than 2n steps. Nk heads of keys, D and E the sizes of a key and a value.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from weftnn.ragged import check_lengths
 class CachedKeys(NamedTuple):
     """What attention reads: views, right until the next append."""
 
-    keys: Array  # [B,N,S,D]
-    values: Array  # [B,N,S,V]
+    keys: Array  # [B,Nk,S,D]
+    values: Array  # [B,Nk,S,E]
     lengths: Array | None  # [B], the steps of each row; None: all have S
 
 
@@ -69,7 +69,7 @@ class KeyValueCache:
         return sum(buffer.nbytes for buffer in (self._keys, self._values) if buffer is not None)
 
     def append(self, k: Array, v: Array, lengths: npt.ArrayLike | None = None) -> CachedKeys:
-        """Copy k[B,N,T,D] and v[B,N,T,V] behind what is there; lengths[B] of the first ones may differ."""
+        """Copy k[B,Nk,T,D] and v[B,Nk,T,E] behind what is there; lengths[B] of the first ones may differ."""
         rows, time = k.shape[0], k.shape[2]
         if lengths is not None:
             if self.begun:

@@ -6,7 +6,7 @@
 
 Backward: dhead = dy Wo, then dq, dk, dv of each head (ops.sdpa_backward), then dquery = dq Wq and so on.
 
-B batch, T time of the query, S of key and value, E = embed_dim = N D, K heads of keys and values.
+B batch, T time of the query, S of key and value, E = embed_dim = N D, Nk heads of keys and values.
 Vaswani et al., "Attention is all you need", 2017; fewer heads of keys: Ainslie et al., "GQA", 2023
 """
 
@@ -45,7 +45,7 @@ class MultiheadAttention(InProjection):
     attention(x) computes q, k and v in one product, and is faster than attention(x, x, x).
 
     The constructor's arguments are PyTorch's, and:
-        num_kv_heads: K, for groups of heads that share keys and values; None: N.
+        num_kv_heads: Nk, for groups of heads that share keys and values; None: N.
         causal: no step reads a later one.
         window: (left, right), how many steps before and after its own a step reads; -1: all.
         positions: RotaryPositions, ALiBi or RelativePositions, for attention(x).
@@ -62,7 +62,7 @@ class MultiheadAttention(InProjection):
     causal=True. predict(x, memory, cache=...) keeps the memory's keys and values there for the next calls,
     which may leave kv_lengths out.
 
-    Weights are in_proj_weight[(N+2K)D, E], or where kdim or vdim is not E q_proj_weight, k_proj_weight and
+    Weights are in_proj_weight[(N+2Nk)D, E], or where kdim or vdim is not E q_proj_weight, k_proj_weight and
     v_proj_weight; in_proj_bias; out_proj.weight and out_proj.bias, which is all that a step with nothing to
     read gets. Raises ValueError and TypeError for sizes and arrays that do not fit.
 

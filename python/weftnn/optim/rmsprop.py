@@ -1,7 +1,7 @@
 """RMSprop: the gradient divided by the root of a running mean of its squares.
 
-Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centered: Graves, "Generating
-sequences with recurrent neural networks", 2013. PyTorch's form.
+Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centered: Graves,
+"Generating sequences with recurrent neural networks", 2013. PyTorch's form.
 """
 
 from __future__ import annotations
