@@ -1,9 +1,9 @@
-// Rotary positions: each pair of features is turned by an angle that grows with the step.
+// Rotary positions: each pair of features is rotated by an angle that grows with the step.
 //
-//   y_a = x_a c - x_b s        y_b = x_b c + x_a s          c = cos(angle), s = sin(angle) of pair and step
-//   dx_a = dy_a c + dy_b s     dx_b = dy_b c - dy_a s       the same turn, backwards
+//   y_a  = x_a c - x_b s       y_b  = x_b c + x_a s         c = cos(angle), s = sin(angle) of pair and step
+//   dx_a = dy_a c + dy_b s     dx_b = dy_b c - dy_a s       rotation by the opposite angle
 //
-// Pair i is (a, b) = (i, i + P), or interleaved (2 i, 2 i + 1); features from 2 P on stay as they are.
+// Pair i is (a, b) = (i, i + P), or interleaved (2 i, 2 i + 1); features from 2 P on are copied unchanged.
 //
 //   x, y [B, N, T, D]   c, s [B, T, P]        B batch, N heads, T time, D features, P pairs
 //
@@ -28,7 +28,7 @@ void turn_halves(int64_t pairs, const T* x, const T* cos, const T* sin, T sign, 
   });
 }
 
-/// Neighbours are put apart into two short rows, turned and put back, so that all three are vector loops.
+/// Interleaved pairs are split into two short rows, rotated and joined, so that all three are vector loops.
 template <class T>
 void turn_neighbours(int64_t pairs, const T* x, const T* cos, const T* sin, T sign, T* y) {
   constexpr int64_t most = 64;

@@ -24,8 +24,8 @@ class TextStream:
 
     text: str or bytes (read as bytes), or ids int[N].
     starts: positions where a document begins; the state starts afresh there (`resets`).
-    seed: with a seed each epoch begins at another of the text's first `sequence_length` places, so that every
-        epoch cuts it elsewhere; None reads the same batches in every epoch.
+    seed: with a seed each epoch begins at another of the text's first `sequence_length` positions, so that
+        every epoch cuts it elsewhere; None reads the same batches in every epoch.
     Raises ValueError where the text is too short for one step of every stream.
 
     >>> stream = TextStream("abcdefg", batch_size=2, sequence_length=2)

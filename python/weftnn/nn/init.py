@@ -1,4 +1,4 @@
-"""Initialisers: first values for a weight of a given shape, drawn in float64 and then rounded to dtype.
+"""Initializers: first values for a weight of a given shape, drawn in float64 and then rounded to dtype.
 
     layer.weight.data[...] = init.orthogonal(layer.weight.shape, rng=0)
     for gate in np.split(lstm.weight_hh_l0.data, 4):        # views, one a gate

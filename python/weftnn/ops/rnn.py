@@ -1,6 +1,4 @@
-"""The plain recurrent layer, forward and backward.
-
-    h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)        f = tanh or relu
+"""The plain recurrent layer, forward and backward. Equations: help(weftnn.nn.RNN).
 
 T time, B batch, I input, H hidden. Source: Elman, "Finding structure in time", 1990.
 """
@@ -53,10 +51,10 @@ def rnn_forward(
         lengths: [B] valid steps of each row, in any order, zero allowed. y is zero past them, h_n is the last
             valid state, and nothing is computed on padding.
         resets: bool [B, T]; True zeroes the state before that step.
-        reverse: run from each row's last valid step to its first; y[t] is still the output at time t.
-        recurrent_dropout_mask: [B, H] or [B, T, H], multiplies h_{t-1} where it enters the product.
+        reverse: run from each row's last valid step to its first; y[:, t] is still the output at time t.
+        recurrent_dropout_mask: [B, H] or [B, T, H], a factor of h_{t-1} in the product W_hh h_{t-1}.
         zoneout_mask: [B, H] or [B, T, H], bool or in [0, 1]: h_t = m h_{t-1} + (1 - m) h_t.
-        checkpoint_every: keep the states of every k-th step only and compute the rest again in backward.
+        checkpoint_every: k keeps every k-th state only; backward recomputes the others.
         training: False keeps nothing: saved is None.
 
     Raises:
@@ -107,8 +105,13 @@ def rnn_backward(
 ) -> RNNGrads:
     """Gradients of `rnn_forward`, given dL/dy and dL/dh_n (None means zero).
 
-    With h_t = f(a_t):  da_t = f'(a_t) (dy_t + W_hh' da_{t+1}),  dx_t = W_ih' da_t,  dW_ih = sum_t da_t x_t',
-    dW_hh = sum_t da_t h_{t-1}',  db = sum_t da_t.
+    With h_t = f(a_t):
+
+        da_t  = f'(a_t) (dy_t + W_hhᵀ da_{t+1})
+        dx_t  = W_ihᵀ da_t
+        dW_ih = sum over t of da_t x_tᵀ
+        dW_hh = sum over t of da_t h_{t-1}ᵀ
+        db    = sum over t of da_t
 
     Args:
         saved: what forward returned; it may be used again, and the forward's arrays must be unchanged.

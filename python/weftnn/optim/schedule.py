@@ -1,7 +1,7 @@
 """Learning-rate schedules: pure functions of the step, `lr = schedule(step, base_lr)`.
 
 `step` counts the optimizer's updates and is 0 at the first; `base_lr` is the optimizer's own rate. Any
-function of that form is a schedule. `PlateauLR` alone has state: it listens to the validation loss.
+function of that form is a schedule. Only `PlateauLR` has state: it follows the validation loss.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
-"""Losses: what a prediction costs, and dL/d(prediction).
+"""Losses: how far a prediction is from its target, and the gradient of that.
 
     loss, backprop = loss_fn(prediction, target, weight=None)       dprediction = backprop(dloss=1.0)
 
-An element costs l(p, t) and counts by its weight w:
-    reduction "sum"  sum of w l        "mean"  sum of w l / sum of w        "none"  w l
-The weight has the shape of the elements or of their leading axes: (B,) counts rows, (B, T) steps. Where it is
-0, as in padding, nothing is looked at: there may be NaN. If the weights sum to 0, the mean is 0.
+The loss of an element is l(p, t), its weight w:
+    reduction="sum"     sum of w l
+    reduction="mean"    sum of w l / sum of w
+    reduction="none"    w l
+The weight has the shape of the elements or of their leading axes: (B,) weights rows, (B, T) steps. Elements
+of weight 0, such as padding, are not read and may be NaN. If the weights sum to 0, the mean is 0.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ class Loss:
 class CrossEntropyLoss(Loss):
     """l = -sum_v q_v log softmax(p)_v: classes last, unlike PyTorch, whose classes come second.
 
-    prediction[..., V] of unnormalised scores, target[...] of integers, weight[...] or its leading axes; with
+    prediction[..., V] of unnormalized scores, target[...] of integers, weight[...] or its leading axes; with
     "none", loss[...].
     q is 1 at the target, mixed with label_smoothing of 1/V everywhere. Targets of ignore_index do not count.
     Raises ValueError for a target outside 0..V-1, and as every loss.

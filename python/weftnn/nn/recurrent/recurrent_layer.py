@@ -4,9 +4,8 @@
 
 Backward walks the layers from last to first; dx of a layer is the sum over its directions.
 
-Both directions of a layer run side by side.
-
-A new cell is one file: a RecurrentCell (its weights, what ops calls it) and a RecurrentLayer that makes it.
+Both directions of a layer run at the same time.
+A new cell is one file: a RecurrentCell (its weights, its name in ops) and a RecurrentLayer of such cells.
 T time, B batch, I input, H hidden, P output (projection or H), L layers, D directions (1 or 2).
 """
 
@@ -38,16 +37,16 @@ class RecurrentLayer(Layer):
     x: [B,T,I].  y: [B,T,DP], zero past a row's end.
     state: h[LD,B,P], for LSTM (h[LD,B,P], c[LD,B,H]). None is zeros, for dy and dstate too.
     lengths: [B] integers, how many steps of each row are valid. The padding after them is never read.
-    resets: [B,T] bool, True where another sequence starts inside a row, with a state of zeros. Read in
-        reverse, it ends there, so that sequences in one row give what they give in rows of their own.
+    resets: [B,T] bool, True where another sequence starts inside a row, with a state of zeros. A layer that
+        reads in reverse ends it there, so that several sequences in one row give what each gives in its own.
 
     Options that act in training only:
-    dropout: of the values that pass from layer to layer.
-    recurrent_dropout: of the h that enters the recurrent product; the same units at every step of a call (Gal
+    dropout: the probability to drop a value that passes from layer to layer.
+    recurrent_dropout: that to drop a unit of h in the product U h, the same at every step of a call (Gal
         and Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", 2016).
-    zoneout: of the change in h, so that units stay as they were (Krueger et al., "Zoneout", 2017); predict
-        moves every unit by its expected share.
-    checkpoint_every: k keeps the states of every k-th step for backward, which computes the others again.
+    zoneout: the probability that a unit of h keeps its value at a step (Krueger et al., "Zoneout", 2017);
+        predict uses the expected value of that.
+    checkpoint_every: k keeps every k-th state for backward, which recomputes the others.
 
     Raises ValueError and TypeError for arguments that do not fit.
     """
@@ -246,7 +245,7 @@ class RecurrentLayer(Layer):
         return dy, _stacked(dinitial)
 
     def _masks(self, shape: tuple[int, int], cell: RecurrentCell, training: bool) -> list[Array | None]:
-        """recurrent_dropout_mask of 0 and 1/(1-p); zoneout_mask of the units that stay, or their share."""
+        """recurrent_dropout_mask of 0 and 1/(1-p); zoneout_mask of the units that keep their value, or p."""
         recurrent_dropout_mask = zoneout_mask = None
         size, dtype = cell.output_size, cell.weight_ih.dtype
         if self.recurrent_dropout and training:
