@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from weftnn import nn
+from weftnn import nn, ops
 
 LAYERS = (nn.RNN, nn.LSTM, nn.GRU)
+OPERATIONS = (ops.rnn_forward, ops.lstm_forward, ops.gru_forward)
 
 
-@pytest.mark.parametrize("taker", LAYERS)
+@pytest.mark.parametrize("taker", LAYERS + OPERATIONS)
 def test_every_option_is_shown_and_explained(taker: Any) -> None:
     parameters = inspect.signature(taker).parameters.values()
     assert not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
@@ -39,3 +40,13 @@ def test_another_keyword_is_refused_by_name(taker: Any) -> None:
     message = rf"{taker.__name__}.__init__\(\) got an unexpected keyword argument 'dropuot'"
     with pytest.raises(TypeError, match=message):
         taker(2, 3, dropuot=0.5)
+
+
+@pytest.mark.parametrize(
+    ("taker", "name"),
+    [*((taker, "length") for taker in OPERATIONS), (ops.rnn_forward, "c0"), (ops.gru_forward, "operation")],
+)
+def test_another_keyword_of_an_operation_is_refused_by_name(taker: Any, name: str) -> None:
+    message = rf"{taker.__name__}\(\) got an unexpected keyword argument '{name}'"
+    with pytest.raises(TypeError, match=message):
+        taker(np.ones((1, 2, 3)), np.ones((3, 3)), np.ones((3, 3)), **{name: None})
