@@ -10,8 +10,8 @@
 // driver is padded with zeros to whole vectors, so cells need no tails.
 #pragma once
 
-#include "kernels/gemm/few_rows.hpp"
 #include "kernels/gemm/gemm.hpp"
+#include "kernels/gemm/small_m_product.hpp"
 #include "kernels/memory/arena.hpp"
 #include "kernels/recurrent/cells/cell.hpp"
 #include "kernels/recurrent/recurrent_table.hpp"

@@ -1,17 +1,16 @@
-// Products by a matrix that lies transposed, C = init + A W^T, where A has too few rows to pay for packing W.
+// Products by a matrix that lies transposed, C = start + A W^T, where A has too few rows to pay for packing
+// W.
 //
-//   A [M, K]   W [N, K]   init [N], [M, N] or none   C [M, N]
+//   A [M, K]   W [N, K]   start [N], [M, N] or none   C [M, N]
 //
 // Few rows: squares of W are transposed in registers and meet all rows of A at once.
-// Some rows, about a vector: C^T = init + W A^T, for which A is packed instead and W's elements are
+// Some rows, about a vector: C^T = start + W A^T, for which A is packed instead and W's elements are
 // broadcast.
 //
 // The sum over k runs in the order of gemm.hpp: an element's bits do not depend on which of them took it.
 #pragma once
 
 #include "kernels/gemm/gemm.hpp"
-#include "kernels/gemm/pack_transposed.hpp"
-#include "kernels/threads/parallel.hpp"
 
 namespace weft::WEFT_ISA {
 
@@ -29,7 +28,7 @@ inline constexpr int few_rows = vector_registers == 32 ? 12 : 4;
 /// are few: each is a chain of additions, of which the processor could not fill the pauses otherwise.
 template <class T, int M, int N>
 __attribute__((noinline)) void panels_of_few_rows(int64_t columns, int64_t depth, const T* a, int64_t a_row,
-                                                  const T* w, int64_t w_row, Init<T> init, T* c,
+                                                  const T* w, int64_t w_row, Epilogue<T> epilogue, T* c,
                                                   int64_t c_row) {
   constexpr int width = lanes<T>;
   const auto columns_of = [&](int n) { return n + 1 < N ? int64_t(width) : columns; };
@@ -38,8 +37,9 @@ __attribute__((noinline)) void panels_of_few_rows(int64_t columns, int64_t depth
   for (int n = 0; n < N; ++n)
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m)
-      sum[n][m] =
-          init.data == nullptr ? broadcast(T(0)) : load(init.data + m * init.row + n * width, columns_of(n));
+      sum[n][m] = epilogue.start == nullptr
+                      ? broadcast(T(0))
+                      : load(epilogue.start + m * epilogue.row + n * width, columns_of(n));
   const auto add = [&](int n, int64_t k, const Vec<T>& column) __attribute__((always_inline)) {
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m) sum[n][m] = fma(broadcast(a[m * a_row + k]), column, sum[n][m]);
@@ -68,7 +68,7 @@ __attribute__((noinline)) void panels_of_few_rows(int64_t columns, int64_t depth
 }
 
 template <class T>
-using PanelsOfFewRows = void (*)(int64_t, int64_t, const T*, int64_t, const T*, int64_t, Init<T>, T*,
+using PanelsOfFewRows = void (*)(int64_t, int64_t, const T*, int64_t, const T*, int64_t, Epilogue<T>, T*,
                                  int64_t);
 
 /// Panels that take turns where A has M rows; of 16 lanes, one is faster.
@@ -96,7 +96,8 @@ struct FewRows {
 template <class T>
 __attribute__((noinline)) void copied_panels_of_few_rows(PanelsOfFewRows<T> panels, int64_t columns,
                                                          int64_t depth, const T* a, int64_t a_row, const T* w,
-                                                         int64_t w_row, Init<T> init, T* c, int64_t c_row) {
+                                                         int64_t w_row, Epilogue<T> epilogue, T* c,
+                                                         int64_t c_row) {
   constexpr int64_t run = 256, row = run + lanes<T>;
   T copy[panels_in_turn<T>(1) * lanes<T> * row];
   int64_t k = 0;
@@ -104,17 +105,17 @@ __attribute__((noinline)) void copied_panels_of_few_rows(PanelsOfFewRows<T> pane
     const int64_t count = min_of(depth - k, run);
     for (int64_t i = 0; i < columns; ++i)
       __builtin_memcpy(copy + i * row, w + i * w_row + k, size_t(count) * sizeof(T));
-    panels(lanes<T>, count, a + k, a_row, copy, row, init, c, c_row);
-    init = {c, c_row};
+    panels(lanes<T>, count, a + k, a_row, copy, row, epilogue, c, c_row);
+    epilogue = {c, c_row};
     k += count;
   } while (k < depth);
 }
 
-/// Columns [columns.begin, columns.end) of C = init + A W^T for `rows` <= few_rows; begin is a multiple of
+/// Columns [columns.begin, columns.end) of C = start + A W^T for `rows` <= few_rows; begin is a multiple of
 /// lanes.
 template <class T>
 void product_of_few_rows(int64_t rows, Range columns, int64_t depth, const T* a, int64_t a_row, const T* w,
-                         int64_t w_row, Init<T> init, T* c, int64_t c_row) {
+                         int64_t w_row, Epilogue<T> epilogue, T* c, int64_t c_row) {
   static constexpr FewRows<T> kernels;
   if (rows == 0) return;
   const int64_t several = panels_in_turn<T>(int(rows)) * lanes<T>;
@@ -122,11 +123,11 @@ void product_of_few_rows(int64_t rows, Range columns, int64_t depth, const T* a,
   for (int64_t n = columns.begin; n < columns.end;) {
     const int64_t left = columns.end - n, count = left >= several ? several : min_of(left, lanes<T>);
     const PanelsOfFewRows<T> panels = (count == several ? kernels.several : kernels.one)[rows];
-    const Init<T> start{init.data == nullptr ? nullptr : init.data + n, init.row};
     if (colliding && count >= lanes<T>)
-      copied_panels_of_few_rows(panels, count, depth, a, a_row, w + n * w_row, w_row, start, c + n, c_row);
+      copied_panels_of_few_rows(panels, count, depth, a, a_row, w + n * w_row, w_row, epilogue.at(0, n),
+                                c + n, c_row);
     else
-      panels(min_of(count, lanes<T>), depth, a, a_row, w + n * w_row, w_row, start, c + n, c_row);
+      panels(min_of(count, lanes<T>), depth, a, a_row, w + n * w_row, w_row, epilogue.at(0, n), c + n, c_row);
     n += count;
   }
 }
@@ -149,10 +150,10 @@ constexpr int64_t product_of_some_rows_workspace(int64_t depth) {
 
 /// C^T of `count` columns before any product: their initial values, for all rows.
 template <class T>
-void start_turned(int64_t count, int64_t wide, const T* init, T* turned) {
+void start_turned(int64_t count, int64_t wide, const T* start, T* turned) {
   for (int64_t i = 0; i < count; ++i) {
-    const Vec<T> start = broadcast(init == nullptr ? T(0) : init[i]);
-    for (int64_t m = 0; m < wide; m += lanes<T>) store(turned + i * wide + m, start);
+    const Vec<T> value = broadcast(start == nullptr ? T(0) : start[i]);
+    for (int64_t m = 0; m < wide; m += lanes<T>) store(turned + i * wide + m, value);
   }
 }
 /// C of `count` columns, from C^T.
@@ -168,31 +169,31 @@ void turn_back(int64_t rows, int64_t count, int64_t wide, const T* turned, T* c,
     for (int64_t m = 0; m < rows; ++m) c[m * c_row + i] = turned[i * wide + m];
 }
 
-/// Columns [columns.begin, columns.end) of C = init + A W^T for `rows` <= some_rows.
+/// Columns [columns.begin, columns.end) of C = bias + A W^T for `rows` <= some_rows.
 template <class T>
 void product_of_some_rows(int64_t rows, Range columns, int64_t depth, const T* a, int64_t a_row, const T* w,
-                          int64_t w_row, const T* init, T* c, int64_t c_row, T* workspace) {
+                          int64_t w_row, const T* bias, T* c, int64_t c_row, T* workspace) {
   const int64_t wide = round_up(rows, lanes<T>);
   T* const turned = workspace + depth * wide;  // C^T
-  pack_transposed(a, a_row, depth, rows, workspace, 0, wide);
+  const PackedMatrix<T> right{workspace, depth, wide};
+  right.pack_transposed(a, a_row, {0, wide}, rows);
   for (int64_t n = columns.begin; n < columns.end; n += some_columns) {
     const int64_t count = min_of(some_columns, columns.end - n);
-    start_turned(count, wide, init == nullptr ? nullptr : init + n, turned);
-    gemm<T>(count, wide, depth, {w + n * w_row, w_row, 1}, panels(workspace, depth), {turned, wide}, turned,
-            wide);
+    start_turned(count, wide, bias == nullptr ? nullptr : bias + n, turned);
+    gemm<T>(count, wide, depth, {w + n * w_row, w_row, 1}, right.panels(), {turned, wide}, turned, wide);
     turn_back(rows, count, wide, turned, c + n, c_row);
   }
 }
 
-// Compiled once, in few_rows.cpp.
+// Compiled once, in small_m_product.cpp.
 extern template void product_of_few_rows(int64_t, Range, int64_t, const float*, int64_t, const float*,
-                                         int64_t, Init<float>, float*, int64_t);
+                                         int64_t, Epilogue<float>, float*, int64_t);
 extern template void product_of_some_rows(int64_t, Range, int64_t, const float*, int64_t, const float*,
                                           int64_t, const float*, float*, int64_t, float*);
 extern template void start_turned(int64_t, int64_t, const float*, float*);
 extern template void turn_back(int64_t, int64_t, int64_t, const float*, float*, int64_t);
 extern template void product_of_few_rows(int64_t, Range, int64_t, const double*, int64_t, const double*,
-                                         int64_t, Init<double>, double*, int64_t);
+                                         int64_t, Epilogue<double>, double*, int64_t);
 extern template void product_of_some_rows(int64_t, Range, int64_t, const double*, int64_t, const double*,
                                           int64_t, const double*, double*, int64_t, double*);
 extern template void start_turned(int64_t, int64_t, const double*, double*);
