@@ -36,12 +36,12 @@ struct Init {
   int64_t row = 0;
 };
 
-inline constexpr int64_t depth_block = 512;
+inline constexpr int64_t depth_block = tuning.depth_block;
 
 /// Rows of C that fit in the registers beside a tile of `panels` vectors.
 constexpr int tile_rows(int panels) {
-  if (vector_registers == 32) return panels <= 2 ? 14 : panels == 4 ? 6 : panels == 6 ? 4 : 3;
-  return panels <= 2 ? 6 : panels == 4 ? 3 : panels == 6 ? 2 : 1;
+  const Tuning::TileRows& rows = tuning.tile_rows;
+  return panels <= 2 ? rows.two : panels == 4 ? rows.four : panels == 6 ? rows.six : rows.eight;
 }
 
 template <class T, int M, int N>
