@@ -24,13 +24,9 @@ bool is_true(const py::handle& object) {
   return truth != 0;
 }
 
-const std::vector<RecurrentCellInfo>& all_cells() {
-  static const std::vector<RecurrentCellInfo> cells = recurrent_cells();
-  return cells;
-}
 /// The cell of that name, or null.
-const RecurrentCellInfo* find_cell(const std::string& name) {
-  for (const RecurrentCellInfo& cell : all_cells())
+const CellInfo* find_cell(const std::string& name) {
+  for (const CellInfo& cell : recurrent_cells())
     if (cell.name == name) return &cell;
   return nullptr;
 }
@@ -45,7 +41,7 @@ struct SavedBase {
 template <class T>
 struct Saved final : SavedBase {
   std::string forward_name, backward_name;
-  const RecurrentCellInfo* cell = nullptr;
+  const CellInfo* cell = nullptr;
   std::array<py::object, 13> keep;
   RecurrentArguments<T> arguments;
   Memory memory;
@@ -218,7 +214,8 @@ py::list forward_all(const py::list& given) {
   for (const Forward<T>& one : pending)
     if (one.saved->cell != pending[0].saved->cell)
       throw std::invalid_argument("recurrent_forward_all: all calls must be of one cell, got " +
-                                  pending[0].saved->cell->name + " and " + one.saved->cell->name);
+                                  std::string(pending[0].saved->cell->name) + " and " +
+                                  one.saved->cell->name);
   long_call([&] {
     std::vector<RecurrentForwardCall<T>> calls;
     for (Forward<T>& one : pending) calls.push_back(one.prepared());
@@ -271,7 +268,6 @@ py::list backward_all(const py::list& given) {
 }  // namespace
 
 void register_recurrent(py::module_& module) {
-  all_cells();  // made with the module: no thread waits for another's first call
   py::class_<SavedBase>(module, "RecurrentSaved",
                         "What a recurrent forward call keeps for its backward calls.")
       .def_readonly("operation", &SavedBase::operation)
@@ -284,7 +280,7 @@ void register_recurrent(py::module_& module) {
       });
   module.def("recurrent_cells", [] {
     py::list cells;
-    for (const RecurrentCellInfo& cell : all_cells()) cells.append(cell.name);
+    for (const CellInfo& cell : recurrent_cells()) cells.append(cell.name);
     return cells;
   });
   module.def("recurrent_forward", [](const py::tuple& given) {

@@ -34,7 +34,7 @@ const weft::StepCell<T>& cell_named(const std::string& name) {
 }
 
 template <class T>
-void test_cell(const weft::RecurrentCellInfo& info, const Options& options, const Size& size,
+void test_cell(const weft::CellInfo& info, const Options& options, const Size& size,
                double zoneout) {
   Problem p = make_problem(info, options, size);
   p.tensors[H0].clear();
@@ -76,7 +76,7 @@ template <class T>
 void test_cells() {
   const int64_t hidden[] = {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 48, 64, 100}, inputs[] = {1, 2, 5, 16, 40};
   int turn = 0;
-  for (const weft::RecurrentCellInfo& info : referenced_cells())
+  for (const weft::CellInfo& info : referenced_cells())
     for (int64_t H : hidden) {
       const int64_t I = inputs[turn++ % std::size(inputs)];
       test_cell<T>(info, {.name = "plain"}, {5, 1, I, H}, 0);

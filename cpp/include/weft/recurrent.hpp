@@ -1,7 +1,6 @@
 // Recurrent layers, forward and backward: one call for a whole batch of sequences.
 //
-// Cells: "rnn_tanh", "rnn_relu", "lstm", "lstm_peephole", "lstm_coupled", "lstm_coupled_peephole", "gru",
-// "gru_reset_before"; the equations are in cpp/kernels/recurrent/cells.
+// Cells: recurrent_cells(); the equations are in cpp/kernels/recurrent/cells.
 //
 // Shapes: T time, B batch, I input, H hidden units, G the cell's gates (in PyTorch's order: i f g o; r z n),
 // P the width of the state h: H, or with a projection the rows of w_proj, E the cell's per-unit weights
@@ -18,8 +17,8 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
 
+#include "weft/cell_info.hpp"
 #include "weft/export.h"
 #include "weft/view.hpp"
 
@@ -74,13 +73,8 @@ struct RecurrentSizes {
   size_t backward_workspace;  ///< backward, on the instruction set now in use
 };
 
-/// What a cell is made of.
-struct RecurrentCellInfo {
-  std::string name;
-  int gates, extras;
-  bool has_c, takes_projection;
-};
-WEFT_API std::vector<RecurrentCellInfo> recurrent_cells();
+/// Every cell there is.
+WEFT_API std::span<const CellInfo> recurrent_cells();
 
 /// Checks every argument. Throws std::invalid_argument: operation, argument, expected and actual shape or
 /// value.

@@ -27,11 +27,11 @@ inline constexpr int few_rows = tuning.few_rows;
 
 /// N panels of C for M rows; `columns` <= lanes in the last one. Sums of several panels take turns where rows
 /// are few: each is a chain of additions, of which the processor could not fill the pauses otherwise.
-template <class T, int M, int N, bool Collide>
+template <class T, int M, int N>
 __attribute__((noinline)) void panels_of_few_rows(int64_t columns, int64_t depth, const T* a, int64_t a_row,
                                                   const T* w, int64_t w_row, Init<T> init, T* c,
                                                   int64_t c_row) {
-  constexpr int width = lanes<T>, run = 256;
+  constexpr int width = lanes<T>;
   const auto columns_of = [&](int n) { return n + 1 < N ? int64_t(width) : columns; };
   Vec<T> sum[N][M];
 #pragma GCC unroll 4
@@ -46,24 +46,12 @@ __attribute__((noinline)) void panels_of_few_rows(int64_t columns, int64_t depth
   };
   int64_t k = 0;
   const int64_t whole = columns == width ? depth / width * width : 0;
-  while (k < whole) {
-    int64_t end = whole, row = w_row;
-    const T* square = w + k;
-    [[maybe_unused]] T copy[Collide ? N * width * (run + width) : 1];
-    if constexpr (Collide) {  // in turn, so that each line of a row is used up when it comes
-      end = min_of(k + run, whole);
-      row = run + width;
-      for (int64_t i = 0; i < N * width; ++i)
-        __builtin_memcpy(copy + i * row, square + i * w_row, size_t(end - k) * sizeof(T));
-      square = copy;
-    }
-    for (; k < end; k += width, square += width) {
+  for (; k < whole; k += width) {
 #pragma GCC unroll 4
-      for (int n = 0; n < N; ++n)
-        for_each_column(square + n * width * row, row,
-                        [&](int i, const Vec<T>& column)
-                            __attribute__((always_inline)) { add(n, k + i, column); });
-    }
+    for (int n = 0; n < N; ++n)
+      for_each_column(w + n * width * w_row + k, w_row,
+                      [&](int i, const Vec<T>& column)
+                          __attribute__((always_inline)) { add(n, k + i, column); });
   }
   for (; k < depth; ++k) {
 #pragma GCC unroll 4
@@ -79,26 +67,68 @@ __attribute__((noinline)) void panels_of_few_rows(int64_t columns, int64_t depth
     for (int m = 0; m < M; ++m) store(c + m * c_row + n * width, sum[n][m], columns_of(n));
 }
 
+template <class T>
+using PanelsOfFewRows = void (*)(int64_t, int64_t, const T*, int64_t, const T*, int64_t, Init<T>, T*,
+                                 int64_t);
+
+/// Panels that take turns where A has M rows; of 16 lanes, one is faster.
+template <class T>
+constexpr int panels_in_turn(int rows) {
+  return rows > 2 || lanes<T> > 8 ? 1 : rows == 1 ? 4 : 2;
+}
+/// By the number of rows: one panel, and those that take turns.
+template <class T>
+struct FewRows {
+  PanelsOfFewRows<T> one[few_rows + 1] = {}, several[few_rows + 1] = {};
+  constexpr FewRows() { fill<few_rows>(); }
+
+ private:
+  template <int M>
+  constexpr void fill() {
+    one[M] = &panels_of_few_rows<T, M, 1>;
+    several[M] = &panels_of_few_rows<T, M, panels_in_turn<T>(M)>;
+    if constexpr (M > 1) fill<M - 1>();
+  }
+};
+
+/// Whole panels, of rows of W that collide: copied a few elements of each at a time, so that each line of a
+/// row is used up when it comes.
+template <class T>
+__attribute__((noinline)) void copied_panels_of_few_rows(PanelsOfFewRows<T> panels, int64_t columns,
+                                                         int64_t depth, const T* a, int64_t a_row, const T* w,
+                                                         int64_t w_row, Init<T> init, T* c, int64_t c_row) {
+  constexpr int64_t run = 256, row = run + lanes<T>;
+  T copy[panels_in_turn<T>(1) * lanes<T> * row];
+  int64_t k = 0;
+  do {  // once where depth is zero
+    const int64_t count = min_of(depth - k, run);
+    for (int64_t i = 0; i < columns; ++i)
+      __builtin_memcpy(copy + i * row, w + i * w_row + k, size_t(count) * sizeof(T));
+    panels(lanes<T>, count, a + k, a_row, copy, row, init, c, c_row);
+    init = {c, c_row};
+    k += count;
+  } while (k < depth);
+}
+
 /// Columns [columns.begin, columns.end) of C = init + A W^T for `rows` <= few_rows; begin is a multiple of
 /// lanes.
-template <class T, int M = few_rows>
-inline void product_of_few_rows(int64_t rows, Range columns, int64_t depth, const T* a, int64_t a_row,
-                                const T* w, int64_t w_row, Init<T> init, T* c, int64_t c_row) {
-  if constexpr (M > 1) {
-    if (rows < M)
-      return product_of_few_rows<T, M - 1>(rows, columns, depth, a, a_row, w, w_row, init, c, c_row);
-  }
-  constexpr int several = M > 2 || lanes<T> > 8 ? 1 : M == 1 ? 4 : 2;  // of 16 lanes, one is faster
+template <class T>
+void product_of_few_rows(int64_t rows, Range columns, int64_t depth, const T* a, int64_t a_row, const T* w,
+                         int64_t w_row, Init<T> init, T* c, int64_t c_row) {
+  static constexpr FewRows<T> kernels;
+  if (rows == 0) return;
+  const int64_t several = panels_in_turn<T>(int(rows)) * lanes<T>;
   const bool colliding = collide<T>(w_row);
-  const auto run = [&]<int N>(int64_t n, int64_t last) {
-    const auto panels = colliding ? &panels_of_few_rows<T, M, N, true> : &panels_of_few_rows<T, M, N, false>;
+  for (int64_t n = columns.begin; n < columns.end;) {
+    const int64_t left = columns.end - n, count = left >= several ? several : min_of(left, lanes<T>);
+    const PanelsOfFewRows<T> panels = (count == several ? kernels.several : kernels.one)[rows];
     const Init<T> start{init.data == nullptr ? nullptr : init.data + n, init.row};
-    panels(last, depth, a, a_row, w + n * w_row, w_row, start, c + n, c_row);
-  };
-  int64_t n = columns.begin;
-  for (; n + several * lanes<T> <= columns.end; n += several * lanes<T>)
-    run.template operator()<several>(n, lanes<T>);
-  for (; n < columns.end; n += lanes<T>) run.template operator()<1>(n, min_of(lanes<T>, columns.end - n));
+    if (colliding && count >= lanes<T>)
+      copied_panels_of_few_rows(panels, count, depth, a, a_row, w + n * w_row, w_row, start, c + n, c_row);
+    else
+      panels(min_of(count, lanes<T>), depth, a, a_row, w + n * w_row, w_row, start, c + n, c_row);
+    n += count;
+  }
 }
 
 template <class T>
@@ -119,7 +149,7 @@ constexpr int64_t product_of_some_rows_workspace(int64_t depth) {
 
 /// C^T of `count` columns before any product: their initial values, for all rows.
 template <class T>
-inline void start_turned(int64_t count, int64_t wide, const T* init, T* turned) {
+void start_turned(int64_t count, int64_t wide, const T* init, T* turned) {
   for (int64_t i = 0; i < count; ++i) {
     const Vec<T> start = broadcast(init == nullptr ? T(0) : init[i]);
     for (int64_t m = 0; m < wide; m += lanes<T>) store(turned + i * wide + m, start);
@@ -127,7 +157,7 @@ inline void start_turned(int64_t count, int64_t wide, const T* init, T* turned) 
 }
 /// C of `count` columns, from C^T.
 template <class T>
-inline void turn_back(int64_t rows, int64_t count, int64_t wide, const T* turned, T* c, int64_t c_row) {
+void turn_back(int64_t rows, int64_t count, int64_t wide, const T* turned, T* c, int64_t c_row) {
   int64_t i = 0;
   for (; i + lanes<T> <= count; i += lanes<T>)
     for (int64_t m = 0; m < rows; m += lanes<T>)
@@ -140,9 +170,8 @@ inline void turn_back(int64_t rows, int64_t count, int64_t wide, const T* turned
 
 /// Columns [columns.begin, columns.end) of C = init + A W^T for `rows` <= some_rows.
 template <class T>
-inline void product_of_some_rows(int64_t rows, Range columns, int64_t depth, const T* a, int64_t a_row,
-                                 const T* w, int64_t w_row, const T* init, T* c, int64_t c_row,
-                                 T* workspace) {
+void product_of_some_rows(int64_t rows, Range columns, int64_t depth, const T* a, int64_t a_row, const T* w,
+                          int64_t w_row, const T* init, T* c, int64_t c_row, T* workspace) {
   const int64_t wide = round_up(rows, lanes<T>);
   T* const turned = workspace + depth * wide;  // C^T
   pack_transposed(a, a_row, depth, rows, workspace, 0, wide);
@@ -154,5 +183,19 @@ inline void product_of_some_rows(int64_t rows, Range columns, int64_t depth, con
     turn_back(rows, count, wide, turned, c + n, c_row);
   }
 }
+
+// Compiled once, in few_rows.cpp.
+extern template void product_of_few_rows(int64_t, Range, int64_t, const float*, int64_t, const float*,
+                                         int64_t, Init<float>, float*, int64_t);
+extern template void product_of_some_rows(int64_t, Range, int64_t, const float*, int64_t, const float*,
+                                          int64_t, const float*, float*, int64_t, float*);
+extern template void start_turned(int64_t, int64_t, const float*, float*);
+extern template void turn_back(int64_t, int64_t, int64_t, const float*, float*, int64_t);
+extern template void product_of_few_rows(int64_t, Range, int64_t, const double*, int64_t, const double*,
+                                         int64_t, Init<double>, double*, int64_t);
+extern template void product_of_some_rows(int64_t, Range, int64_t, const double*, int64_t, const double*,
+                                          int64_t, const double*, double*, int64_t, double*);
+extern template void start_turned(int64_t, int64_t, const double*, double*);
+extern template void turn_back(int64_t, int64_t, int64_t, const double*, double*, int64_t);
 
 }  // namespace weft::WEFT_ISA

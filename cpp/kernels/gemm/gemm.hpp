@@ -92,62 +92,33 @@ template <class T>
 using Tile = void (*)(int64_t, const T*, int64_t, int64_t, const T*, int64_t, int64_t, const T*, int64_t, T*,
                       int64_t, int64_t);
 
-/// All tiles of N panels, by their number of rows.
-template <class T, int N>
+/// The tiles by their number of panels and of rows; null where there is none.
+template <class T>
 struct Tiles {
-  Tile<T> rows[tile_rows(N) + 1] = {};
-  constexpr Tiles() { fill<tile_rows(N)>(); }
+  Tile<T> of[9][tile_rows(1) + 1] = {};
+  constexpr Tiles() { fill<1>(), fill<2>(), fill<4>(), fill<6>(), fill<8>(); }
 
  private:
-  template <int M>
+  template <int N, int M = tile_rows(N)>
   constexpr void fill() {
-    rows[M] = &tile<T, M, N>;
-    if constexpr (M > 1) fill<M - 1>();
+    of[N][M] = &tile<T, M, N>;
+    if constexpr (M > 1) fill<N, M - 1>();
   }
 };
-template <class T, int N>
-inline constexpr Tiles<T, N> tiles{};
+template <class T>
+[[gnu::visibility("hidden")]] constinit const Tiles<T> tiles{};
 
 /// The tile of one row by that many panels; null where it takes several.
 template <class T>
 inline Tile<T> tile_of_one_row(int64_t panels) {
-  switch (panels) {
-    case 1:
-      return tiles<T, 1>.rows[1];
-    case 2:
-      return tiles<T, 2>.rows[1];
-    case 4:
-      return tiles<T, 4>.rows[1];
-    case 6:
-      return tiles<T, 6>.rows[1];
-    case 8:
-      return tiles<T, 8>.rows[1];
-    default:
-      return nullptr;
-  }
-}
-
-/// One group of N panels against all rows of A, in tiles of nearly equal height.
-template <class T, int N>
-inline void product_of_panels(int64_t rows, int64_t depth, Rows<T> a, Panels<T> b, Init<T> init, T* c,
-                              int64_t c_row, int64_t last_columns) {
-  if (rows <= tile_rows(N))
-    return tiles<T, N>.rows[rows](depth, a.data, a.row, a.col, b.data, b.step, b.panel, init.data, init.row,
-                                  c, c_row, last_columns);
-  const int64_t count = (rows + tile_rows(N) - 1) / tile_rows(N);
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t begin = rows * i / count, end = rows * (i + 1) / count;
-    const T* start = init.data == nullptr ? nullptr : init.data + begin * init.row;
-    tiles<T, N>.rows[end - begin](depth, a.data + begin * a.row, a.row, a.col, b.data, b.step, b.panel, start,
-                                  init.row, c + begin * c_row, c_row, last_columns);
-  }
+  return panels <= 8 ? tiles<T>.of[panels][1] : nullptr;
 }
 
 /// C = init + A B for `rows` x `columns` elements of C. Columns of B's last panel past `columns` are never
 /// stored.
 template <class T>
-inline void gemm(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Panels<T> b, Init<T> init, T* c,
-                 int64_t c_row) {
+void gemm(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Panels<T> b, Init<T> init, T* c,
+          int64_t c_row) {
   constexpr int width = lanes<T>;
   if (rows == 0) return;
   const int64_t panels = (columns + width - 1) / width;
@@ -162,20 +133,15 @@ inline void gemm(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Panels
                     : left >= 2                         ? 2
                                                         : 1;
       const int64_t last = p + n == panels ? columns - (panels - 1) * width : width;
-      const Panels<T> group{b.data + p * b.panel + k * b.step, b.step, b.panel};
-      const Rows<T> operand{a.data + k * a.col, a.row, a.col};
-      const Init<T> start{init.data == nullptr ? nullptr : init.data + p * width, init.row};
-      T* out = c + p * width;
-      if (n == 8)
-        product_of_panels<T, 8>(rows, block, operand, group, start, out, c_row, last);
-      else if (n == 6)
-        product_of_panels<T, 6>(rows, block, operand, group, start, out, c_row, last);
-      else if (n == 4)
-        product_of_panels<T, 4>(rows, block, operand, group, start, out, c_row, last);
-      else if (n == 2)
-        product_of_panels<T, 2>(rows, block, operand, group, start, out, c_row, last);
-      else
-        product_of_panels<T, 1>(rows, block, operand, group, start, out, c_row, last);
+      const T* right = b.data + p * b.panel + k * b.step;
+      const auto run = [&](int64_t begin, int64_t end) {
+        const T* start = init.data == nullptr ? nullptr : init.data + begin * init.row + p * width;
+        tiles<T>.of[n][end - begin](block, a.data + begin * a.row + k * a.col, a.row, a.col, right, b.step,
+                                    b.panel, start, init.row, c + begin * c_row + p * width, c_row, last);
+      };
+      // In tiles of nearly equal height; those of more than two panels take all rows.
+      const int64_t count = n > 2 ? 1 : (rows + tile_rows(2) - 1) / tile_rows(2);
+      for (int64_t i = 0; i < count; ++i) run(rows * i / count, rows * (i + 1) / count);
       p += n;
     }
     k += block;
@@ -221,5 +187,13 @@ template <class T>
 inline Panels<T> panels(const T* packed, int64_t depth) {
   return {packed, lanes<T>, depth * lanes<T>};
 }
+
+// Compiled once, in gemm.cpp.
+extern template const Tiles<float> tiles<float>;
+extern template const Tiles<double> tiles<double>;
+extern template void gemm(int64_t, int64_t, int64_t, Rows<float>, Panels<float>, Init<float>, float*,
+                          int64_t);
+extern template void gemm(int64_t, int64_t, int64_t, Rows<double>, Panels<double>, Init<double>, double*,
+                          int64_t);
 
 }  // namespace weft::WEFT_ISA

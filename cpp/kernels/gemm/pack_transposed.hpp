@@ -45,8 +45,8 @@ __attribute__((always_inline)) inline void for_each_column(const float* source, 
 
 /// One panel, of the columns from `source` on; `step` elements from a k to the next.
 template <class T>
-inline void pack_panel_transposed(const T* source, int64_t n_stride, int64_t depth, int64_t columns, T* panel,
-                                  int64_t step) {
+void pack_panel_transposed(const T* source, int64_t n_stride, int64_t depth, int64_t columns, T* panel,
+                           int64_t step) {
   constexpr int width = lanes<T>;
   int64_t k = 0;
   if (columns >= width) {
@@ -61,10 +61,16 @@ inline void pack_panel_transposed(const T* source, int64_t n_stride, int64_t dep
 
 /// As pack(source, 1, n_stride, ...): columns [first, last) into panels, `first` a multiple of `lanes`.
 template <class T>
-inline void pack_transposed(const T* source, int64_t n_stride, int64_t depth, int64_t columns, T* packed,
-                            int64_t first, int64_t last) {
+void pack_transposed(const T* source, int64_t n_stride, int64_t depth, int64_t columns, T* packed,
+                     int64_t first, int64_t last) {
   for (int64_t n = first; n < last; n += lanes<T>)
     pack_panel_transposed(source + n * n_stride, n_stride, depth, columns - n, packed + n * depth, lanes<T>);
 }
+
+// Compiled once, in gemm.cpp.
+extern template void pack_panel_transposed(const float*, int64_t, int64_t, int64_t, float*, int64_t);
+extern template void pack_transposed(const float*, int64_t, int64_t, int64_t, float*, int64_t, int64_t);
+extern template void pack_panel_transposed(const double*, int64_t, int64_t, int64_t, double*, int64_t);
+extern template void pack_transposed(const double*, int64_t, int64_t, int64_t, double*, int64_t, int64_t);
 
 }  // namespace weft::WEFT_ISA

@@ -52,9 +52,8 @@ class TransposedProduct {
       for (int64_t m = 0; m < few_; m += height) {
         T* out = c + m * c_row + n;
         const int64_t tall = min_of(height, few_ - m);
-        const Tile<T> run = two ? tiles<T, 2>.rows[tall] : tiles<T, 1>.rows[tall];
-        run(count_, packed_ + m * count_, 1, height, right, b.step, b.panel, out, c_row, out, c_row,
-            two ? wide - lanes<T> : wide);
+        tiles<T>.of[two ? 2 : 1][tall](count_, packed_ + m * count_, 1, height, right, b.step, b.panel, out,
+                                       c_row, out, c_row, two ? wide - lanes<T> : wide);
       }
     }
   }

@@ -1,5 +1,4 @@
-// The recurrent family as cpp/src sees it: one problem description for every cell, and a row of functions per
-// cell.
+// The recurrent family as cpp/src sees it: one problem description and three functions for every cell.
 //
 // Shapes: T time, B batch, I input, H hidden units, G gates, P width of the state h (H without a projection).
 // Optional pointers are null where absent. Strides count elements; last axes are contiguous.
@@ -7,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+
+#include "weft/cell_info.hpp"
 
 namespace weft {
 
@@ -22,6 +23,7 @@ struct SequencePlan {
 
 template <class T>
 struct RecurrentProblem {
+  int cell;  ///< its place in RecurrentKernels::cells
   int64_t time, batch, input, hidden, state;
   const T *x, *w_ih, *w_hh, *b_ih, *b_hh;
   const T* extra;   ///< [E, H] the cell's own per-unit weights (peepholes)
@@ -75,21 +77,13 @@ struct BackwardJob {
 };
 
 template <class T>
-struct RecurrentCell {
-  const char* name;
-  int gates, extras;
-  bool has_c;  ///< a second state besides h
-  bool takes_projection;
+struct RecurrentKernels {
+  const CellInfo* cells;  ///< the same ones, in the same order, for every instruction set
+  int count;
   RecurrentMemory (*memory)(const RecurrentProblem<T>&, bool training);
   /// Jobs that share nothing they write: each on its problem's threads, at once or one after the other.
   void (*forward)(const ForwardJob<T>* jobs, int count);
   void (*backward)(const BackwardJob<T>* jobs, int count);
-};
-
-template <class T>
-struct RecurrentKernels {
-  const RecurrentCell<T>* cells;
-  int count;
 };
 
 }  // namespace weft

@@ -14,9 +14,9 @@
 
 namespace weft::WEFT_ISA {
 
-template <class T, class Cell>
+template <class T>
 struct SequenceBackward {
-  using G = Geometry<T, Cell>;
+  using G = Geometry<T>;
 
   /// The gradient of the state, shared by all threads: a row for each sorted row of the batch.
   struct Gradient {
@@ -26,10 +26,10 @@ struct SequenceBackward {
       const int64_t rows = g.problem.batch;
       Gradient s;
       s.dh = arena.take<T>(rows * g.h_row);
-      s.dc = Cell::has_c ? arena.take<T>(rows * g.c_row) : nullptr;
+      s.dc = g.cell.has_c ? arena.take<T>(rows * g.c_row) : nullptr;
       s.direct = arena.take<T>(rows * g.h_row);
       s.d_cell = g.projected() ? arena.take<T>(rows * g.c_row) : nullptr;
-      s.d_inner = Cell::stages > 1 ? arena.take<T>(rows * g.h_row) : nullptr;
+      s.d_inner = g.cell.stages > 1 ? arena.take<T>(rows * g.h_row) : nullptr;
       return s;
     }
     /// From a team's first row on.
@@ -42,9 +42,9 @@ struct SequenceBackward {
   const G& g;
   const RecurrentProblem<T>& p;
   const RecurrentGradients<T>& grads;
-  const BackwardWeights<T, Cell>& weights;
+  const BackwardWeights<T>& weights;
   const T* extra;  ///< padded
-  Chunk<T, Cell> chunk;
+  Chunk<T> chunk;
   Gradient all;
   Worker worker;
   Gradient own = all.of(g, worker.team);  ///< of the team's rows, `teams` rows apart
@@ -92,8 +92,7 @@ struct SequenceBackward {
           part.through_projection(s);
           part.last_stage(states, s);
         });
-      if constexpr (Cell::stages > 1)
-        for_parts([&](const SequenceBackward& part) { part.first_stage(states, s); });
+      if (g.cell.stages > 1) for_parts([&](const SequenceBackward& part) { part.first_stage(states, s); });
       later = s;
     }
     if (later.rows > 0) for_parts([&](const SequenceBackward& part) { part.leave(later); });
@@ -116,7 +115,7 @@ struct SequenceBackward {
   }
 
   /// Whether a part of dh passes the cell.
-  bool has_direct() const { return Cell::has_direct || p.zoneout_mask; }
+  bool has_direct() const { return g.cell.has_direct || p.zoneout_mask; }
 
   /// The cell's tile of this part's units.
   BackwardTile<T> tile(const States<T>& states, const Step& s) const {
@@ -134,44 +133,42 @@ struct SequenceBackward {
     tile.h_prev = {s.h_prev + units.begin, h_stride};
     tile.operand = {(s.in_place ? s.h_prev : chunk.operands + s.in_chunk * g.h_row) + units.begin, h_stride};
     tile.deltas = {chunk.slots + s.in_chunk * g.slots_row + units.begin, stride * g.slots_row, g.hidden};
-    if constexpr (Cell::has_c) tile.c_prev = {states.c + s.before * g.c_row + units.begin, c_stride};
+    if (g.cell.has_c) tile.c_prev = {states.c + s.before * g.c_row + units.begin, c_stride};
     return tile;
   }
 
   void last_stage(const States<T>& states, const Step& s) const {
-    Cell::template backward<Cell::stages - 1, T>(tile(states, s));
+    g.maths.backward[g.cell.stages - 1](tile(states, s));
   }
   /// Of two: its product's gradient comes from all parts' deltas of the second.
   void first_stage(const States<T>& states, const Step& s) const {
-    product<1>(s, {}, own.d_inner);
+    product(1, s, {}, own.d_inner);
     BackwardTile<T> first = tile(states, s);
     first.d_inner = {own.d_inner + units.begin, h_stride};
     first.d_operand = {own.dh + units.begin, h_stride};
     first.inner = {chunk.inner + s.in_chunk * g.h_row + units.begin, h_stride};
-    Cell::template backward<0, T>(first);
+    g.maths.backward[0](first);
   }
 
   /// dh of the step before, from all parts' deltas.
   void leave(const Step& s) const {
     Init<T> start{};
-    if constexpr (Cell::stages > 1)
+    if (g.cell.stages > 1)
       start = {own.dh, h_stride};
     else if (has_direct() && !p.recurrent_mask)
       start = {own.direct, h_stride};
-    product<0>(s, start, own.dh);
+    product(0, s, start, own.dh);
     if (p.recurrent_mask || (has_direct() && start.data != own.direct)) finish_operand(s.step, s.rows);
     if (p.resets) reset(s.step, s.rows);
   }
 
   /// out = start + W_hh' delta over the gates of a stage, of this part's columns.
-  template <int Stage>
-  void product(const Step& s, Init<T> start, T* out) const {
-    constexpr int64_t slot = Cell::hidden_slot + (Stage == 0 ? 0 : Cell::stage_gates[0]);
+  void product(int stage, const Step& s, Init<T> start, T* out) const {
+    const int64_t slot = g.cell.hidden_slot + g.cell.first_gate(stage);
     const T* deltas = chunk.slots + s.in_chunk * g.slots_row + slot * g.hidden;
-    g.for_each_block(columns, g.few_rows ? G::group : g.state, s.step, [&](int64_t n, int64_t count) {
-      weights.template state_product<Stage>(g, n, count, s.rows, {deltas, stride * g.slots_row, 1},
-                                            start.data ? Init<T>{start.data + n, start.row} : start, out + n,
-                                            h_stride);
+    Blocks(columns, g.few_rows ? G::group : g.state).each(s.step, [&](int64_t n, int64_t count) {
+      weights.state_product(g, stage, n, count, s.rows, {deltas, stride * g.slots_row, 1},
+                            start.data ? Init<T>{start.data + n, start.row} : start, out + n, h_stride);
     });
   }
 
@@ -203,8 +200,7 @@ struct SequenceBackward {
   }
   void begin_state(int64_t i, int64_t b) const {
     copy_or_zero(own.dh + i * h_stride, grads.dh_n, b * grads.dh_n_row, columns, p.state);
-    if constexpr (Cell::has_c)
-      copy_or_zero(own.dc + i * c_stride, grads.dc_n, b * grads.dc_n_row, units, p.hidden);
+    if (g.cell.has_c) copy_or_zero(own.dc + i * c_stride, grads.dc_n, b * grads.dc_n_row, units, p.hidden);
   }
 
   /// h = z h_prev + (1 - z) h'  =>  direct = z dh, dh' = (1 - z) dh; without zoneout direct begins at zero.
@@ -243,16 +239,16 @@ struct SequenceBackward {
       const int64_t j = worker.sorted(i);
       if (!p.resets[p.plan.order[j] * p.resets_batch + g.time_of(step, j) * p.resets_time]) continue;
       zero_row(own.dh + i * h_stride, columns);
-      if constexpr (Cell::has_c) zero_row(own.dc + i * c_stride, units);
+      if (g.cell.has_c) zero_row(own.dc + i * c_stride, units);
     }
   }
 
   /// The states before a segment's first step, where forward left them.
-  void restore(const States<T>& states, int64_t step, const Saved<T, Cell>& saved, int64_t segment) const {
+  void restore(const States<T>& states, int64_t step, const Saved<T>& saved, int64_t segment) const {
     for (int64_t i = 0, n = worker.rows(g.active(step)); i < n; ++i) {
       const int64_t j = worker.sorted(i), from = segment * p.batch + j;
       copy_row(states.h + j * g.h_row, saved.h + from * g.h_row, columns);
-      if constexpr (Cell::has_c) copy_row(states.c + j * g.c_row, saved.c + from * g.c_row, units);
+      if (g.cell.has_c) copy_row(states.c + j * g.c_row, saved.c + from * g.c_row, units);
     }
   }
 
@@ -266,36 +262,36 @@ struct SequenceBackward {
           zero_row(grads.dx + b * grads.dx_batch + t * grads.dx_time, {0, p.input});
       if (length == 0) begin_state(i, b);
       copy_row(grads.dh0 + b * grads.dh0_row, own.dh + i * h_stride, valid);
-      if constexpr (Cell::has_c)
+      if (g.cell.has_c)
         copy_row(grads.dc0 + b * grads.dc0_row, own.dc + i * c_stride,
                  {units.begin, min_of(units.end, p.hidden)});
     }
   }
 };
 
-template <class T, class Cell>
+template <class T>
 struct BackwardWorkspace {
-  using Forward = SequenceForward<T, Cell>;
+  using Forward = SequenceForward<T>;
 
-  BackwardWeights<T, Cell> weights;
+  BackwardWeights<T> weights;
   T *extra, *dextra;
-  Chunk<T, Cell> chunk;
-  typename SequenceBackward<T, Cell>::Gradient gradient;
-  ForwardWeights<T, Cell> forward_weights;  ///< these three where segments are computed again
+  Chunk<T> chunk;
+  typename SequenceBackward<T>::Gradient gradient;
+  ForwardWeights<T> forward_weights;  ///< these three where segments are computed again
   typename Forward::Shared forward;
   States<T> states;
 
-  static BackwardWorkspace take(Arena& arena, const Geometry<T, Cell>& g) {
+  static BackwardWorkspace take(Arena& arena, const Geometry<T>& g) {
     BackwardWorkspace w;
-    w.weights = BackwardWeights<T, Cell>::take(arena, g);
-    w.extra = arena.take<T>(Cell::extras * g.hidden);
-    w.dextra = arena.take<T>(Cell::extras * g.hidden);
-    w.chunk = Chunk<T, Cell>::take(arena, g);
-    w.gradient = SequenceBackward<T, Cell>::Gradient::take(arena, g);
+    w.weights = BackwardWeights<T>::take(arena, g);
+    w.extra = arena.take<T>(g.cell.extras * g.hidden);
+    w.dextra = arena.take<T>(g.cell.extras * g.hidden);
+    w.chunk = Chunk<T>::take(arena, g);
+    w.gradient = SequenceBackward<T>::Gradient::take(arena, g);
     if (g.problem.checkpoint_every > 0) {
-      w.forward_weights = ForwardWeights<T, Cell>::take(arena, g);
+      w.forward_weights = ForwardWeights<T>::take(arena, g);
       w.forward = Forward::Shared::take(arena, g);
-      w.states = States<T>::take(arena, g, g.problem.batch, g.largest_segment(), Cell::has_c);
+      w.states = States<T>::take(arena, g, g.problem.batch, g.largest_segment());
     }
     return w;
   }
@@ -304,7 +300,7 @@ struct BackwardWorkspace {
     T* packed;
     typename Forward::Scratch forward;
 
-    static Own take(Arena& arena, const Geometry<T, Cell>& g) {
+    static Own take(Arena& arena, const Geometry<T>& g) {
       Own o{};
       if (g.problem.checkpoint_every > 0) o.forward = Forward::Scratch::take(arena, g);
       o.packed = arena.take<T>(TransposedProduct<T>::workspace);
@@ -316,7 +312,7 @@ struct BackwardWorkspace {
     char* memory;
     size_t each;
 
-    Own of(int thread, const Geometry<T, Cell>& g) const {
+    Own of(int thread, const Geometry<T>& g) const {
       Arena arena(memory + size_t(thread) * each);
       return Own::take(arena, g);
     }
@@ -324,16 +320,16 @@ struct BackwardWorkspace {
   };
 };
 
-template <class T, class Cell>
-void backward_one(const BackwardJob<T>& job, const Geometry<T, Cell>& g) {
-  using Workspace = BackwardWorkspace<T, Cell>;
-  using Forward = SequenceForward<T, Cell>;
-  using Backward = SequenceBackward<T, Cell>;
-  using Products = SequenceProducts<T, Cell>;
+template <class T>
+void backward_one(const BackwardJob<T>& job, const Geometry<T>& g) {
+  using Workspace = BackwardWorkspace<T>;
+  using Forward = SequenceForward<T>;
+  using Backward = SequenceBackward<T>;
+  using Products = SequenceProducts<T>;
   const RecurrentProblem<T>& p = job.problem;
   const Grid grid = g.grid;
   Arena saved_arena(const_cast<void*>(job.saved)), arena(job.workspace), counter(nullptr);
-  const Saved<T, Cell> saved = Saved<T, Cell>::take(saved_arena, g);
+  const Saved<T> saved = Saved<T>::take(saved_arena, g);
   Workspace shared = Workspace::take(arena, g);
   Workspace::Own::take(counter, g);
   const typename Workspace::Owns own{static_cast<char*>(job.workspace) + arena.used(), counter.used()};
@@ -363,7 +359,7 @@ void backward_one(const BackwardJob<T>& job, const Geometry<T, Cell>& g) {
     shared.weights.pack(g, thread, grid.threads());
     if (again) shared.forward_weights.pack(g, thread, grid.threads());
     if (thread == 0)
-      for (int e = 0; e < Cell::extras; ++e) {
+      for (int e = 0; e < g.cell.extras; ++e) {
         copy_or_zero(shared.extra + e * g.hidden, p.extra, e * p.extra_row, {0, g.hidden}, p.hidden);
         zero_row(shared.dextra + e * g.hidden, {0, g.hidden});
       }
@@ -403,9 +399,9 @@ void backward_one(const BackwardJob<T>& job, const Geometry<T, Cell>& g) {
   });
 }
 
-template <class T, class Cell>
+template <class T>
 void sequence_backward(const BackwardJob<T>* jobs, int count) {
-  run_jobs<T, Cell>(jobs, count, &backward_one<T, Cell>);
+  run_jobs<T>(jobs, count, &backward_one<T>);
 }
 
 }  // namespace weft::WEFT_ISA

@@ -15,9 +15,9 @@
 
 namespace weft::WEFT_ISA {
 
-template <class T, class Cell>
+template <class T>
 struct SequenceForward {
-  using G = Geometry<T, Cell>;
+  using G = Geometry<T>;
 
   /// Shared by all threads, a row for each row of the batch.
   struct Shared {
@@ -26,19 +26,18 @@ struct SequenceForward {
     static Shared take(Arena& arena, const G& g) {
       const int64_t size = g.problem.batch * g.h_row;
       return {g.problem.recurrent_mask ? arena.take<T>(size) : nullptr,
-              Cell::stages > 1 ? arena.take<T>(size) : nullptr};
+              g.cell.stages > 1 ? arena.take<T>(size) : nullptr};
     }
   };
   /// One part's: a chunk's inputs and their products, and a step's block.
   struct Scratch {
     T *inputs, *sums, *tile;
-    InPlaceProducts<T, Cell> in_place;
+    InPlaceProducts<T> in_place;
 
     static Scratch take(Arena& arena, const G& g) {
       const int64_t chunk = g.largest_chunk();
       return {arena.take<T>(chunk * g.input_row), arena.take<T>(chunk * g.gates_row),
-              arena.take<T>(g.problem.batch * Cell::gates * G::block),
-              InPlaceProducts<T, Cell>::take(arena, g)};
+              arena.take<T>(g.problem.batch * g.cell.gates * g.block), InPlaceProducts<T>::take(arena, g)};
     }
   };
   /// Where each of them lies.
@@ -54,12 +53,13 @@ struct SequenceForward {
 
   const G& g;
   const RecurrentProblem<T>& p;
-  const ForwardWeights<T, Cell>& weights;
+  const ForwardWeights<T>& weights;
   Shared shared;
   Scratches scratches;
   Worker worker;
   Scratch own = scratches.of(worker, g);
   Range units = g.units(worker), columns = g.columns(worker);
+  Blocks blocks{units, g.block};
 
   /// body(part) for each part of the team whose first part this is.
   template <class Body>
@@ -76,7 +76,7 @@ struct SequenceForward {
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t j = worker.sorted(i), b = p.plan.order[j];
       copy_or_zero(states.h + j * g.h_row, p.h0, b * p.h0_row, columns, p.state);
-      if constexpr (Cell::has_c) copy_or_zero(states.c + j * g.c_row, p.c0, b * p.c0_row, units, p.hidden);
+      if (g.cell.has_c) copy_or_zero(states.c + j * g.c_row, p.c0, b * p.c0_row, units, p.hidden);
     }
   }
 
@@ -103,15 +103,15 @@ struct SequenceForward {
   }
 
   /// How far apart the rows of own.sums lie.
-  int64_t sums_row() const { return row_stride<T>(Cell::gates * (units.end - units.begin)); }
+  int64_t sums_row() const { return row_stride<T>(g.cell.gates * (units.end - units.begin)); }
 
   /// The inputs' part of the pre-activations of this part's units, over the chunk [begin, end) of `rows`
   /// rows.
   void multiply_inputs(int64_t begin, int64_t end, int64_t rows) const {
     gather(begin, end);
     if (g.forward_in_place()) return;
-    const int64_t column = Cell::gates * units.begin;
-    gemm<T>(rows, Cell::gates * (units.end - units.begin), p.input, {own.inputs, g.input_row, 1},
+    const int64_t column = g.cell.gates * units.begin;
+    gemm<T>(rows, g.cell.gates * (units.end - units.begin), p.input, {own.inputs, g.input_row, 1},
             panels(weights.w_ih + column * p.input, p.input), {weights.b_ih + column, 0}, own.sums,
             sums_row());
   }
@@ -132,7 +132,7 @@ struct SequenceForward {
       const int64_t j = worker.sorted(i), row = states.block(g, step) + j;
       if (!p.resets[p.plan.order[j] * p.resets_batch + g.time_of(step, j) * p.resets_time]) continue;
       zero_row(states.h + row * g.h_row, columns);
-      if constexpr (Cell::has_c) zero_row(states.c + row * g.c_row, units);
+      if (g.cell.has_c) zero_row(states.c + row * g.c_row, units);
     }
   }
 
@@ -154,13 +154,13 @@ struct SequenceForward {
       for_parts([&](const SequenceForward& part) { part.enter(states, step); });
     for_parts([&](const SequenceForward& part) {
       const Step s = part.at(states, step, row);
-      part.template stage<0>(s.tile, step, s.operand, s.sums);
-      if (Cell::stages == 1 && !g.projected()) part.leave(states, step, s.h, out);
+      part.stage(0, s.tile, step, s.operand, s.sums);
+      if (g.cell.stages == 1 && !g.projected()) part.leave(states, step, s.h, out);
     });
-    if constexpr (Cell::stages > 1)
+    if (g.cell.stages > 1)
       for_parts([&](const SequenceForward& part) {
         const Step s = part.at(states, step, row);
-        part.template stage<1>(s.tile, step, {s.tile.inner.data, s.tile.inner.row, 1}, s.sums);
+        part.stage(1, s.tile, step, {s.tile.inner.data, s.tile.inner.row, 1}, s.sums);
         if (!g.projected()) part.leave(states, step, s.h, out);
       });
     if (g.projected())
@@ -204,11 +204,11 @@ struct SequenceForward {
     tile.operand = {operand.data, operand.row};
     tile.h = outputs ? Units<T>{outputs, stride * g.outputs_row} : Units<T>{h, stride * g.h_row};
     tile.saved = {states.saved ? states.saved + at * g.saved_row : nullptr, stride * g.saved_row, g.hidden};
-    if constexpr (Cell::has_c) {
+    if (g.cell.has_c) {
       tile.c_prev = {states.c + before * g.c_row, stride * g.c_row};
       tile.c = {states.c + after * g.c_row, stride * g.c_row};
     }
-    if constexpr (Cell::stages > 1) tile.inner = {shared.inner + worker.team * g.h_row, stride * g.h_row};
+    if (g.cell.stages > 1) tile.inner = {shared.inner + worker.team * g.h_row, stride * g.h_row};
     return {tile, operand, own.sums + row * sums_row(), h};
   }
 
@@ -231,96 +231,95 @@ struct SequenceForward {
   /// One row on one thread, without options: few units take no longer than one_step's own instructions, so
   /// these are left out.
   bool is_one_plain_row() const {
-    return p.batch == 1 && worker.parts == 1 && Cell::stages == 1 && !g.projected() && !p.resets &&
+    return p.batch == 1 && worker.parts == 1 && g.cell.stages == 1 && !g.projected() && !p.resets &&
            !p.recurrent_mask && !p.zoneout_mask && !g.forward_in_place() && p.state <= depth_block;
   }
   void steps_of_one_row(const States<T>& states, int64_t begin, int64_t end,
                         const RecurrentOutputs<T>* out) const {
-    const int64_t row = sums_row();
+    const int64_t row = sums_row(), gates = g.cell.gates;
+    const bool joint = g.cell.joint, has_c = g.cell.has_c;
+    ForwardTile<T> whole{};
+    whole.rows = 1;
+    whole.saved = {nullptr, 0, g.hidden};
     for (int64_t step = begin; step < end; ++step) {
       const int64_t at = step - states.first;
       const int64_t before = states.ring ? at & 1 : at, after = states.ring ? before ^ 1 : at + 1;
-      ForwardTile<T> tile{};
-      tile.rows = 1;
       const T* h_prev = states.h + before * g.h_row;
       T* h = states.h + after * g.h_row;
-      tile.h_prev = tile.operand = {h_prev, 0};
-      tile.h = {h, 0};
-      tile.saved = {states.saved ? states.saved + at * g.saved_row : nullptr, 0, g.hidden};
-      if constexpr (Cell::has_c) {
-        tile.c_prev = {states.c + before * g.c_row, 0};
-        tile.c = {states.c + after * g.c_row, 0};
+      whole.h_prev.data = whole.operand.data = h_prev;
+      whole.h.data = h;
+      if (states.saved) whole.saved.data = states.saved + at * g.saved_row;
+      if (has_c) {
+        whole.c_prev.data = states.c + before * g.c_row;
+        whole.c.data = states.c + after * g.c_row;
       }
       const T* sums = own.sums + (step - begin) * row;
-      g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
-        const int64_t column = unit * Cell::gates, width = Cell::gates * count;
-        const T* start = Cell::joint ? sums + column : weights.b_hh + column;
+      blocks.each(step, [&](int64_t unit, int64_t count) {
+        const int64_t column = unit * gates, width = gates * count;
+        const T* start = joint ? sums + column : weights.b_hh + column;
         const Panels<T> b = weights.block(g, unit, count, 0);
         if (const Tile<T> run = tile_of_one_row<T>(width / lanes<T>))
           run(p.state, h_prev, 0, 1, b.data, b.step, b.panel, start, 0, own.tile, 0, lanes<T>);
         else
           gemm<T>(1, width, p.state, {h_prev, 0, 1}, b, {start, 0}, own.tile, 0);
-        run_cell<0>(tile, unit, count, {sums + column, 0, count});
+        run_cell(0, whole, unit, count, {sums + column, 0, count});
       });
       if (out) copy_row(out->y + g.time_of(step, 0) * out->y_time, h, p.state);
       if (!out || step + 1 < p.plan.steps) continue;
       copy_row(out->h_n, h, p.state);
-      if constexpr (Cell::has_c) copy_row(out->c_n, tile.c.data, p.hidden);
+      if (has_c) copy_row(out->c_n, whole.c.data, p.hidden);
     }
   }
 
   /// The gates of one stage, of this thread's units; `whole` points at the rows' first unit.
-  template <int Stage>
-  void stage(const ForwardTile<T>& whole, int64_t step, Rows<T> left, const T* sums) const {
-    constexpr int first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
-    constexpr int gates = Cell::stage_gates[Stage];
-    if (g.forward_in_place()) return stage_in_place<Stage>(whole, step, left);
+  void stage(int stage, const ForwardTile<T>& whole, int64_t step, Rows<T> left, const T* sums) const {
+    if (g.forward_in_place()) return stage_in_place(stage, whole, step, left);
+    const int first_gate = g.cell.first_gate(stage), gates = g.cell.stage_gates[stage];
     const int64_t row = sums_row();
-    g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
-      const int64_t column = unit * Cell::gates;
-      const T* input = sums + column - units.begin * Cell::gates;
-      const Init<T> start = Cell::joint ? Init<T>{input + first_gate * count, row}
-                                        : Init<T>{weights.b_hh + column + first_gate * count, 0};
+    blocks.each(step, [&](int64_t unit, int64_t count) {
+      const int64_t column = unit * g.cell.gates;
+      const T* input = sums + column - units.begin * g.cell.gates;
+      const Init<T> start = g.cell.joint ? Init<T>{input + first_gate * count, row}
+                                         : Init<T>{weights.b_hh + column + first_gate * count, 0};
       gemm<T>(whole.rows, gates * count, p.state, left, weights.block(g, unit, count, first_gate), start,
               own.tile, gates * count);
-      run_cell<Stage>(whole, unit, count, {input, row, count});
+      run_cell(stage, whole, unit, count, {input, row, count});
     });
   }
 
   /// The same, inputs' part included, with weights that are not packed.
-  template <int Stage>
-  __attribute__((noinline)) void stage_in_place(const ForwardTile<T>& whole, int64_t step,
+  __attribute__((noinline)) void stage_in_place(int stage, const ForwardTile<T>& whole, int64_t step,
                                                 Rows<T> left) const {
-    constexpr int first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
-    constexpr int gates = Cell::stage_gates[Stage];
+    const int first_gate = g.cell.first_gate(stage), gates = g.cell.stage_gates[stage];
     const auto x = own.in_place.input(p, whole.rows, {own.inputs, g.input_row, 1});
     const auto state = own.in_place.state(p, whole.rows, left);
-    g.for_each_block(units, G::block, step, [&](int64_t unit, int64_t count) {
-      const int64_t column = unit * Cell::gates;
-      own.in_place.block(p, whole.rows, unit, count, first_gate, gates, weights.b_ih + column,
+    blocks.each(step, [&](int64_t unit, int64_t count) {
+      const int64_t column = unit * g.cell.gates;
+      own.in_place.block(g, whole.rows, unit, count, first_gate, gates, weights.b_ih + column,
                          weights.b_hh + column, x, state, own.sums, own.tile);
-      run_cell<Stage>(whole, unit, count, {own.sums, gates * count, count});
+      run_cell(stage, whole, unit, count, {own.sums, gates * count, count});
     });
   }
 
   /// The cell's maths on a block of units, whose sums are in own.tile.
-  template <int Stage>
-  void run_cell(const ForwardTile<T>& whole, int64_t unit, int64_t count, Gates<const T> input) const {
-    ForwardTile<T> tile = whole;
-    tile.units = count;
-    tile.sum = {own.tile, Cell::stage_gates[Stage] * count, count};
-    tile.input = input;
-    tile.extra = {weights.extra + unit, 0, g.hidden};
-    tile.h_prev.data += unit;
-    tile.operand.data += unit;
-    tile.h.data += unit;
-    if (Cell::stages > 1) tile.inner.data += unit;
-    if (whole.saved.data) tile.saved.data += unit;
-    if constexpr (Cell::has_c) {
-      tile.c_prev.data += unit;
-      tile.c.data += unit;
-    }
-    Cell::template forward<Stage, T>(tile);
+  void run_cell(int stage, const ForwardTile<T>& whole, int64_t unit, int64_t count,
+                Gates<const T> input) const {
+    const auto from = [&](auto units) {
+      if (units.data) units.data += unit;
+      return units;
+    };
+    g.maths.forward[stage]({.rows = whole.rows,
+                            .units = count,
+                            .sum = {own.tile, g.cell.stage_gates[stage] * count, count},
+                            .input = input,
+                            .extra = {weights.extra + unit, 0, g.hidden},
+                            .h_prev = from(whole.h_prev),
+                            .c_prev = from(whole.c_prev),
+                            .operand = from(whole.operand),
+                            .h = from(whole.h),
+                            .c = from(whole.c),
+                            .inner = from(whole.inner),
+                            .saved = from(whole.saved)});
   }
 
   const T* mask_row(const T* mask, int64_t batch_stride, int64_t time_stride, int64_t step,
@@ -340,17 +339,16 @@ struct SequenceForward {
       copy_row(out.y + b * out.y_batch + g.time_of(step, j) * out.y_time, h, valid);
       if (step + 1 < p.plan.length[j]) continue;
       copy_row(out.h_n + b * out.h_n_row, h, valid);
-      if constexpr (Cell::has_c)
-        copy_row(out.c_n + b * out.c_n_row, states.c + (after + j) * g.c_row, valid_units);
+      if (g.cell.has_c) copy_row(out.c_n + b * out.c_n_row, states.c + (after + j) * g.c_row, valid_units);
     }
   }
 
   /// The states before a segment's first step, kept for backward.
-  void keep(const States<T>& states, int64_t step, const Saved<T, Cell>& saved, int64_t segment) const {
+  void keep(const States<T>& states, int64_t step, const Saved<T>& saved, int64_t segment) const {
     for (int64_t i = 0, n = worker.rows(g.active(step)); i < n; ++i) {
       const int64_t j = worker.sorted(i), from = states.block(g, step) + j, to = segment * p.batch + j;
       copy_row(saved.h + to * g.h_row, states.h + from * g.h_row, columns);
-      if constexpr (Cell::has_c) copy_row(saved.c + to * g.c_row, states.c + from * g.c_row, units);
+      if (g.cell.has_c) copy_row(saved.c + to * g.c_row, states.c + from * g.c_row, units);
     }
   }
 
@@ -362,36 +360,35 @@ struct SequenceForward {
         zero_row(out.y + b * out.y_batch + t * out.y_time, {0, p.state});
       if (length > 0) continue;
       copy_or_zero(out.h_n + b * out.h_n_row, p.h0, b * p.h0_row, {0, p.state}, p.state);
-      if constexpr (Cell::has_c)
-        copy_or_zero(out.c_n + b * out.c_n_row, p.c0, b * p.c0_row, {0, p.hidden}, p.hidden);
+      if (g.cell.has_c) copy_or_zero(out.c_n + b * out.c_n_row, p.c0, b * p.c0_row, {0, p.hidden}, p.hidden);
     }
   }
 };
 
-template <class T, class Cell>
+template <class T>
 struct ForwardWorkspace {
-  ForwardWeights<T, Cell> weights;
-  typename SequenceForward<T, Cell>::Shared shared;
+  ForwardWeights<T> weights;
+  typename SequenceForward<T>::Shared shared;
   States<T> ring;  ///< where nothing is saved
 
-  static ForwardWorkspace take(Arena& arena, const Geometry<T, Cell>& g, bool keeps_all) {
+  static ForwardWorkspace take(Arena& arena, const Geometry<T>& g, bool keeps_all) {
     ForwardWorkspace w;
-    w.weights = ForwardWeights<T, Cell>::take(arena, g);
-    w.shared = SequenceForward<T, Cell>::Shared::take(arena, g);
-    if (!keeps_all) w.ring = States<T>::take_ring(arena, g, g.problem.batch, Cell::has_c, Cell::stages > 1);
+    w.weights = ForwardWeights<T>::take(arena, g);
+    w.shared = SequenceForward<T>::Shared::take(arena, g);
+    if (!keeps_all) w.ring = States<T>::take_ring(arena, g, g.problem.batch, g.cell.stages > 1);
     return w;
   }
 };
 
-template <class T, class Cell>
-void forward_one(const ForwardJob<T>& job, const Geometry<T, Cell>& g) {
-  using Forward = SequenceForward<T, Cell>;
+template <class T>
+void forward_one(const ForwardJob<T>& job, const Geometry<T>& g) {
+  using Forward = SequenceForward<T>;
   const RecurrentProblem<T>& p = job.problem;
   const bool keeps_all = job.saved != nullptr && p.checkpoint_every == 0;
   Arena saved_arena(job.saved), arena(job.workspace), counter(nullptr);
-  Saved<T, Cell> saved;
-  if (job.saved) saved = Saved<T, Cell>::take(saved_arena, g);
-  auto shared = ForwardWorkspace<T, Cell>::take(arena, g, keeps_all);
+  Saved<T> saved;
+  if (job.saved) saved = Saved<T>::take(saved_arena, g);
+  auto shared = ForwardWorkspace<T>::take(arena, g, keeps_all);
   Forward::Scratch::take(counter, g);
   const typename Forward::Scratches scratches{static_cast<char*>(job.workspace) + arena.used(),
                                               counter.used()};
@@ -412,9 +409,9 @@ void forward_one(const ForwardJob<T>& job, const Geometry<T, Cell>& g) {
   });
 }
 
-template <class T, class Cell>
+template <class T>
 void sequence_forward(const ForwardJob<T>* jobs, int count) {
-  run_jobs<T, Cell>(jobs, count, &forward_one<T, Cell>);
+  run_jobs<T>(jobs, count, &forward_one<T>);
 }
 
 }  // namespace weft::WEFT_ISA

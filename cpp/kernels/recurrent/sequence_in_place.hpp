@@ -21,9 +21,9 @@ struct InPlaceOperand {
 };
 
 /// One thread's memory for it.
-template <class T, class Cell>
+template <class T>
 struct InPlaceProducts {
-  using G = Geometry<T, Cell>;
+  using G = Geometry<T>;
 
   T *inputs = nullptr, *operand = nullptr, *sums = nullptr;  ///< transposed
 
@@ -31,7 +31,7 @@ struct InPlaceProducts {
     if (!g.forward_in_place() || g.problem.batch <= few_rows) return {};
     const int64_t wide = round_up(g.problem.batch, lanes<T>);
     return {arena.take<T>(g.problem.input * wide), arena.take<T>(g.problem.state * wide),
-            arena.take<T>(G::block * wide)};
+            arena.take<T>(g.block * wide)};
   }
 
   /// Operands with all of their weights.
@@ -44,14 +44,14 @@ struct InPlaceProducts {
 
   /// The pre-activations of a block, gates [first_gate, first_gate + gates) of `count` units from `unit` on:
   /// `sum`, and where the cell is not joint the inputs' part in `in`. Rows of both lie gates * count apart.
-  void block(const RecurrentProblem<T>& p, int64_t rows, int64_t unit, int64_t count, int first_gate,
-             int gates, const T* b_ih, const T* b_hh, const InPlaceOperand<T>& x, const InPlaceOperand<T>& h,
-             T* in, T* sum) const {
+  void block(const G& g, int64_t rows, int64_t unit, int64_t count, int first_gate, int gates, const T* b_ih,
+             const T* b_hh, const InPlaceOperand<T>& x, const InPlaceOperand<T>& h, T* in, T* sum) const {
+    const RecurrentProblem<T>& p = g.problem;
     const int64_t valid = min_of(count, p.hidden - unit), row = gates * count;
     for (int gate = 0; gate < gates; ++gate) {
       const int64_t w = (first_gate + gate) * p.hidden + unit, to = gate * count;
       const int64_t bias = (first_gate + gate) * count;
-      if constexpr (Cell::joint) {
+      if (g.cell.joint) {
         product(rows, valid, w, b_ih + bias, x, &h, sum + to, row);
       } else {
         product(rows, valid, w, b_ih + bias, x, nullptr, in + to, row);
@@ -59,7 +59,7 @@ struct InPlaceProducts {
       }
       for (int64_t r = 0; r < rows && valid < count; ++r) {
         zero_row(sum + r * row + to, {valid, count});
-        if (!Cell::joint) zero_row(in + r * row + to, {valid, count});
+        if (!g.cell.joint) zero_row(in + r * row + to, {valid, count});
       }
     }
   }

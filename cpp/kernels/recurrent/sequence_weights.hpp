@@ -11,61 +11,61 @@
 namespace weft::WEFT_ISA {
 
 /// Weights in the micro-kernel's order, for the forward pass.
-template <class T, class Cell>
+template <class T>
 struct ForwardWeights {
   T *w_ih, *w_hh, *b_ih, *b_hh, *extra, *w_proj = nullptr;
 
-  static ForwardWeights take(Arena& arena, const Geometry<T, Cell>& g) {
+  static ForwardWeights take(Arena& arena, const Geometry<T>& g) {
     const RecurrentProblem<T>& p = g.problem;
     ForwardWeights w;
-    const int64_t packed = g.forward_in_place() ? 0 : Cell::gates * g.hidden;
+    const int64_t packed = g.forward_in_place() ? 0 : g.cell.gates * g.hidden;
     w.w_ih = arena.take<T>(p.input * packed);
     w.w_hh = arena.take<T>(p.state * packed);
-    w.b_ih = arena.take<T>(Cell::gates * g.hidden);
-    w.b_hh = arena.take<T>(Cell::gates * g.hidden);
-    w.extra = arena.take<T>(Cell::extras * g.hidden);
+    w.b_ih = arena.take<T>(g.cell.gates * g.hidden);
+    w.b_hh = arena.take<T>(g.cell.gates * g.hidden);
+    w.extra = arena.take<T>(g.cell.extras * g.hidden);
     if (g.projected()) w.w_proj = arena.take<T>(p.hidden * g.state);
     return w;
   }
 
   /// The recurrent weights of a block of `count` units, from a gate on.
-  Panels<T> block(const Geometry<T, Cell>& g, int64_t unit, int64_t count, int gate) const {
+  Panels<T> block(const Geometry<T>& g, int64_t unit, int64_t count, int gate) const {
     const int64_t depth = g.problem.state;
-    const T* corner = w_hh + unit * Cell::gates * depth;
-    return g.few_rows ? Panels<T>{corner + gate * count, Cell::gates * count, lanes<T>}
+    const T* corner = w_hh + unit * g.cell.gates * depth;
+    return g.few_rows ? Panels<T>{corner + gate * count, g.cell.gates * count, lanes<T>}
                       : panels(corner + gate * count * depth, depth);
   }
 
   /// Packs this thread's share. Columns go block of units by block, the gates of a block side by side, as a
   /// step's tile wants them. Where the cell needs only the sum of both products, b_ih is the sum of the
   /// biases.
-  void pack(const Geometry<T, Cell>& g, int thread, int threads) {
+  void pack(const Geometry<T>& g, int thread, int threads) {
     const RecurrentProblem<T>& p = g.problem;
     constexpr int64_t width = lanes<T>;
     const Range vectors = share(g.hidden / width, thread, threads);
-    for (int gate = 0; gate < Cell::gates; ++gate)
+    for (int gate = 0; gate < g.cell.gates; ++gate)
       for (int64_t v = vectors.begin; v < vectors.end; ++v) {
-        const int64_t unit = v * width, start = unit / Geometry<T, Cell>::block * Geometry<T, Cell>::block;
-        const int64_t units = min_of(Geometry<T, Cell>::block, g.hidden - start), valid = p.hidden - unit;
+        const int64_t unit = v * width, start = unit / g.block * g.block;
+        const int64_t units = min_of(g.block, g.hidden - start), valid = p.hidden - unit;
         const int64_t row = gate * p.hidden + unit;
-        const int64_t column = start * Cell::gates + gate * units + (unit - start);
+        const int64_t column = start * g.cell.gates + gate * units + (unit - start);
         if (!g.forward_in_place()) {
           pack_transposed(p.w_ih + row * p.w_ih_row, p.w_ih_row, p.input, valid, w_ih + column * p.input, 0,
                           width);
-          T* corner = w_hh + (g.few_rows ? start * Cell::gates * p.state + column - start * Cell::gates
+          T* corner = w_hh + (g.few_rows ? start * g.cell.gates * p.state + column - start * g.cell.gates
                                          : column * p.state);
           pack_panel_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, p.state, valid, corner,
-                                g.few_rows ? Cell::gates * units : width);
+                                g.few_rows ? g.cell.gates * units : width);
         }
         for (int64_t i = 0; i < width; ++i) {
           const bool inside = i < valid;
           b_ih[column + i] = inside && p.b_ih ? p.b_ih[row + i] : T(0);
           b_hh[column + i] = inside && p.b_hh ? p.b_hh[row + i] : T(0);
-          if (Cell::joint) b_ih[column + i] += b_hh[column + i];
+          if (g.cell.joint) b_ih[column + i] += b_hh[column + i];
         }
       }
     if (thread == 0)
-      for (int e = 0; e < Cell::extras; ++e)
+      for (int e = 0; e < g.cell.extras; ++e)
         copy_or_zero(extra + e * g.hidden, p.extra, e * p.extra_row, {0, g.hidden}, p.hidden);
     if (g.projected()) {
       const Range columns = share(g.state, thread, threads, width);
@@ -75,27 +75,27 @@ struct ForwardWeights {
 };
 
 /// Transposed weights, packed for the products that take gradients back.
-template <class T, class Cell>
+template <class T>
 struct BackwardWeights {
-  T *w_ih, *w_hh[Cell::stages], *w_proj = nullptr;
+  T *w_ih, *w_hh[2], *w_proj = nullptr;
 
-  static BackwardWeights take(Arena& arena, const Geometry<T, Cell>& g) {
+  static BackwardWeights take(Arena& arena, const Geometry<T>& g) {
     BackwardWeights w;
-    w.w_ih = arena.take<T>(g.dx_in_place() ? 0 : Cell::gates * g.hidden * g.input);
-    for (int s = 0; s < Cell::stages; ++s)
-      w.w_hh[s] = arena.take<T>(g.dh_in_place() ? 0 : Cell::stage_gates[s] * g.hidden * g.state);
+    w.w_ih = arena.take<T>(g.dx_in_place() ? 0 : g.cell.gates * g.hidden * g.input);
+    for (int s = 0; s < g.cell.stages; ++s)
+      w.w_hh[s] = arena.take<T>(g.dh_in_place() ? 0 : g.cell.stage_gates[s] * g.hidden * g.state);
     if (g.projected()) w.w_proj = arena.take<T>(g.problem.state * g.hidden);
     return w;
   }
 
-  void pack(const Geometry<T, Cell>& g, int thread, int threads) {
+  void pack(const Geometry<T>& g, int thread, int threads) {
     const RecurrentProblem<T>& p = g.problem;
     constexpr int64_t width = lanes<T>;
     if (!g.dx_in_place())
-      pack_gates(g, p.w_ih, p.w_ih_row, p.input, Cell::input_gate, Cell::gates, w_ih, width,
+      pack_gates(g, p.w_ih, p.w_ih_row, p.input, g.cell.input_gate, g.cell.gates, w_ih, width,
                  share(g.input, thread, threads, width));
-    for (int s = 0, slot = 0; s < Cell::stages && !g.dh_in_place(); slot += Cell::stage_gates[s++])
-      pack_gates(g, p.w_hh, p.w_hh_row, p.state, Cell::hidden_gate + slot, Cell::stage_gates[s], w_hh[s],
+    for (int s = 0, slot = 0; s < g.cell.stages && !g.dh_in_place(); slot += g.cell.stage_gates[s++])
+      pack_gates(g, p.w_hh, p.w_hh_row, p.state, g.cell.hidden_gate + slot, g.cell.stage_gates[s], w_hh[s],
                  g.few_rows ? g.group : width, share(g.state, thread, threads, width));
     if (g.projected()) {
       const Range columns = share(g.hidden, thread, threads, width);
@@ -104,33 +104,32 @@ struct BackwardWeights {
   }
 
   /// dx = W_ih' delta of some rows; `deltas` begin at the first slot of the input's.
-  void input_product(const Geometry<T, Cell>& g, int64_t rows, Rows<T> deltas, T* dx, int64_t dx_row) const {
+  void input_product(const Geometry<T>& g, int64_t rows, Rows<T> deltas, T* dx, int64_t dx_row) const {
     const RecurrentProblem<T>& p = g.problem;
-    const int64_t depth = Cell::gates * g.hidden;
+    const int64_t depth = g.cell.gates * g.hidden;
     if (g.dx_in_place())
-      in_place(p.w_ih, p.w_ih_row, p.hidden, Cell::input_gate, Cell::gates, rows, p.input, deltas, {}, dx,
+      in_place(p.w_ih, p.w_ih_row, p.hidden, g.cell.input_gate, g.cell.gates, rows, p.input, deltas, {}, dx,
                dx_row);
     else
       gemm<T>(rows, p.input, depth, deltas, panels(w_ih, depth), {}, dx, dx_row);
   }
 
   /// d(operand) = start + W_hh' delta, the columns [n, n + count), over the gates of a stage.
-  template <int Stage>
-  void state_product(const Geometry<T, Cell>& g, int64_t n, int64_t count, int64_t rows, Rows<T> deltas,
+  void state_product(const Geometry<T>& g, int stage, int64_t n, int64_t count, int64_t rows, Rows<T> deltas,
                      Init<T> start, T* out, int64_t out_row) const {
     const RecurrentProblem<T>& p = g.problem;
-    constexpr int gates = Cell::stage_gates[Stage], first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
+    const int gates = g.cell.stage_gates[stage], first_gate = g.cell.first_gate(stage);
     const int64_t depth = gates * g.hidden;
     if (g.dh_in_place()) {
-      in_place(p.w_hh + n, p.w_hh_row, p.hidden, Cell::hidden_gate + first_gate, gates, rows, count, deltas,
+      in_place(p.w_hh + n, p.w_hh_row, p.hidden, g.cell.hidden_gate + first_gate, gates, rows, count, deltas,
                start, out, out_row);
     } else if (g.few_rows) {
       const int64_t begin = n / g.group * g.group;
-      const Panels<T> side_by_side{w_hh[Stage] + begin * depth + (n - begin),
+      const Panels<T> side_by_side{w_hh[stage] + begin * depth + (n - begin),
                                    min_of(g.group, g.state - begin), lanes<T>};
       gemm<T>(rows, count, depth, deltas, side_by_side, start, out, out_row);
     } else {
-      gemm<T>(rows, count, depth, deltas, panels(w_hh[Stage] + n * depth, depth), start, out, out_row);
+      gemm<T>(rows, count, depth, deltas, panels(w_hh[stage] + n * depth, depth), start, out, out_row);
     }
   }
 
@@ -149,8 +148,8 @@ struct BackwardWeights {
 
   /// Depth runs over (slot, unit), each slot padded to whole vectors with zeros. Columns go in groups of
   /// `group`, whose panels lie side by side.
-  static void pack_gates(const Geometry<T, Cell>& g, const T* w, int64_t w_row, int64_t columns,
-                         const int* gate_of, int gates, T* packed, int64_t group, Range range) {
+  static void pack_gates(const Geometry<T>& g, const T* w, int64_t w_row, int64_t columns, const int* gate_of,
+                         int gates, T* packed, int64_t group, Range range) {
     constexpr int64_t width = lanes<T>;
     const int64_t hidden = g.problem.hidden, depth = gates * g.hidden, padded = round_up(columns, width);
     for (int64_t n = range.begin; n < range.end; n += width) {

@@ -54,18 +54,7 @@ struct Entry {
     Step(shape).run(packed, x, state, scratch);
   }
 
-  static constexpr StepCell<T> cell = {
-      .name = Cell::name,
-      .gates = Cell::gates,
-      .extras = Cell::extras,
-      .has_c = Cell::has_c,
-      .takes_projection = Cell::takes_projection,
-      .packed_size = &packed_size,
-      .pack = &pack,
-      .state_size = &state_size,
-      .scratch_size = &scratch_size,
-      .step = &step,
-  };
+  static constexpr StepCell<T> cell = {Cell::info, &packed_size, &pack, &state_size, &scratch_size, &step};
 };
 
 template <class T, class List>

@@ -7,6 +7,7 @@
 
 #include "instruction_sets.hpp"
 #include "kernels/attention/attention_table.hpp"
+#include "weft/cell_info.hpp"
 
 namespace weft {
 
@@ -26,12 +27,9 @@ struct StepWeights {
   T zoneout;             // h = zoneout h_prev + (1 - zoneout) h
 };
 
-/// Sizes in elements; all memory is 64-byte aligned.
+/// A cell and its kernels. Sizes in elements; all memory is 64-byte aligned.
 template <class T>
-struct StepCell {
-  const char* name;
-  int gates, extras;
-  bool has_c, takes_projection;
+struct StepCell : CellInfo {
   int64_t (*packed_size)(const StepShape&);
   void (*pack)(const StepWeights<T>&, T* packed);
   int64_t (*state_size)(const StepShape&);  // all zeros is the initial state; its first P elements are h

@@ -30,18 +30,27 @@ const KernelTable& table_for(const RecurrentArguments<T>& a) {
   return table_of(a.isa);
 }
 
-template <class T>
-const RecurrentCell<T>& find_cell(const KernelTable& table, const std::string& name, const char* operation) {
-  const RecurrentKernels<T>& family = *kernels<T>(table).recurrent;
-  for (int i = 0; i < family.count; ++i)
-    if (name == family.cells[i].name) return family.cells[i];
+/// The place of the cell of that name.
+int find_cell(const std::string& name, const char* operation) {
+  const std::span<const CellInfo> cells = recurrent_cells();
+  for (size_t i = 0; i < cells.size(); ++i)
+    if (name == cells[i].name) return int(i);
   std::string known;
-  for (int i = 0; i < family.count; ++i) known += (i ? ", " : "") + std::string(family.cells[i].name);
+  for (const CellInfo& cell : cells) known += (known.empty() ? "" : ", ") + std::string(cell.name);
   fail(operation, "cell must be one of " + known + ", got \"" + name + "\"");
 }
 
+/// What the cells call their own weights: a cell without any was given another's.
+std::string names_of_extras() {
+  std::string all;
+  for (const CellInfo& cell : recurrent_cells())
+    if (cell.extra != nullptr && all.find(cell.extra) == std::string::npos)
+      all += (all.empty() ? "" : " or ") + std::string(cell.extra);
+  return all;
+}
+
 template <class T>
-void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& a) {
+void check_arguments(const CellInfo& cell, const RecurrentArguments<T>& a) {
   const char* op = a.operation;
   const int64_t batch = a.x.shape[0], time = a.x.shape[1], input = a.x.shape[2];
   check_view(op, "x", a.x, "(B, T, I)", {batch, time, input});
@@ -68,11 +77,12 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
     fail(op, "w_hh must have at least one hidden unit, got shape " + shape_text(a.w_hh.shape.at, 2));
   if (a.b_ih) check_gates("b_ih", a.b_ih, "H,)", Axes<1>{rows});
   if (a.b_hh) check_gates("b_hh", a.b_hh, "H,)", Axes<1>{rows});
-  if (cell.extras == 0 && a.extra) fail(op, std::string("cell ") + cell.name + " takes no w_peephole");
+  if (cell.extras == 0 && a.extra)
+    fail(op, std::string("cell ") + cell.name + " takes no " + names_of_extras());
   if (cell.extras > 0) {
     const std::string extra = "(" + std::to_string(cell.extras) + ", H)";
-    if (!a.extra) fail(op, std::string("cell ") + cell.name + " needs w_peephole " + extra);
-    check_view(op, "w_peephole", a.extra, extra.c_str(), {int64_t(cell.extras), hidden});
+    if (!a.extra) fail(op, std::string("cell ") + cell.name + " needs " + cell.extra + " " + extra);
+    check_view(op, cell.extra, a.extra, extra.c_str(), {int64_t(cell.extras), hidden});
   }
   if (a.h0) check_view(op, "h0", a.h0, a.w_proj ? "(B, P)" : "(B, H)", {batch, state});
   if (a.c0) {
@@ -110,13 +120,13 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
 }
 
 template <class T>
-RecurrentProblem<T> problem_of(const RecurrentCell<T>& cell, const RecurrentArguments<T>& a,
-                               const SequencePlan& plan) {
+RecurrentProblem<T> problem_of(int cell, const RecurrentArguments<T>& a, const SequencePlan& plan) {
   RecurrentProblem<T> p{};
+  p.cell = cell;
   p.batch = a.x.shape[0];
   p.time = a.x.shape[1];
   p.input = a.x.shape[2];
-  p.hidden = a.w_hh.shape[0] / cell.gates;
+  p.hidden = a.w_hh.shape[0] / recurrent_cells()[size_t(cell)].gates;
   p.state = a.w_hh.shape[1];
   p.x = a.x.data;
   p.x_batch = a.x.stride[0];
@@ -173,7 +183,7 @@ void for_each_few(std::span<const Call> calls, const Body& body) {
 }
 
 template <class T>
-void check_call(const RecurrentCell<T>& cell, const RecurrentForwardCall<T>& call) {
+void check_call(const CellInfo& cell, const RecurrentForwardCall<T>& call) {
   const RecurrentArguments<T>& a = call.arguments;
   const RecurrentResults<T>& r = call.results;
   check_arguments(cell, a);
@@ -185,8 +195,7 @@ void check_call(const RecurrentCell<T>& cell, const RecurrentForwardCall<T>& cal
 }
 
 template <class T>
-ForwardJob<T> job_of(const KernelTable& table, const RecurrentCell<T>& cell,
-                     const RecurrentForwardCall<T>& call) {
+ForwardJob<T> job_of(const KernelTable& table, int cell, const RecurrentForwardCall<T>& call) {
   const RecurrentArguments<T>& a = call.arguments;
   const RecurrentResults<T>& r = call.results;
   const int64_t batch = a.x.shape[0], steps = Plan<T>::steps(a);
@@ -203,7 +212,7 @@ ForwardJob<T> job_of(const KernelTable& table, const RecurrentCell<T>& cell,
 }
 
 template <class T>
-void check_call(const RecurrentCell<T>& cell, const RecurrentBackwardCall<T>& call) {
+void check_call(const CellInfo& cell, const RecurrentBackwardCall<T>& call) {
   const RecurrentArguments<T>& a = call.arguments;
   const RecurrentGradientViews<T>& v = call.gradients;
   const char* op = a.operation;
@@ -221,12 +230,16 @@ void check_call(const RecurrentCell<T>& cell, const RecurrentBackwardCall<T>& ca
   if (a.b_hh) check_view(op, "db_hh", v.db_hh, "(G H,)", {rows});
   check_view(op, "dh0", v.dh0, per_row, {batch, state});
   if (cell.has_c) check_view(op, "dc0", v.dc0, "(B, H)", {batch, hidden});
-  if (a.extra) check_view(op, "dw_peephole", v.dextra, "(3, H)", {int64_t(cell.extras), hidden});
+  if (a.extra) {
+    const std::string name = std::string("d") + cell.extra,
+                      shape = "(" + std::to_string(cell.extras) + ", H)";
+    check_view(op, name.c_str(), v.dextra, shape.c_str(), {int64_t(cell.extras), hidden});
+  }
   if (a.w_proj) check_view(op, "dw_proj", v.dw_proj, "(P, H)", {state, hidden});
 }
 
 template <class T>
-BackwardJob<T> job_of(const RecurrentCell<T>& cell, const RecurrentBackwardCall<T>& call) {
+BackwardJob<T> job_of(int cell, const RecurrentBackwardCall<T>& call) {
   const RecurrentArguments<T>& a = call.arguments;
   const RecurrentGradientViews<T>& v = call.gradients;
   RecurrentGradients<T> g{};
@@ -261,14 +274,9 @@ BackwardJob<T> job_of(const RecurrentCell<T>& cell, const RecurrentBackwardCall<
 
 }  // namespace
 
-std::vector<RecurrentCellInfo> recurrent_cells() {
-  const RecurrentKernels<float>& family = *current_table().f32.recurrent;
-  std::vector<RecurrentCellInfo> cells;
-  for (int i = 0; i < family.count; ++i) {
-    const RecurrentCell<float>& cell = family.cells[i];
-    cells.push_back({cell.name, cell.gates, cell.extras, cell.has_c, cell.takes_projection});
-  }
-  return cells;
+std::span<const CellInfo> recurrent_cells() {
+  const RecurrentKernels<float>& family = *table_of(0).f32.recurrent;
+  return {family.cells, size_t(family.count)};
 }
 
 namespace {
@@ -276,11 +284,9 @@ namespace {
 /// Of the instruction set that the arguments name; else enough for any of this machine's, as largest_size
 /// says.
 template <class T>
-RecurrentMemory memory_of(const std::string& name, const RecurrentArguments<T>& a, const SequencePlan& plan,
-                          bool training) {
+RecurrentMemory memory_of(int cell, const RecurrentArguments<T>& a, const SequencePlan& plan, bool training) {
   const auto memory = [&](const KernelTable& table) {
-    const RecurrentCell<T>& cell = find_cell<T>(table, name, a.operation);
-    return cell.memory(problem_of(cell, a, plan), training);
+    return kernels<T>(table).recurrent->memory(problem_of(cell, a, plan), training);
   };
   if (a.isa >= 0) return memory(table_for(a));
   RecurrentMemory largest{};
@@ -298,13 +304,15 @@ RecurrentMemory memory_of(const std::string& name, const RecurrentArguments<T>& 
 
 template <class T>
 RecurrentSizes recurrent_sizes(const std::string& name, const RecurrentArguments<T>& a, bool training) {
-  check_arguments(find_cell<T>(table_for(a), name, a.operation), a);
+  const int cell = find_cell(name, a.operation);
+  table_for(a);  // refuses an instruction set that is not there
+  check_arguments(recurrent_cells()[size_t(cell)], a);
   const int64_t batch = a.x.shape[0], steps = Plan<T>::steps(a);
   const size_t plan_bytes = Plan<T>::bytes(batch, steps);
   std::vector<int64_t> memory(plan_bytes / 8);
   Plan<T>::fill(memory.data(), a, steps);
   const SequencePlan plan = Plan<T>::view(memory.data(), batch, steps);
-  const RecurrentMemory largest = memory_of(name, a, plan, training);
+  const RecurrentMemory largest = memory_of(cell, a, plan, training);
   const size_t prefix = header_bytes + plan_bytes;
   return {training ? prefix + largest.saved : 0, prefix + largest.forward_workspace,
           largest.backward_workspace};
@@ -314,13 +322,12 @@ template <class T>
 void recurrent_forward(const std::string& name, std::span<const RecurrentForwardCall<T>> calls) {
   if (calls.empty()) return;
   const KernelTable& table = table_for(calls[0].arguments);
-  for (const RecurrentForwardCall<T>& call : calls)
-    check_call(find_cell<T>(table, name, call.arguments.operation), call);
+  const int cell = find_cell(name, calls[0].arguments.operation);
+  for (const RecurrentForwardCall<T>& call : calls) check_call(recurrent_cells()[size_t(cell)], call);
   ForwardJob<T> jobs[most_together];
   for_each_few(calls, [&](std::span<const RecurrentForwardCall<T>> few) {
-    const RecurrentCell<T>& cell = find_cell<T>(table, name, few[0].arguments.operation);
     for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(table, cell, few[i]);
-    cell.forward(jobs, int(few.size()));
+    kernels<T>(table).recurrent->forward(jobs, int(few.size()));
   });
 }
 
@@ -335,26 +342,26 @@ template <class T>
 size_t recurrent_backward_workspace(const std::string& name, const RecurrentArguments<T>& a,
                                     const void* saved) {
   const Header header = header_of(saved);
-  const RecurrentCell<T>& cell = find_cell<T>(*header.table, name, a.operation);
-  return cell.memory(problem_of(cell, a, saved_plan<T>(saved, a)), true).backward_workspace;
+  const RecurrentProblem<T> problem = problem_of(find_cell(name, a.operation), a, saved_plan<T>(saved, a));
+  return kernels<T>(*header.table).recurrent->memory(problem, true).backward_workspace;
 }
 
 template <class T>
 void recurrent_backward(const std::string& name, std::span<const RecurrentBackwardCall<T>> calls) {
-  const auto cell_of = [&](const RecurrentBackwardCall<T>& call) -> const RecurrentCell<T>& {
-    return find_cell<T>(*header_of(call.saved).table, name, call.arguments.operation);
-  };
-  for (const RecurrentBackwardCall<T>& call : calls) check_call(cell_of(call), call);
+  if (calls.empty()) return;
+  const int cell = find_cell(name, calls[0].arguments.operation);
+  for (const RecurrentBackwardCall<T>& call : calls) check_call(recurrent_cells()[size_t(cell)], call);
   BackwardJob<T> jobs[most_together];
   for_each_few(calls, [&](std::span<const RecurrentBackwardCall<T>> few) {
-    for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(cell_of(few[i]), few[i]);
+    for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(cell, few[i]);
     // Each on the instruction set that its forward was on; as a rule that is the same for all.
     size_t first = 0;
-    for (size_t i = 1; i <= few.size(); ++i)
-      if (i == few.size() || &cell_of(few[i]) != &cell_of(few[first])) {
-        cell_of(few[first]).backward(jobs + first, int(i - first));
-        first = i;
-      }
+    for (size_t i = 1; i <= few.size(); ++i) {
+      const KernelTable* table = header_of(few[first].saved).table;
+      if (i < few.size() && header_of(few[i].saved).table == table) continue;
+      kernels<T>(*table).recurrent->backward(jobs + first, int(i - first));
+      first = i;
+    }
   });
 }
 
