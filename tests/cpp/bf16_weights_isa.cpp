@@ -4,9 +4,6 @@
 
 #include "kernels/gemm/gemm.hpp"
 
-#define WEFT_STRINGIFY_(name) #name
-#define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)
-
 namespace weft::WEFT_ISA {
 
 struct Bf16 {
@@ -55,18 +52,18 @@ Matrix matrix(uint16_t* packed, int64_t depth, int64_t columns, int64_t group) {
 
 Bf16Product WEFT_ISA() {
   Bf16Product result;
-  result.isa = WEFT_STRINGIFY(WEFT_ISA);
+  result.isa = kernels::isa_name;
   result.lanes = kernels::lanes<float>;
   result.packed_size = &Matrix::size;
   result.pack = [](const float* b, int64_t b_row, bool transposed, int64_t depth, int64_t columns,
                    int64_t group, uint16_t* packed) {
-    const kernels::Range all{0, kernels::round_up(columns, Matrix::width)};
+    const kernels::Range all{0, kernels::round_up(columns, kernels::lanes<float>)};
     const Matrix to = matrix(packed, depth, columns, group);
     transposed ? to.pack_transposed(b, b_row, all, columns) : to.pack_rows(b, b_row, all, columns);
   };
   result.multiply = [](int64_t rows, int64_t columns, int64_t depth, const float* a, uint16_t* packed,
                        int64_t group, const float* start, int64_t start_row, float* c, int64_t c_row) {
-    const int64_t at_once = group == Matrix::width ? columns : group;
+    const int64_t at_once = group == kernels::lanes<float> ? columns : group;
     const kernels::Epilogue<float> epilogue{start, start_row};
     for (int64_t n = 0; n < columns; n += at_once)
       kernels::gemm<float>(rows, kernels::min_of(at_once, columns - n), depth, {a, depth, 1},

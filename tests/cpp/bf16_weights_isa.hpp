@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "instruction_sets.hpp"
 #include "weft/config.hpp"
 
 namespace weft::test {
@@ -25,20 +26,19 @@ struct Bf16Product {
 
 /// Filled by bf16_weights_isa.cpp, compiled once for each instruction set.
 namespace bf16_weights_isa {
-Bf16Product baseline();
-Bf16Product avx2();
-Bf16Product avx512();
+#define WEFT_DECLARE(isa, ...) Bf16Product isa();
+WEFT_INSTRUCTION_SETS(WEFT_DECLARE)
+#undef WEFT_DECLARE
 }  // namespace bf16_weights_isa
 
 /// Those that this machine can run.
 inline std::vector<Bf16Product> bf16_products() {
   std::vector<Bf16Product> all;
   for (const std::string& name : available_isas()) {
-    if (name == "baseline") all.push_back(bf16_weights_isa::baseline());
-#if defined(__x86_64__)
-    if (name == "avx2") all.push_back(bf16_weights_isa::avx2());
-    if (name == "avx512") all.push_back(bf16_weights_isa::avx512());
-#endif
+#define WEFT_ADD(isa, ...) \
+  if (name == #isa) all.push_back(bf16_weights_isa::isa());
+    WEFT_INSTRUCTION_SETS(WEFT_ADD)
+#undef WEFT_ADD
   }
   return all;
 }

@@ -3,9 +3,6 @@
 
 #include "kernels/gemm/gemm.hpp"
 
-#define WEFT_STRINGIFY_(name) #name
-#define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)
-
 namespace weft::test::gemm_isa {
 namespace {
 
@@ -14,7 +11,7 @@ namespace kernels = weft::WEFT_ISA;
 template <class T>
 Product<T> product() {
   Product<T> result;
-  result.isa = WEFT_STRINGIFY(WEFT_ISA);
+  result.isa = kernels::isa_name;
   result.lanes = kernels::lanes<T>;
   result.packed_size = [](int64_t depth, int64_t columns) {
     return kernels::PackedMatrix<T>::size(depth, columns);

@@ -11,7 +11,7 @@ namespace weft::WEFT_ISA {
 /// Sizes of blocks. A block of keys: k twice, v, dk and dv stay in the second-level cache.
 template <class T>
 struct BackwardPlan {
-  static constexpr int64_t most_queries = vector_registers == 32 ? 140 : 66, block_bytes = 1 << 16;
+  static constexpr int64_t most_queries = tuning.most_queries, block_bytes = tuning.keys_bytes;
 
   int64_t queries, query_blocks, keys, key_blocks, size_row, value_row, tile_row;
 

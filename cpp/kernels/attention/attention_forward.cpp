@@ -33,7 +33,7 @@ using Eigen::internal::psub;
 /// threads would be left without work. No bit of a result depends on that.
 template <class T>
 struct Plan {
-  static constexpr int64_t strip = tile_rows(2) * (vector_registers == 32 ? 1 : 4), task_bytes = 1 << 18;
+  static constexpr int64_t strip = tile_rows(2) * tuning.strip_tiles, task_bytes = tuning.task_bytes;
 
   int64_t group;
   bool unpacked;  // k and v are read where they lie: copies would pay only if enough queries met them

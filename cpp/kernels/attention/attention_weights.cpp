@@ -98,4 +98,8 @@ template int64_t attention_weights_workspace(const Attention<double>&, int);
 template void attention_weights(const AttentionWeights<float>&, int);
 template void attention_weights(const AttentionWeights<double>&, int);
 
+// The family, for dispatch.
+template const AttentionKernels<float> attention_kernels<float>;
+template const AttentionKernels<double> attention_kernels<double>;
+
 }  // namespace weft::WEFT_ISA

@@ -15,7 +15,8 @@ namespace {
 
 // A block of the packed matrix stays in the second-level cache while all rows meet it, a few tiles of rows at
 // a time: more of them would spread over too many pages where rows are long.
-constexpr int64_t block_bytes = 1 << 19, block_depth = 2048, rows_bytes = 1 << 16, most_tiles = 4;
+constexpr int64_t block_bytes = tuning.block_bytes, block_depth = tuning.block_depth,
+                  rows_bytes = tuning.rows_bytes, most_tiles = tuning.most_tiles;
 
 /// Columns of a K x N matrix that are packed at once.
 template <class T>

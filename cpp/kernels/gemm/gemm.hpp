@@ -15,7 +15,7 @@
 
 namespace weft::WEFT_ISA {
 
-inline constexpr int64_t depth_block = 512;
+inline constexpr int64_t depth_block = tuning.depth_block;
 
 template <class T>
 struct Rows {
@@ -36,8 +36,8 @@ struct Epilogue {
 
 /// Rows of C that fit in the registers beside a tile of `panels` vectors.
 constexpr int tile_rows(int panels) {
-  if (vector_registers == 32) return panels <= 2 ? 14 : panels == 4 ? 6 : panels == 6 ? 4 : 3;
-  return panels <= 2 ? 6 : panels == 4 ? 3 : panels == 6 ? 2 : 1;
+  const Tuning::TileRows& rows = tuning.tile_rows;
+  return panels <= 2 ? rows.two : panels == 4 ? rows.four : panels == 6 ? rows.six : rows.eight;
 }
 
 /// M rows by N panels of C; `last_columns` <= lanes of the last one.

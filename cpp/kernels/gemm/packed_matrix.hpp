@@ -65,23 +65,23 @@ inline void pack_panel_transposed(const T* source, int64_t n_stride, int64_t dep
 /// The matrix's packed form, and whoever writes it. Columns are packed from and to multiples of `lanes`.
 template <class T, class Weight = T>
 struct PackedMatrix {
-  static constexpr int64_t width = lanes<T>;
-
   Weight* data;
   int64_t depth, columns;
-  int64_t group = width;  ///< columns that lie side by side
+  int64_t group = lanes<T>;  ///< columns that lie side by side
 
-  static PackedMatrix take(Arena& arena, int64_t depth, int64_t columns, int64_t group = width) {
+  static PackedMatrix take(Arena& arena, int64_t depth, int64_t columns, int64_t group = lanes<T>) {
     return {arena.take<Weight>(size(depth, columns)), depth, columns, group};
   }
   /// In elements.
-  static constexpr int64_t size(int64_t depth, int64_t columns) { return depth * round_up(columns, width); }
+  static constexpr int64_t size(int64_t depth, int64_t columns) {
+    return depth * round_up(columns, lanes<T>);
+  }
 
   /// From column n on, a multiple of `lanes`; where panels lie in groups, of the group that begins at
   /// `begin`.
   Panels<Weight> panels(int64_t n = 0, int64_t begin = 0) const {
-    if (group == width) return {data + n * depth, width, depth * width};
-    return {data + begin * depth + (n - begin), min_of(group, round_up(columns, width) - begin), width};
+    if (group == lanes<T>) return {data + n * depth, lanes<T>, depth * lanes<T>};
+    return {data + begin * depth + (n - begin), min_of(group, round_up(columns, lanes<T>) - begin), lanes<T>};
   }
 
   /// Rows `rows` of columns `range`: its first row of `valid` columns lies at `source`, the next k_stride
@@ -98,7 +98,7 @@ struct PackedMatrix {
   /// body(i, panel, step) for each panel of columns, the i-th of them on.
   template <class Body>
   void for_each_panel(Range range, const Body& body) const {
-    for (int64_t n = range.begin; n < range.end; n += width) {
+    for (int64_t n = range.begin; n < range.end; n += lanes<T>) {
       const Panels<Weight> to = panels(n, n / group * group);
       body(n - range.begin, data + (to.data - data), to.step);
     }

@@ -22,7 +22,7 @@ inline bool collide(int64_t row) {
 }
 
 /// Rows of A that fit in the registers beside a square.
-inline constexpr int few_rows = vector_registers == 32 ? 12 : 4;
+inline constexpr int few_rows = tuning.few_rows;
 
 /// N panels of C for M rows; `columns` <= lanes in the last one. Sums of several panels take turns where rows
 /// are few: each is a chain of additions, of which the processor could not fill the pauses otherwise.

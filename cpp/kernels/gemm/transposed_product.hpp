@@ -16,9 +16,9 @@ template <class T>
 class TransposedProduct {
  public:
   /// Columns of A in a tile, and the most that are packed at once.
-  static constexpr int64_t height = tile_rows(2), group = 4 * height;
+  static constexpr int64_t height = tile_rows(2), group = tuning.gradient_tiles * height;
   /// Values of k that are packed at once: two panels of B as deep fit in the first-level cache.
-  static constexpr int64_t depth = 256;
+  static constexpr int64_t depth = tuning.gradient_depth;
 
   /// Elements of scratch.
   static constexpr int64_t workspace = group * depth + lanes<T>;

@@ -21,7 +21,7 @@ namespace weft::WEFT_ISA {
 
 /// Row-steps whose pre-activations are in flight at once: enough for the input's product, few enough for the
 /// second-level cache.
-inline constexpr int64_t chunk_rows = 128;
+inline constexpr int64_t chunk_rows = tuning.chunk_rows;
 
 template <class T>
 inline void copy_row(T* to, const T* from, Range range) {
@@ -169,7 +169,7 @@ struct Geometry {
   /// second-level cache, they are fetched for more steps at a time.
   int64_t backward_rows() const {
     const int64_t gradients = cell.gates * hidden * (input + state) * int64_t(sizeof(T));
-    return gradients > (int64_t(2) << 20) ? 1024 : 256;
+    return gradients > tuning.large_gradients_bytes ? tuning.backward_rows_of_large : tuning.backward_rows;
   }
   /// The most row-steps that a chunk of the forward pass can have, and a segment.
   int64_t largest_chunk() const { return max_of(chunk_rows, problem.batch); }
