@@ -85,7 +85,7 @@ struct ForwardPart {
     if (g.forward_in_place()) return;
     const int64_t column = g.cell.gates * units.begin;
     gemm<T>(rows, g.cell.gates * (units.end - units.begin), p.input, {own.inputs, g.input_row, 1},
-            panels(weights.w_ih + column * p.input, p.input), {weights.b_ih + column, 0}, own.sums, sums_row);
+            weights.w_ih.panels(column), {weights.b_ih + column, 0}, own.sums, sums_row);
   }
 
   /// A step of the team's rows.
@@ -186,7 +186,7 @@ struct ForwardPart {
   /// h = W_proj outputs, of this part's columns.
   void project(const Step& s) const {
     gemm<T>(s.rows, columns.end - columns.begin, p.hidden, {s.outputs, worker.teams * g.outputs_row, 1},
-            panels(weights.w_proj + columns.begin * p.hidden, p.hidden), {}, s.h + columns.begin,
+            weights.w_proj.panels(columns.begin), {}, s.h + columns.begin,
             worker.teams * g.h_row);
   }
 
@@ -210,13 +210,13 @@ struct ForwardPart {
     const int first_gate = g.cell.first_gate(stage);
     const int64_t columns = g.cell.stage_gates[stage] * count;
     const Gates<const T> input{s.sums + (unit - units.begin) * g.cell.gates, sums_row, count};
-    const Init<T> start = g.cell.joint ? Init<T>{input.at(0, first_gate, 0), input.row}
-                                       : Init<T>{weights.b_hh + unit * g.cell.gates + first_gate * count, 0};
+    const Epilogue<T> start = g.cell.joint ? Epilogue<T>{input.at(0, first_gate, 0), input.row}
+                                       : Epilogue<T>{weights.b_hh + unit * g.cell.gates + first_gate * count, 0};
     const Panels<T> w = weights.block(g, unit, count, first_gate);
     if (s.rows == 1 &&
         p.state <= depth_block)  // few units take no longer than the product's own instructions
       if (const Tile<T> run = tile_of_one_row<T>(columns / lanes<T>)) {
-        run(p.state, left.data, 0, 1, w.data, w.step, w.panel, start.data, 0, own.tile, 0, lanes<T>);
+        run(p.state, left, w, start, own.tile, 0, lanes<T>);
         return input;
       }
     gemm<T>(s.rows, columns, p.state, left, w, start, own.tile, columns);

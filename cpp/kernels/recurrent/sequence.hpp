@@ -10,8 +10,8 @@
 // driver is padded with zeros to whole vectors, so cells need no tails.
 #pragma once
 
-#include "kernels/gemm/few_rows.hpp"
 #include "kernels/gemm/gemm.hpp"
+#include "kernels/gemm/small_m_product.hpp"
 #include "kernels/memory/arena.hpp"
 #include "kernels/recurrent/cells/cell.hpp"
 #include "kernels/recurrent/recurrent_table.hpp"
@@ -22,7 +22,7 @@ namespace weft::WEFT_ISA {
 
 /// Row-steps whose pre-activations are in flight at once: enough for the input's product, few enough for the
 /// second-level cache.
-inline constexpr int64_t chunk_rows = 128;
+inline constexpr int64_t chunk_rows = tuning.chunk_rows;
 
 /// Sizes of one call: everything that follows from the problem and its cell.
 template <class T>
@@ -139,7 +139,7 @@ struct Geometry {
   /// second-level cache, they are fetched for more steps at a time.
   int64_t backward_rows() const {
     const int64_t gradients = cell.gates * hidden * (input + state) * int64_t(sizeof(T));
-    return gradients > (int64_t(2) << 20) ? 1024 : 256;
+    return gradients > tuning.large_gradients_bytes ? tuning.backward_rows_of_large : tuning.backward_rows;
   }
   /// The most row-steps that a chunk of the forward pass can have, and a segment.
   int64_t largest_chunk() const { return max_of(chunk_rows, problem.batch); }

@@ -8,9 +8,6 @@
 #include "kernels/step/step_cell.hpp"
 #include "kernels/step/step_linear.hpp"
 
-#define WEFT_STRINGIFY_(name) #name
-#define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)
-
 namespace weft::WEFT_ISA {
 namespace {
 
@@ -28,9 +25,9 @@ struct Entry {
   /// The same cell with vectors of half the width, where no more than half of one would be filled: its
   /// arithmetic takes half of the time. Else null.
   static const StepCell<T>* narrower(const StepShape& shape) {
-#ifdef __AVX512F__
+#ifdef WEFT_NARROWER
     constexpr int place = place_of<Cell>(Cells());
-    if (shape.hidden <= lanes<T> / 2) return &step_kernels<T>(avx2::step_table).cells[place];
+    if (shape.hidden <= lanes<T> / 2) return &step_kernels<T>(WEFT_NARROWER::step_table).cells[place];
 #endif
     (void)shape;
     return nullptr;
@@ -71,8 +68,8 @@ template <class T>
 struct Linear {
   /// Likewise.
   static const StepKernels<T>* narrower(int64_t inputs, int64_t outputs) {
-#ifdef __AVX512F__
-    if (inputs <= lanes<T> / 2 && outputs <= lanes<T> / 2) return &step_kernels<T>(avx2::step_table);
+#ifdef WEFT_NARROWER
+    if (inputs <= lanes<T> / 2 && outputs <= lanes<T> / 2) return &step_kernels<T>(WEFT_NARROWER::step_table);
 #endif
     (void)inputs, (void)outputs;
     return nullptr;
@@ -124,6 +121,6 @@ constexpr StepKernels<T> kernels() {
 }  // namespace
 
 extern const StepTable step_table;
-constinit const StepTable step_table = {WEFT_STRINGIFY(WEFT_ISA), kernels<float>(), kernels<double>()};
+constinit const StepTable step_table = {isa_name, kernels<float>(), kernels<double>()};
 
 }  // namespace weft::WEFT_ISA

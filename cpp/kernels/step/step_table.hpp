@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "instruction_sets.hpp"
 #include "kernels/attention/attention_table.hpp"
 #include "weft/cell_info.hpp"
 
@@ -69,14 +70,11 @@ inline const StepKernels<double>& step_kernels<double>(const StepTable& table) {
   return table.f64;
 }
 
-namespace baseline {
-extern const StepTable step_table;
-}
-namespace avx2 {
-extern const StepTable step_table;
-}
-namespace avx512 {
-extern const StepTable step_table;
-}
+#define WEFT_DECLARE_STEP(isa, ...)  \
+  namespace isa {                    \
+  extern const StepTable step_table; \
+  }
+WEFT_INSTRUCTION_SETS(WEFT_DECLARE_STEP)
+#undef WEFT_DECLARE_STEP
 
 }  // namespace weft

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "instruction_sets.hpp"
 #include "weft/config.hpp"
 
 namespace weft {
@@ -16,23 +17,8 @@ struct InstructionSet {
 };
 
 // __builtin_cpu_supports also asks the operating system (XGETBV) whether it saves the wide registers.
-#if defined(__x86_64__)
-bool supports_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-bool supports_avx512() {
-  return supports_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-#endif
-
-const InstructionSet instruction_sets[] = {
-    {"baseline", [] { return true; }},
-#ifdef WEFT_HAVE_AVX2
-    {"avx2", supports_avx2},
-#endif
-#ifdef WEFT_HAVE_AVX512
-    {"avx512", supports_avx512},
-#endif
-};
+#define WEFT_ENTRY(isa, supported, ...) {#isa, [] { return bool(supported); }},
+const InstructionSet instruction_sets[] = {WEFT_INSTRUCTION_SETS(WEFT_ENTRY)};
 constexpr int count = std::size(instruction_sets);
 
 int find(const std::string& name, const char* asked_by) {
