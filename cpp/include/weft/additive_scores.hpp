@@ -4,7 +4,7 @@
 //
 // T is float or double. B batch, T queries, S keys, A units. q, k, scores and their gradients may have any
 // strides but for the last axis, which is contiguous. Outputs and accumulated arrays may not overlap anything
-// else; inputs may alias each other. Every function throws std::invalid_argument, before it writes anything,
+// else; inputs may alias each other. Every function throws BadArgument, before it writes anything,
 // where a shape is wrong. A call uses at most `threads` threads, 0: num_threads(); results do not depend on
 // it.
 #pragma once

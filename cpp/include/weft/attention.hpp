@@ -12,7 +12,7 @@
 // lies in keys and values that nobody attends to, be it NaN, reaches no result. Nothing is allocated: ask for
 // the size of the workspace and bring 64-byte aligned memory; the number of threads and the instruction set
 // must still be what they were then. Results are the same bits for any number of threads. Every function
-// throws std::invalid_argument, before it writes anything, where a shape or value is wrong.
+// throws BadArgument, before it writes anything, where a shape or value is wrong.
 #pragma once
 
 #include <cstddef>

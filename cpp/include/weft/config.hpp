@@ -14,14 +14,14 @@ WEFT_API const char* version();
 WEFT_API std::vector<std::string> available_isas();
 
 /// The one in use: the fastest available, or the one that the environment variable WEFT_ISA names.
-/// Throws std::invalid_argument where WEFT_ISA names one that is not available.
+/// Throws BadArgument where WEFT_ISA names one that is not available.
 WEFT_API std::string isa();
 
 /// Its place among those compiled in: what RecurrentArguments::isa takes.
 WEFT_API int isa_place();
 
 /// Use that instruction set from now on, in every thread; calls under way end on theirs. Throws
-/// std::invalid_argument if it is not available.
+/// BadArgument if it is not available.
 WEFT_API void set_isa(const std::string& name);
 
 /// Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors that this process
@@ -29,7 +29,7 @@ WEFT_API void set_isa(const std::string& name);
 /// help: its work is too small, or other processes have the processors.
 WEFT_API int num_threads();
 
-/// Throws std::invalid_argument unless threads >= 1; more than 1024 are 1024.
+/// Throws BadArgument unless threads >= 1; more than 1024 are 1024.
 WEFT_API void set_num_threads(int threads);
 
 }  // namespace weft

@@ -4,8 +4,8 @@
 //   weft::Stream stream(model);
 //   stream.step(x, y);                        // x [inputs] -> y [outputs], the state goes on inside
 //
-// What may fail outside of real time throws: std::runtime_error for a file that cannot be read, is broken or
-// is not a model; std::invalid_argument for arguments that do not fit. Nothing that is noexcept allocates,
+// What may fail outside of real time throws: BadFile for a file that cannot be read, is broken or
+// is not a model; BadArgument for arguments that do not fit. Nothing that is noexcept allocates,
 // locks, calls the system or throws: step, process, reset, assign.
 //
 // A model is immutable and may be used from any number of threads. Copies of it, and the streams made of it,
@@ -89,7 +89,7 @@ class WEFT_API BasicStream {
   /// 65536 of it), or 1024. Models without attention and learned positions step for ever, whatever it is;
   /// so do those where all attention has a window that fits.
   ///
-  /// Throws std::invalid_argument where the model cannot be stepped, or has fewer learned positions; and
+  /// Throws BadArgument where the model cannot be stepped, or has fewer learned positions; and
   /// std::bad_alloc, with the sizes in what(), where capacity is 0 and the memory would be more than 256 MiB
   /// and 16 times the weights: a small file may name a thousand layers and a context of millions, so that is
   /// the caller's to ask for.

@@ -82,7 +82,7 @@ struct RecurrentCellInfo {
 };
 WEFT_API std::vector<RecurrentCellInfo> recurrent_cells();
 
-/// Checks every argument. Throws std::invalid_argument: operation, argument, expected and actual shape or
+/// Checks every argument. Throws BadArgument: operation, argument, expected and actual shape or
 /// value.
 template <class T>
 WEFT_API RecurrentSizes recurrent_sizes(const std::string& cell, const RecurrentArguments<T>& arguments,

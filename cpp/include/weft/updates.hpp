@@ -2,7 +2,7 @@
 //
 // T is float or double; all arrays of a call are contiguous and of one size [N]. Arrays that are written may
 // not overlap any other. A view that is optional is left out as {}. Every function throws
-// std::invalid_argument, before it writes anything, where a size or a number is wrong. A call uses at most
+// BadArgument, before it writes anything, where a size or a number is wrong. A call uses at most
 // `threads` threads, 0: num_threads(); results do not depend on it.
 #pragma once
 

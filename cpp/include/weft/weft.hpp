@@ -1,5 +1,6 @@
 // All of weft, from C++. One header a family; each can be included alone.
 //
+//   errors.hpp           what is thrown
 //   config.hpp           version, instruction set, threads
 //   interruptible.hpp    a way to end a long call early
 //   view.hpp             View<T, N>: pointer, shape, strides
@@ -15,7 +16,7 @@
 //   updates.hpp          the optimizers' updates
 //
 // The kernels allocate nothing: a function that needs a workspace has a neighbour that says how large. What
-// is wrong with a call is thrown, std::invalid_argument, before anything is written; only model.hpp's
+// is wrong with a call is thrown, BadArgument, before anything is written; only model.hpp's
 // real-time calls return a Status. weft.h is the same for C, with a stable ABI.
 #pragma once
 
@@ -23,6 +24,7 @@
 #include "weft/attention.hpp"
 #include "weft/config.hpp"
 #include "weft/dense.hpp"
+#include "weft/errors.hpp"
 #include "weft/interruptible.hpp"
 #include "weft/loss.hpp"
 #include "weft/model.hpp"

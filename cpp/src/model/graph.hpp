@@ -161,7 +161,7 @@ struct Graph {
 
 class Safetensors;
 
-/// Throws std::runtime_error, with the node's path, the entry, what it must be and what it is.
+/// Throws BadFile, with the node's path, the entry, what it must be and what it is.
 ///
 /// Whatever the file: what is allocated is a small multiple of its size, and every size in a graph is that of
 /// a tensor which is there, so that they may be multiplied two by two.

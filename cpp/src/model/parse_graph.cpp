@@ -204,30 +204,26 @@ std::string_view first_dtype(Json value, const Safetensors& file) {
   return dtype;
 }
 
-const char* const metadata = "the entry \"weft\" of the metadata";
-
-std::string description_of(const Safetensors& file) {
-  const std::optional<std::string> text = file.metadata("weft");
-  if (!text)
-    throw std::runtime_error(
-        "load: the file has no entry \"weft\" in its metadata, which says how to compute with its weights: "
+/// read(the file's description), whose errors name the file.
+template <class Read>
+auto read_description(const Safetensors& file, const Read& read) {
+  try {
+    const std::optional<std::string> text = file.metadata("weft");
+    if (text) return read(Json::parse(*text, "the entry \"weft\" of the metadata"));
+    throw BadFile(
+        {}, {},
+        "the file has no entry \"weft\" in its metadata, which says how to compute with its weights: "
         "weft.nn.save writes it");
-  return *text;
-}
-
-}  // namespace
-
-bool has_float64_weights(const Safetensors& file) {
-  const std::string text = description_of(file);
-  return first_dtype(Json::parse(text, metadata), file) == "F64";
+  } catch (const BadFile& error) {
+    throw BadFile("load: ", file.path(), error.reason());
+  }
 }
 
 template <class T>
-std::shared_ptr<const Graph<T>> parse_graph(const Safetensors& file) {
-  const std::string text = description_of(file);
+std::shared_ptr<const Graph<T>> read_graph(Json description, const Safetensors& file) {
   Weights<T> weights(file);
   const Place place("", "model");
-  Entries<T> entries(Json::parse(text, metadata), place, weights);
+  Entries<T> entries(description, place, weights);
   if (entries.integer("format", 1) != 1) place.refuse("format must be 1, this file is of a later version");
   if (entries.find("obstacle")) place.refuse(shortened(entries.string("obstacle"), 500));
   auto graph = std::make_shared<Graph<T>>();
@@ -237,6 +233,17 @@ std::shared_ptr<const Graph<T>> parse_graph(const Safetensors& file) {
   graph->unused_tensors = weights.not_taken();
   check_graph(*graph);
   return graph;
+}
+
+}  // namespace
+
+bool has_float64_weights(const Safetensors& file) {
+  return read_description(file, [&](Json description) { return first_dtype(description, file) == "F64"; });
+}
+
+template <class T>
+std::shared_ptr<const Graph<T>> parse_graph(const Safetensors& file) {
+  return read_description(file, [&](Json description) { return read_graph<T>(description, file); });
 }
 
 template std::shared_ptr<const Graph<float>> parse_graph(const Safetensors&);

@@ -21,7 +21,7 @@ class Program {
   /// Does a stream with room for so many steps go on for ever? It does without attention, or where the room
   /// is that of its windows.
   bool is_endless(int64_t room) const;
-  /// Bytes of a stream's memory. Throws std::invalid_argument where they are beyond counting.
+  /// Bytes of a stream's memory. Throws BadArgument where they are beyond counting.
   int64_t bytes(int64_t room) const;
   /// A state of zeros in new memory, behind the layout of the caches.
   void fill(std::byte* memory, int64_t room) const;

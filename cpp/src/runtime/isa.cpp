@@ -3,9 +3,9 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <stdexcept>
 
 #include "weft/config.hpp"
+#include "weft/errors.hpp"
 
 namespace weft {
 namespace {
@@ -42,8 +42,7 @@ int find(const std::string& name, const char* asked_by) {
     if (name == instruction_sets[i].name) return i;
     available += (available.empty() ? "" : ", ") + std::string(instruction_sets[i].name);
   }
-  throw std::invalid_argument(std::string(asked_by) + ": this machine offers " + available + ", got \"" +
-                              name + "\"");
+  throw BadArgument(std::string(asked_by) + ": this machine offers " + available + ", got \"" + name + "\"");
 }
 
 std::atomic<int> chosen{-1};
