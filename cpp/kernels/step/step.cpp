@@ -115,6 +115,23 @@ void layer_norm(int64_t size, const T* x, const T* weight, const T* bias, double
 }
 
 template <class T>
+void add(int64_t size, const T* a, const T* b, T* y) {
+  for_each_vector<T>(0, size, [&](int64_t i, int64_t n) {
+    store(y + i, Eigen::internal::padd(load(a + i, n), load(b + i, n)), n);
+  });
+}
+
+template <class T>
+void rotary_step(int64_t heads, int64_t size, int64_t pairs, bool interleaved, const T* cos, const T* sin,
+                 T* x) {
+  Rotary<T> p{};
+  p.batch = p.time = 1, p.heads = heads, p.size = size, p.pairs = pairs, p.interleaved = interleaved;
+  p.x = p.y = x, p.cos = cos, p.sin = sin;
+  p.x_stride[1] = p.y_stride[1] = size;
+  rotary<T>(p, 1);
+}
+
+template <class T>
 constexpr StepKernels<T> kernels() {
   return {
       .cells = Entries<T, Cells>::cells,
@@ -127,6 +144,8 @@ constexpr StepKernels<T> kernels() {
                      &activation<T, &gelu_tanh_forward<T>>, &activation<T, &silu_forward<T>>,
                      &activation<T, &sigmoid_forward<T>>, &activation<T, &tanh_forward<T>>},
       .swiglu = [](int64_t size, const T* x, T* y) { swiglu_forward<T>({1, size, x, 2 * size, y, size}, 1); },
+      .add = &add<T>,
+      .rotary = &rotary_step<T>,
       .attention_workspace = [](const Attention<T>& p) { return attention_forward_workspace<T>(p, 1); },
       .attention = [](const AttentionForward<T>& call) { attention_forward<T>(call, 1); },
   };

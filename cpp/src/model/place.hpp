@@ -2,7 +2,7 @@
 #pragma once
 
 #include "src/checks/errors.hpp"
-#include "src/model/graph.hpp"
+#include "src/model/weight.hpp"
 
 namespace weft {
 
