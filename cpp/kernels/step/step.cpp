@@ -1,5 +1,5 @@
 // This instruction set's table of a step's kernels: the cells and linear layers have kernels of their own, of
-// the rest a step is one row of what whole sequences use.
+// most of the rest a step is one row of what whole sequences use.
 
 #include "kernels/attention/attention.hpp"
 #include "kernels/pointwise/pointwise.hpp"
@@ -121,14 +121,17 @@ void add(int64_t size, const T* a, const T* b, T* y) {
   });
 }
 
+/// As rotary.cpp, where vectors of pairs would be but partly filled: a head has few.
 template <class T>
-void rotary_step(int64_t heads, int64_t size, int64_t pairs, bool interleaved, const T* cos, const T* sin,
-                 T* x) {
-  Rotary<T> p{};
-  p.batch = p.time = 1, p.heads = heads, p.size = size, p.pairs = pairs, p.interleaved = interleaved;
-  p.x = p.y = x, p.cos = cos, p.sin = sin;
-  p.x_stride[1] = p.y_stride[1] = size;
-  rotary<T>(p, 1);
+void turn(int64_t heads, int64_t size, int64_t pairs, bool interleaved, const T* cos, const T* sin, T* x) {
+  const int64_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : pairs;
+  for (int64_t n = 0; n < heads; ++n, x += size)
+    for (int64_t i = 0; i < pairs; ++i) {
+      T &a = x[i * step], &b = x[i * step + apart];
+      const T turned = a * cos[i] - b * sin[i];
+      b = b * cos[i] + a * sin[i];
+      a = turned;
+    }
 }
 
 template <class T>
@@ -145,7 +148,7 @@ constexpr StepKernels<T> kernels() {
                      &activation<T, &sigmoid_forward<T>>, &activation<T, &tanh_forward<T>>},
       .swiglu = [](int64_t size, const T* x, T* y) { swiglu_forward<T>({1, size, x, 2 * size, y, size}, 1); },
       .add = &add<T>,
-      .rotary = &rotary_step<T>,
+      .rotary = &turn<T>,
       .attention_workspace = [](const Attention<T>& p) { return attention_forward_workspace<T>(p, 1); },
       .attention = [](const AttentionForward<T>& call) { attention_forward<T>(call, 1); },
   };
