@@ -1,5 +1,7 @@
 #include "src/model/run_graph.hpp"
 
+#include "src/model/graph.hpp"
+
 namespace weft {
 
 template <class T>

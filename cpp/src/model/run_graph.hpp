@@ -1,10 +1,19 @@
 // A graph over whole sequences: the calls that Python's predict makes, so that results are the same bits.
 #pragma once
 
-#include "src/model/batch.hpp"
-#include "src/model/graph.hpp"
+#include "weft/view.hpp"
 
 namespace weft {
+
+template <class T>
+struct Graph;
+
+/// B sequences of T steps. lengths: [B] or empty, the valid steps of each; threads: at most so many, or 0.
+struct Batch {
+  int64_t size, time;
+  View<const int64_t, 1> lengths;
+  int threads;
+};
 
 /// Arguments are checked. What lies past a row's end is not read; y is zero there.
 template <class T>

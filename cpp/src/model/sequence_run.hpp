@@ -9,7 +9,7 @@
 
 #include "src/checks/errors.hpp"
 #include "src/model/aligned.hpp"
-#include "src/model/batch.hpp"
+#include "src/model/run_graph.hpp"
 #include "weft/config.hpp"
 
 namespace weft {
