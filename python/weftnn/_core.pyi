@@ -227,5 +227,9 @@ class Stream32:
 Model64: TypeAlias = Model32
 Stream64: TypeAlias = Stream32
 
+class BadFile(ValueError):
+    path: str
+    reason: str
+
 def load_model(path: bytes, /) -> Model32: ...
 def parse_model(file: bytes, /) -> Model32: ...

@@ -19,7 +19,7 @@ namespace weft {
 /// Every cell there is.
 WEFT_API std::span<const CellInfo> recurrent_cells();
 
-/// Checks every argument. Throws std::invalid_argument, which names operation, argument, and expected and
+/// Checks every argument. Throws BadArgument, which names operation, argument, and expected and
 /// actual shape or value.
 template <class T>
 WEFT_API RecurrentSizes recurrent_sizes(const RecurrentArguments<T>& arguments, bool training);

@@ -1,5 +1,5 @@
 // This instruction set's table of a step's kernels: the cells and linear layers have kernels of their own, of
-// the rest a step is one row of what whole sequences use.
+// most of the rest a step is one row of what whole sequences use.
 
 #include "kernels/attention/attention.hpp"
 #include "kernels/pointwise/pointwise.hpp"
@@ -101,6 +101,26 @@ void layer_norm(int64_t size, const T* x, const T* weight, const T* bias, double
 }
 
 template <class T>
+void add(int64_t size, const T* a, const T* b, T* y) {
+  for_each_vector<T>(0, size, [&](int64_t i, int64_t n) {
+    store(y + i, Eigen::internal::padd(load(a + i, n), load(b + i, n)), n);
+  });
+}
+
+/// As rotary.cpp, where vectors of pairs would be but partly filled: a head has few.
+template <class T>
+void turn(int64_t heads, int64_t size, int64_t pairs, bool interleaved, const T* cos, const T* sin, T* x) {
+  const int64_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : pairs;
+  for (int64_t n = 0; n < heads; ++n, x += size)
+    for (int64_t i = 0; i < pairs; ++i) {
+      T &a = x[i * step], &b = x[i * step + apart];
+      const T turned = a * cos[i] - b * sin[i];
+      b = b * cos[i] + a * sin[i];
+      a = turned;
+    }
+}
+
+template <class T>
 constexpr StepKernels<T> kernels() {
   return {
       .cells = Entries<T, Cells>::cells,
@@ -113,6 +133,8 @@ constexpr StepKernels<T> kernels() {
                      &activation<T, &gelu_tanh_forward<T>>, &activation<T, &silu_forward<T>>,
                      &activation<T, &sigmoid_forward<T>>, &activation<T, &tanh_forward<T>>},
       .swiglu = [](int64_t size, const T* x, T* y) { swiglu_forward<T>({1, size, x, 2 * size, y, size}, 1); },
+      .add = &add<T>,
+      .rotary = &turn<T>,
       .attention_workspace = [](const Attention<T>& p) { return attention_forward_workspace<T>(p, 1); },
       .attention = [](const AttentionForward<T>& call) { attention_forward<T>(call, 1); },
   };

@@ -47,9 +47,13 @@ struct StepKernels {
   void (*linear)(int64_t inputs, int64_t outputs, const T* packed, const T* x, T* y);
   /// Of one row, as the kernels of these names are.
   void (*layer_norm)(int64_t size, const T* x, const T* weight, const T* bias, double eps, T* y);
-  void (*activation[6])(int64_t size, const T* x, T* y);  // in the order of weft::Activation
-  void (*swiglu)(int64_t size, const T* x, T* y);         // x [2 size]
-  int64_t (*attention_workspace)(const Attention<T>&);    // in bytes, for any number of keys up to p.keys
+  void (*activation[6])(int64_t size, const T* x, T* y);    // in the order of weft::Activation
+  void (*swiglu)(int64_t size, const T* x, T* y);           // x [2 size]
+  void (*add)(int64_t size, const T* a, const T* b, T* y);  // y = a + b; may be either
+  /// x [N, D], where it lies; cos, sin [P].
+  void (*rotary)(int64_t heads, int64_t size, int64_t pairs, bool interleaved, const T* cos, const T* sin,
+                 T* x);
+  int64_t (*attention_workspace)(const Attention<T>&);  // in bytes, for any number of keys up to p.keys
   void (*attention)(const AttentionForward<T>&);
 };
 

@@ -3,10 +3,10 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <stdexcept>
 
 #include "instruction_sets.hpp"
 #include "weft/config.hpp"
+#include "weft/errors.hpp"
 
 namespace weft {
 namespace {
@@ -28,8 +28,7 @@ int find(const std::string& name, const char* asked_by) {
     if (name == instruction_sets[i].name) return i;
     available += (available.empty() ? "" : ", ") + std::string(instruction_sets[i].name);
   }
-  throw std::invalid_argument(std::string(asked_by) + ": this machine offers " + available + ", got \"" +
-                              name + "\"");
+  throw BadArgument(std::string(asked_by) + ": this machine offers " + available + ", got \"" + name + "\"");
 }
 
 std::atomic<int> chosen{-1};

@@ -5,7 +5,7 @@
 namespace weft {
 
 /// Its place in the list (cmake/instruction_sets.cmake). A list of tables goes in this order.
-/// Throws std::invalid_argument where WEFT_ISA names one that is not available.
+/// Throws BadArgument where WEFT_ISA names one that is not available.
 int current_isa();
 
 /// The name of that place.
