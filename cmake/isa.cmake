@@ -20,7 +20,7 @@ endif()
 file(GLOB_RECURSE WEFT_KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cpp/kernels/*.cpp)
 foreach(isa IN LISTS WEFT_ISAS)
   add_library(weft_kernels_${isa} OBJECT ${WEFT_KERNELS})
-  target_include_directories(weft_kernels_${isa} PRIVATE ${PROJECT_SOURCE_DIR}/cpp)
+  target_include_directories(weft_kernels_${isa} PRIVATE ${PROJECT_SOURCE_DIR}/cpp ${PROJECT_SOURCE_DIR}/cpp/include)
   target_compile_definitions(weft_kernels_${isa} PRIVATE WEFT_ISA=${isa} Eigen=Eigen_${isa} EIGEN_DONT_PARALLELIZE
                                                          NDEBUG)
   target_compile_options(weft_kernels_${isa} PRIVATE ${WEFT_FLAGS_${isa}} ${WEFT_OPTIMIZE} -fno-math-errno -fno-trapping-math

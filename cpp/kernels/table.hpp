@@ -4,10 +4,12 @@
 // workspace.
 #pragma once
 
-#include "kernels/attention/additive_scores_table.hpp"
+#include "kernels/attention/additive_scores.hpp"
 #include "kernels/attention/attention_table.hpp"
-#include "kernels/dense/dense_table.hpp"
-#include "kernels/pointwise/pointwise_table.hpp"
+#include "kernels/dense/dense.hpp"
+#include "kernels/loss/loss.hpp"
+#include "kernels/optim/optim.hpp"
+#include "kernels/pointwise/pointwise.hpp"
 #include "kernels/recurrent/recurrent_table.hpp"
 
 namespace weft {
@@ -17,6 +19,8 @@ struct Kernels {
   const RecurrentKernels<T>* recurrent;
   const DenseKernels<T>* dense;
   const PointwiseKernels<T>* pointwise;
+  const LossKernels<T>* loss;
+  const OptimKernels<T>* optim;
   const AttentionKernels<T>* attention;
   const AdditiveScoresKernels<T>* additive_scores;
 };
