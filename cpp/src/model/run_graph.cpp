@@ -85,7 +85,8 @@ class Runner {
 
   Features<T> run(const EmbeddingNode<T>& op, const Features<T>&, const Node<T>& node) {
     Features<T> y = take(node.outputs);
-    embedding_forward<T>(tokens_, view_of<2>(op.weight), matrix(y), batch_.threads);
+    embedding_forward<T>(
+        {.indices = tokens_, .weight = view_of<2>(op.weight), .y = matrix(y), .threads = batch_.threads});
     return y;
   }
 
@@ -94,18 +95,28 @@ class Runner {
   }
   Features<T> linear(const Features<T>& x, const Weight<T>& weight, const Weight<T>& bias) {
     Features<T> y = take(weight->shape[0]);
-    const int64_t size = linear_forward_workspace<T>(x.size, y.size, batch_.threads);
-    const AlignedArray<T> workspace = aligned_array<T>(size);
-    linear_forward<T>(matrix(x), view_of<2>(weight), view_of<1>(bias), matrix(y), {workspace.get(), {size}},
-                      batch_.threads);
+    LinearForward<T> call{.x = matrix(x),
+                          .weight = view_of<2>(weight),
+                          .bias = view_of<1>(bias),
+                          .y = matrix(y),
+                          .threads = batch_.threads};
+    call.workspace_bytes = linear_forward_workspace(call);
+    const auto workspace = aligned_array<std::byte>(int64_t(call.workspace_bytes));
+    call.workspace = workspace.get();
+    linear_forward(call);
     return y;
   }
 
   Features<T> run(const LayerNormNode<T>& op, const Features<T>& x, const Node<T>&) {
     Features<T> y = take(x.size), mean = take(2), inverse_deviation = take(1);
-    layer_norm_forward<T>(matrix(x), view_of<1>(op.weight), view_of<1>(op.bias), op.eps, matrix(y),
-                          {mean.data.get(), {rows(), 2}}, {inverse_deviation.data.get(), {rows()}},
-                          batch_.threads);
+    layer_norm_forward<T>({.x = matrix(x),
+                           .weight = view_of<1>(op.weight),
+                           .bias = view_of<1>(op.bias),
+                           .eps = op.eps,
+                           .y = matrix(y),
+                           .mean = {mean.data.get(), {rows(), 2}},
+                           .inverse_deviation = {inverse_deviation.data.get(), {rows()}},
+                           .threads = batch_.threads});
     pool_.give_back(std::move(mean));
     pool_.give_back(std::move(inverse_deviation));
     return y;
@@ -114,13 +125,16 @@ class Runner {
   Features<T> run(const ActivationNode& op, const Features<T>& x, const Node<T>&) {
     Features<T> y = take(x.size);
     const int64_t count = rows() * x.size;
-    activation_forward<T>(op.kind, {x.data.get(), {count}}, {y.data.get(), {count}}, batch_.threads);
+    activation_forward<T>({.activation = op.kind,
+                           .x = {x.data.get(), {count}},
+                           .y = {y.data.get(), {count}},
+                           .threads = batch_.threads});
     return y;
   }
 
   Features<T> run(const SwigluNode&, const Features<T>& x, const Node<T>& node) {
     Features<T> y = take(node.outputs);
-    swiglu_forward<T>(matrix(x), matrix(y), batch_.threads);
+    swiglu_forward<T>({.x = matrix(x), .y = matrix(y), .threads = batch_.threads});
     return y;
   }
 
@@ -244,7 +258,12 @@ class Runner {
     }
     const View<const T, 3> cosines(cos.get(), {1, time, pairs}), sines(sin.get(), {1, time, pairs});
     for (const View<T, 4>& heads : {q, k})
-      rotary_forward<T>(heads, cosines, sines, rotary.interleaved, heads, batch_.threads);
+      rotary_forward<T>({.x = heads,
+                         .cos = cosines,
+                         .sin = sines,
+                         .interleaved = rotary.interleaved,
+                         .y = heads,
+                         .threads = batch_.threads});
   }
 
   Batch batch_;
