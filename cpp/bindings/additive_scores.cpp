@@ -18,13 +18,14 @@ py::array py_additive_scores_forward(const py::object& q, const py::object& k, c
   return by_dtype(operation, "q", q, [&](auto zero) -> py::array {
     using T = decltype(zero);
     std::array<py::object, 3> keep;
-    const auto q_view = input<T, 3>(operation, "q", q, keep[0]);
-    const auto k_view = input<T, 3>(operation, "k", k, keep[1]);
-    const auto weight_view = input<T, 1>(operation, "weight", weight, keep[2]);
-    const NewArray<T, 3> scores({q_view.shape[0], q_view.shape[1], k_view.shape[1]});
+    AdditiveScoresForward<T> call{.q = input<T, 3>(operation, "q", q, keep[0]),
+                                  .k = input<T, 3>(operation, "k", k, keep[1]),
+                                  .weight = input<T, 1>(operation, "weight", weight, keep[2])};
+    const NewArray<T, 3> scores({call.q.shape[0], call.q.shape[1], call.k.shape[1]});
+    call.scores = scores.view;
     {
       py::gil_scoped_release release;
-      additive_scores_forward<T>(q_view, k_view, weight_view, scores.view);
+      additive_scores_forward(call);
     }
     return scores.array;
   });
@@ -36,19 +37,17 @@ py::tuple py_additive_scores_backward(const py::object& q, const py::object& k, 
   return by_dtype(operation, "q", q, [&](auto zero) -> py::tuple {
     using T = decltype(zero);
     std::array<py::object, 4> keep;
-    const auto q_view = input<T, 3>(operation, "q", q, keep[0]);
-    const auto k_view = input<T, 3>(operation, "k", k, keep[1]);
-    const auto weight_view = input<T, 1>(operation, "weight", weight, keep[2]);
-    const auto dscores_view = input<T, 3>(operation, "dscores", dscores, keep[3]);
-    const auto dweight_view = output<T, 1>(operation, "dweight", dweight);
-    const NewArray<T, 3> dq(q_view.shape), dk(k_view.shape);
+    AdditiveScoresBackward<T> call{.q = input<T, 3>(operation, "q", q, keep[0]),
+                                   .k = input<T, 3>(operation, "k", k, keep[1]),
+                                   .weight = input<T, 1>(operation, "weight", weight, keep[2]),
+                                   .dscores = input<T, 3>(operation, "dscores", dscores, keep[3]),
+                                   .dweight = output<T, 1>(operation, "dweight", dweight)};
+    const NewArray<T, 3> dq(call.q.shape), dk(call.k.shape);
+    call.dq = dq.view, call.dk = dk.view;
     {
       py::gil_scoped_release release;
-      const int64_t size =
-          additive_scores_backward_workspace<T>(k_view.shape[0], k_view.shape[1], k_view.shape[2]);
-      const Memory memory = acquire(size_t(size) * sizeof(T));
-      additive_scores_backward<T>(q_view, k_view, weight_view, dscores_view, dq.view, dk.view, dweight_view,
-                                  View<T, 1>(static_cast<T*>(memory.get()), {size}));
+      const Memory memory = bring_workspace(call, additive_scores_backward_workspace(call));
+      additive_scores_backward(call);
     }
     return py::make_tuple(dq.array, dk.array);
   });

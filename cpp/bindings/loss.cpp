@@ -32,17 +32,18 @@ py::tuple py_forward(const py::object& logits, const py::array& targets, const p
   return by_dtype(operation, "logits", logits, [&](auto zero) -> py::tuple {
     using T = decltype(zero);
     py::object keep;
-    const auto logits_view = input<T, 2>(operation, "logits", logits, keep);
-    const auto targets_flat = target_view(operation, targets, logits_view, ignore_index);
-    const auto weight_view = optional_flat_input<T>(operation, "weight", weight);
-    const NewArray<T, 1> losses({logits_view.shape[0]});
-    const NewArray<T, 2> normalizer({logits_view.shape[0], 2});
+    CrossEntropyForward<T> call{.logits = input<T, 2>(operation, "logits", logits, keep),
+                                .ignore_index = ignore_index,
+                                .label_smoothing = label_smoothing};
+    call.targets = target_view(operation, targets, call.logits, ignore_index);
+    call.weight = optional_flat_input<T>(operation, "weight", weight);
+    const NewArray<T, 1> losses({call.logits.shape[0]});
+    const NewArray<T, 2> normalizer({call.logits.shape[0], 2});
+    call.losses = losses.view, call.normalizer = normalizer.view;
     CrossEntropyTotals totals;
     {
       py::gil_scoped_release release;
-      totals =
-          softmax_cross_entropy_forward<T>(logits_view, targets_flat, weight_view,
-                                           {ignore_index, label_smoothing}, losses.view, normalizer.view);
+      totals = softmax_cross_entropy_forward(call);
     }
     return py::make_tuple(losses.array, normalizer.array, totals.loss, totals.weight);
   });
@@ -55,17 +56,19 @@ py::array py_backward(const py::object& logits, const py::array& targets, const 
   return by_dtype(operation, "logits", logits, [&](auto zero) -> py::array {
     using T = decltype(zero);
     std::array<py::object, 2> keep;
-    const auto logits_view = input<T, 2>(operation, "logits", logits, keep[0]);
-    const auto targets_flat = target_view(operation, targets, logits_view, ignore_index);
-    const auto weight_view = optional_flat_input<T>(operation, "weight", weight);
-    const auto normalizer_view = input<T, 2>(operation, "normalizer", normalizer, keep[1]);
-    const auto dlosses_view = optional_flat_input<T>(operation, "dloss", dlosses);
-    const NewArray<T, 2> dlogits({logits_view.shape[0], logits_view.shape[1]});
+    CrossEntropyBackward<T> call{.logits = input<T, 2>(operation, "logits", logits, keep[0]),
+                                 .ignore_index = ignore_index,
+                                 .label_smoothing = label_smoothing,
+                                 .scale = scale};
+    call.targets = target_view(operation, targets, call.logits, ignore_index);
+    call.weight = optional_flat_input<T>(operation, "weight", weight);
+    call.normalizer = input<T, 2>(operation, "normalizer", normalizer, keep[1]);
+    call.dlosses = optional_flat_input<T>(operation, "dloss", dlosses);
+    const NewArray<T, 2> dlogits(call.logits.shape);
+    call.dlogits = dlogits.view;
     {
       py::gil_scoped_release release;
-      softmax_cross_entropy_backward<T>(logits_view, targets_flat, weight_view,
-                                        {ignore_index, label_smoothing}, normalizer_view, scale, dlosses_view,
-                                        dlogits.view);
+      softmax_cross_entropy_backward(call);
     }
     return dlogits.array;
   });

@@ -18,6 +18,14 @@ using Memory = std::unique_ptr<void, Recycle>;
 /// Released pieces are kept: all in all half more bytes than have been in use at once, and a megabyte.
 Memory acquire(size_t bytes);
 
+/// That much as the workspace of a call.
+template <class Call>
+Memory bring_workspace(Call& call, size_t bytes) {
+  Memory memory = acquire(bytes);
+  call.workspace = memory.get(), call.workspace_bytes = bytes;
+  return memory;
+}
+
 /// Frees every piece that is not in use; returns the bytes freed.
 size_t release_unused();
 

@@ -21,23 +21,20 @@ py::object py_rotary(const py::object& x, const py::object& cos, const py::objec
   return by_dtype(operation, argument, x, [&](auto zero) -> py::object {
     using T = decltype(zero);
     std::array<py::object, 3> keep;
-    const auto x_view = input<T, 4>(operation, argument, x, keep[0]);
-    const auto cos_view = input<T, 3>(operation, "cos", cos, keep[1]);
-    const auto sin_view = input<T, 3>(operation, "sin", sin, keep[2]);
+    Rotary<T> call{.x = input<T, 4>(operation, argument, x, keep[0]),
+                   .cos = input<T, 3>(operation, "cos", cos, keep[1]),
+                   .sin = input<T, 3>(operation, "sin", sin, keep[2]),
+                   .interleaved = interleaved};
     py::object y = out;
-    View<T, 4> y_view;
     if (out.is_none()) {
-      const NewArray<T, 4> fresh(x_view.shape);
-      y = fresh.array, y_view = fresh.view;
+      const NewArray<T, 4> fresh(call.x.shape);
+      y = fresh.array, call.y = fresh.view;
     } else {
-      y_view = output<T, 4>(operation, "out", out);
+      call.y = output<T, 4>(operation, "out", out);
     }
     {
       py::gil_scoped_release release;
-      if constexpr (forward)
-        rotary_forward<T>(x_view, cos_view, sin_view, interleaved, y_view);
-      else
-        rotary_backward<T>(x_view, cos_view, sin_view, interleaved, y_view);
+      forward ? rotary_forward(call) : rotary_backward(call);
     }
     return y;
   });

@@ -20,7 +20,7 @@ py::array py_swiglu_forward(const py::object& x) {
     const NewArray<T, 2> y({x_view.shape[0], x_view.shape[1] / 2});
     {
       py::gil_scoped_release release;
-      swiglu_forward<T>(x_view, y.view);
+      swiglu_forward<T>({.x = x_view, .y = y.view});
     }
     return y.array;
   });
@@ -36,7 +36,7 @@ py::array py_swiglu_backward(const py::object& x, const py::object& dy) {
     const NewArray<T, 2> dx(x_view.shape);
     {
       py::gil_scoped_release release;
-      swiglu_backward<T>(x_view, dy_view, dx.view);
+      swiglu_backward<T>({.x = x_view, .dy = dy_view, .dx = dx.view});
     }
     return dx.array;
   });

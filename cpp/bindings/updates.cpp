@@ -16,13 +16,18 @@ void py_sgd_update(const py::object& param, const py::object& grad, const py::ob
   const char* operation = "sgd_update";
   by_dtype(operation, "param", param, [&](auto zero) {
     using T = decltype(zero);
-    const auto param_view = flat_output<T>(operation, "param", param);
-    const auto grad_view = flat_input<T>(operation, "grad", grad, param);
-    const auto velocity_view = optional_flat_output<T>(operation, "velocity", velocity, param);
-    require_apart<T>(operation, {{"param", param_view}, {"grad", grad_view}, {"velocity", velocity_view}});
+    const SgdUpdate<T> call{.param = flat_output<T>(operation, "param", param),
+                            .grad = flat_input<T>(operation, "grad", grad, param),
+                            .velocity = optional_flat_output<T>(operation, "velocity", velocity, param),
+                            .lr = lr,
+                            .momentum = momentum,
+                            .dampening = dampening,
+                            .weight_decay = weight_decay,
+                            .nesterov = nesterov,
+                            .maximize = maximize};
+    require_apart<T>(operation, {{"param", call.param}, {"grad", call.grad}, {"velocity", call.velocity}});
     py::gil_scoped_release release;
-    sgd_update<T>(param_view, grad_view, velocity_view,
-                  {lr, momentum, dampening, weight_decay, nesterov, maximize});
+    sgd_update(call);
   });
 }
 
@@ -32,17 +37,23 @@ void py_adam_update(const py::object& param, const py::object& grad, const py::o
   const char* operation = "adam_update";
   by_dtype(operation, "param", param, [&](auto zero) {
     using T = decltype(zero);
-    const auto param_view = flat_output<T>(operation, "param", param);
-    const auto grad_view = flat_input<T>(operation, "grad", grad, param);
-    const auto m_view = flat_output<T>(operation, "m", m, param),
-               v_view = flat_output<T>(operation, "v", v, param);
-    const auto max_v_view = optional_flat_output<T>(operation, "max_v", max_v, param);
+    const AdamUpdate<T> call{.param = flat_output<T>(operation, "param", param),
+                             .grad = flat_input<T>(operation, "grad", grad, param),
+                             .m = flat_output<T>(operation, "m", m, param),
+                             .v = flat_output<T>(operation, "v", v, param),
+                             .max_v = optional_flat_output<T>(operation, "max_v", max_v, param),
+                             .lr = lr,
+                             .beta1 = beta1,
+                             .beta2 = beta2,
+                             .eps = eps,
+                             .weight_decay = weight_decay,
+                             .decoupled = decoupled,
+                             .step = step};
     require_apart<T>(
         operation,
-        {{"param", param_view}, {"grad", grad_view}, {"m", m_view}, {"v", v_view}, {"max_v", max_v_view}});
+        {{"param", call.param}, {"grad", call.grad}, {"m", call.m}, {"v", call.v}, {"max_v", call.max_v}});
     py::gil_scoped_release release;
-    adam_update<T>(param_view, grad_view, m_view, v_view, max_v_view,
-                   {lr, beta1, beta2, eps, weight_decay, decoupled, step});
+    adam_update(call);
   });
 }
 
@@ -52,19 +63,24 @@ void py_rmsprop_update(const py::object& param, const py::object& grad, const py
   const char* operation = "rmsprop_update";
   by_dtype(operation, "param", param, [&](auto zero) {
     using T = decltype(zero);
-    const auto param_view = flat_output<T>(operation, "param", param);
-    const auto grad_view = flat_input<T>(operation, "grad", grad, param);
-    const auto square_avg_view = flat_output<T>(operation, "square_avg", square_avg, param);
-    const auto momentum_view = optional_flat_output<T>(operation, "momentum_buffer", momentum_buffer, param);
-    const auto grad_avg_view = optional_flat_output<T>(operation, "grad_avg", grad_avg, param);
-    require_apart<T>(operation, {{"param", param_view},
-                                 {"grad", grad_view},
-                                 {"square_avg", square_avg_view},
-                                 {"momentum_buffer", momentum_view},
-                                 {"grad_avg", grad_avg_view}});
+    const RmspropUpdate<T> call{
+        .param = flat_output<T>(operation, "param", param),
+        .grad = flat_input<T>(operation, "grad", grad, param),
+        .square_avg = flat_output<T>(operation, "square_avg", square_avg, param),
+        .momentum_buffer = optional_flat_output<T>(operation, "momentum_buffer", momentum_buffer, param),
+        .grad_avg = optional_flat_output<T>(operation, "grad_avg", grad_avg, param),
+        .lr = lr,
+        .alpha = alpha,
+        .eps = eps,
+        .weight_decay = weight_decay,
+        .momentum = momentum};
+    require_apart<T>(operation, {{"param", call.param},
+                                 {"grad", call.grad},
+                                 {"square_avg", call.square_avg},
+                                 {"momentum_buffer", call.momentum_buffer},
+                                 {"grad_avg", call.grad_avg}});
     py::gil_scoped_release release;
-    rmsprop_update<T>(param_view, grad_view, square_avg_view, momentum_view, grad_avg_view,
-                      {lr, alpha, eps, weight_decay, momentum});
+    rmsprop_update(call);
   });
 }
 
@@ -73,32 +89,36 @@ void py_adagrad_update(const py::object& param, const py::object& grad, const py
   const char* operation = "adagrad_update";
   by_dtype(operation, "param", param, [&](auto zero) {
     using T = decltype(zero);
-    const auto param_view = flat_output<T>(operation, "param", param);
-    const auto grad_view = flat_input<T>(operation, "grad", grad, param);
-    const auto sum_view = flat_output<T>(operation, "state_sum", state_sum, param);
-    require_apart<T>(operation, {{"param", param_view}, {"grad", grad_view}, {"state_sum", sum_view}});
+    const AdagradUpdate<T> call{.param = flat_output<T>(operation, "param", param),
+                                .grad = flat_input<T>(operation, "grad", grad, param),
+                                .state_sum = flat_output<T>(operation, "state_sum", state_sum, param),
+                                .lr = lr,
+                                .eps = eps,
+                                .weight_decay = weight_decay,
+                                .lr_decay = lr_decay,
+                                .step = step};
+    require_apart<T>(operation, {{"param", call.param}, {"grad", call.grad}, {"state_sum", call.state_sum}});
     py::gil_scoped_release release;
-    adagrad_update<T>(param_view, grad_view, sum_view, {lr, eps, weight_decay, lr_decay, step});
+    adagrad_update(call);
   });
 }
 
 double py_sum_of_squares(const std::string& operation, const std::string& argument, const py::object& array) {
   return by_dtype(operation.c_str(), argument.c_str(), array, [&](auto zero) {
     using T = decltype(zero);
-    const auto view = flat_input<T>(operation.c_str(), argument.c_str(), array);
+    SumOfSquares<T> call{.x = flat_input<T>(operation.c_str(), argument.c_str(), array)};
     py::gil_scoped_release release;
-    const int64_t size = sum_of_squares_workspace<T>(view.shape[0]);
-    const Memory memory = acquire(size_t(size) * sizeof(double));
-    return sum_of_squares<T>(view, View<double, 1>(static_cast<double*>(memory.get()), {size}));
+    const Memory memory = bring_workspace(call, sum_of_squares_workspace(call));
+    return sum_of_squares(call);
   });
 }
 
 void py_scale(const std::string& operation, const py::object& array, double factor) {
   by_dtype(operation.c_str(), "array", array, [&](auto zero) {
     using T = decltype(zero);
-    const auto view = flat_output<T>(operation.c_str(), "array", array);
+    const Scale<T> call{.x = flat_output<T>(operation.c_str(), "array", array), .factor = factor};
     py::gil_scoped_release release;
-    scale<T>(view, factor);
+    scale(call);
   });
 }
 

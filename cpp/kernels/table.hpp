@@ -5,10 +5,12 @@
 #pragma once
 
 #include "instruction_sets.hpp"
-#include "kernels/attention/additive_scores_table.hpp"
+#include "kernels/attention/additive_scores.hpp"
 #include "kernels/attention/attention_table.hpp"
-#include "kernels/dense/dense_table.hpp"
-#include "kernels/pointwise/pointwise_table.hpp"
+#include "kernels/dense/dense.hpp"
+#include "kernels/loss/loss.hpp"
+#include "kernels/optim/optim.hpp"
+#include "kernels/pointwise/pointwise.hpp"
 #include "kernels/recurrent/recurrent_table.hpp"
 
 namespace weft {
@@ -18,6 +20,8 @@ struct Kernels {
   const RecurrentKernels<T>* recurrent;
   const DenseKernels<T>* dense;
   const PointwiseKernels<T>* pointwise;
+  const LossKernels<T>* loss;
+  const OptimKernels<T>* optim;
   const AttentionKernels<T>* attention;
   const AdditiveScoresKernels<T>* additive_scores;
 };
@@ -49,6 +53,10 @@ inline const Kernels<double>& kernels<double>(const KernelTable& table) {
   extern const DenseKernels<T> dense_kernels;                    \
   template <class T>                                             \
   extern const PointwiseKernels<T> pointwise_kernels;            \
+  template <class T>                                             \
+  extern const LossKernels<T> loss_kernels;                      \
+  template <class T>                                             \
+  extern const OptimKernels<T> optim_kernels;                    \
   template <class T>                                             \
   extern const AttentionKernels<T> attention_kernels;            \
   template <class T>                                             \

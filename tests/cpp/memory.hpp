@@ -23,4 +23,12 @@ class Memory {
   std::unique_ptr<char[], Free> bytes_;
 };
 
+/// That much as the workspace of a call.
+template <class Call>
+Memory bring_workspace(Call& call, size_t bytes) {
+  Memory memory(bytes);
+  call.workspace = memory.get(), call.workspace_bytes = bytes;
+  return memory;
+}
+
 }  // namespace weft::test

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "everywhere.hpp"
+#include "memory.hpp"
 #include "weft/additive_scores.hpp"
 
 using namespace weft::test;
@@ -15,11 +16,19 @@ void test_scores(int64_t B, int64_t Q, int64_t S, int64_t A) {
   const auto dscores = random_numbers<T>(B * Q * S, 4);
   const auto compute = [&] {
     std::vector<T> scores(B * Q * S), dq(B * Q * A), dk(B * S * A), dweight(A, T(1));  // the last is added to
-    weft::additive_scores_forward<T>(view(q, B, Q, A), view(k, B, S, A), view(weight), view(scores, B, Q, S));
-    std::vector<T> workspace(size_t(weft::additive_scores_backward_workspace<T>(B, S, A)));
-    weft::additive_scores_backward<T>(view(q, B, Q, A), view(k, B, S, A), view(weight),
-                                      view(dscores, B, Q, S), view(dq, B, Q, A), view(dk, B, S, A),
-                                      view(dweight), view(workspace));
+    weft::additive_scores_forward<T>({.q = view(q, B, Q, A),
+                                      .k = view(k, B, S, A),
+                                      .weight = view(weight),
+                                      .scores = view(scores, B, Q, S)});
+    weft::AdditiveScoresBackward<T> backward{.q = view(q, B, Q, A),
+                                             .k = view(k, B, S, A),
+                                             .weight = view(weight),
+                                             .dscores = view(dscores, B, Q, S),
+                                             .dq = view(dq, B, Q, A),
+                                             .dk = view(dk, B, S, A),
+                                             .dweight = view(dweight)};
+    const Memory workspace = bring_workspace(backward, weft::additive_scores_backward_workspace(backward));
+    weft::additive_scores_backward(backward);
     return Arrays<T>{scores, dq, dk, dweight};
   };
   std::vector<double> scores(B * Q * S), dq(B * Q * A), dk(B * S * A), dweight(A, 1.0);
@@ -40,14 +49,14 @@ void test_scores(int64_t B, int64_t Q, int64_t S, int64_t A) {
 void test_errors() {
   std::vector<float> numbers(100);
   const auto q = view(numbers, 2, 3, 4), k = view(numbers, 2, 5, 4), scores = view(numbers, 2, 3, 5);
-  const weft::View<float, 1> weight(numbers.data(), {4}), none;
-  check_invalid([&] { weft::additive_scores_forward<float>(q, view(numbers, 2, 5, 3), weight, scores); },
+  const weft::View<float, 1> weight(numbers.data(), {4});
+  check_invalid([&] { weft::additive_scores_forward<float>({q, view(numbers, 2, 5, 3), weight, scores}); },
                 {"additive_scores_forward: k must be (B, S, A) = (2, 5, 4), got (2, 5, 3)"});
-  check_invalid([&] { weft::additive_scores_forward<float>(q, k, {numbers.data(), {5}}, scores); },
+  check_invalid([&] { weft::additive_scores_forward<float>({q, k, {numbers.data(), {5}}, scores}); },
                 {"additive_scores_forward: weight must be (A,) = (4,), got (5,)"});
-  check_invalid([&] { weft::additive_scores_forward<float>(q, k, weight, view(numbers, 2, 5, 3)); },
+  check_invalid([&] { weft::additive_scores_forward<float>({q, k, weight, view(numbers, 2, 5, 3)}); },
                 {"additive_scores_forward: scores must be (B, T, S) = (2, 3, 5), got (2, 5, 3)"});
-  check_invalid([&] { weft::additive_scores_backward<float>(q, k, weight, scores, q, k, weight, none); },
+  check_invalid([&] { weft::additive_scores_backward<float>({q, k, weight, scores, q, k, weight}); },
                 {"additive_scores_backward: workspace must have at least"});
 }
 

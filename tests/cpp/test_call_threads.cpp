@@ -16,16 +16,20 @@ constexpr int64_t rows = 512, inputs = 128, outputs = 256, elements = 1 << 18;
 
 std::vector<float> linear(int threads) {
   const auto x = random_numbers<float>(rows * inputs, 1), weight = random_numbers<float>(outputs * inputs, 2);
-  std::vector<float> y(rows * outputs), workspace(linear_forward_workspace<float>(inputs, outputs, threads));
-  linear_forward<float>(view(x, rows, inputs), view(weight, outputs, inputs), {}, view(y, rows, outputs),
-                        view(workspace), threads);
+  std::vector<float> y(rows * outputs);
+  LinearForward<float> call{.x = view(x, rows, inputs),
+                            .weight = view(weight, outputs, inputs),
+                            .y = view(y, rows, outputs),
+                            .threads = threads};
+  const Memory workspace = bring_workspace(call, linear_forward_workspace(call));
+  linear_forward(call);
   return y;
 }
 
 std::vector<float> dropout(int threads) {
   const auto x = random_numbers<float>(elements, 3);
   std::vector<float> y(elements);
-  dropout_forward<float>(view(x), 0.5, 1, 2, view(y), threads);
+  dropout_forward<float>({.x = view(x), .p = 0.5, .seed = 1, .offset = 2, .y = view(y), .threads = threads});
   return y;
 }
 
@@ -53,7 +57,9 @@ void test_bits() {
 
 void test_workspace() {
   set_num_threads(2);
-  const auto size = [](int threads) { return linear_forward_workspace<float>(inputs, outputs, threads); };
+  const auto size = [](int threads) {
+    return linear_forward_workspace<float>({.weight = {nullptr, {outputs, inputs}}, .threads = threads});
+  };
   check(size(0) == size(2), "0 threads are not as many as there are");
   check(size(4) > size(1), "more threads need no more workspace");
   check(size(1 << 30) == size(1 << 20), "the number of threads has no bound");

@@ -43,16 +43,40 @@ void test_cross_entropy(int64_t R, int64_t V, double smoothing) {
   for (int64_t r = 0; r < R; ++r)  // what counts for nothing is not read
     if (targets[r] == ignored || weight[r] == 0)
       std::fill_n(&logits[r * V], V, std::numeric_limits<T>::quiet_NaN());
-  const weft::CrossEntropyOptions options{ignored, smoothing};
   const auto compute = [&] {
     std::vector<T> losses(R), normalizer(R * 2), dlogits(R * V, T(7));
-    const auto totals = weft::softmax_cross_entropy_forward<T>(
-        view(logits, R, V), view(targets), view(weight), options, view(losses), view(normalizer, R, 2));
-    weft::softmax_cross_entropy_backward<T>(view(logits, R, V), view(targets), view(weight), options,
-                                            view(normalizer, R, 2), 0.5, view(dlosses), view(dlogits, R, V));
+    const auto totals = weft::softmax_cross_entropy_forward<T>({.logits = view(logits, R, V),
+                                                                .targets = view(targets),
+                                                                .weight = view(weight),
+                                                                .ignore_index = ignored,
+                                                                .label_smoothing = smoothing,
+                                                                .losses = view(losses),
+                                                                .normalizer = view(normalizer, R, 2)});
+    weft::softmax_cross_entropy_backward<T>({.logits = view(logits, R, V),
+                                             .targets = view(targets),
+                                             .weight = view(weight),
+                                             .ignore_index = ignored,
+                                             .label_smoothing = smoothing,
+                                             .normalizer = view(normalizer, R, 2),
+                                             .scale = 0.5,
+                                             .dlosses = view(dlosses),
+                                             .dlogits = view(dlogits, R, V)});
     return Arrays<T>{losses, {T(totals.loss), T(totals.weight)}, dlogits};
   };
   check_everywhere<T>(compute, {losses, totals, dlogits}, sizeof(T) == 4 ? 2e-6 : 1e-14, "cross-entropy");
+}
+
+template <class T>
+void forward_and_backward(weft::View<const T, 2> logits, weft::View<const int64_t, 1> targets,
+                          weft::View<T, 1> losses, weft::View<T, 2> normalizer,
+                          weft::View<const T, 1> dlosses, weft::View<T, 2> dlogits) {
+  weft::softmax_cross_entropy_forward<T>(
+      {.logits = logits, .targets = targets, .losses = losses, .normalizer = normalizer});
+  weft::softmax_cross_entropy_backward<T>({.logits = logits,
+                                           .targets = targets,
+                                           .normalizer = normalizer,
+                                           .dlosses = dlosses,
+                                           .dlogits = dlogits});
 }
 
 /// The loss and its gradient where the target has nearly all of the probability, or nearly none.
@@ -65,10 +89,8 @@ void test_tails(int64_t V, int64_t target) {
     const std::vector<int64_t> targets(2, target);
     const auto compute = [&] {
       std::vector<T> losses(2), normalizer(4), dlogits(2 * V);
-      weft::softmax_cross_entropy_forward<T>(view(logits, 2, V), view(targets), {}, {}, view(losses),
-                                             view(normalizer, 2, 2));
-      weft::softmax_cross_entropy_backward<T>(view(logits, 2, V), view(targets), {}, {},
-                                              view(normalizer, 2, 2), 1.0, {}, view(dlogits, 2, V));
+      forward_and_backward<T>(view(logits, 2, V), view(targets), view(losses), view(normalizer, 2, 2), {},
+                              view(dlogits, 2, V));
       for (int64_t r = 0; r < 2; ++r) {  // relative to what they should be
         const double others = double(V - 1) * std::exp(r == 0 ? -gap : gap);
         losses[r] =
@@ -100,11 +122,8 @@ void test_infinite() {
     expected[2 * V - 1] = 1;
     const auto compute = [&] {
       std::vector<T> losses(3), normalizer(6), dlogits(3 * V);
-      weft::softmax_cross_entropy_forward<T>(view(logits, 3, V), view(targets), {}, {}, view(losses),
-                                             view(normalizer, 3, 2));
-      weft::softmax_cross_entropy_backward<T>(view(logits, 3, V), view(targets), {}, {},
-                                              view(normalizer, 3, 2), 1.0, view(dlosses),
-                                              view(dlogits, 3, V));
+      forward_and_backward<T>(view(logits, 3, V), view(targets), view(losses), view(normalizer, 3, 2),
+                              view(dlosses), view(dlogits, 3, V));
       return Arrays<T>{{losses[0], T(losses[1] == inf), T(losses[2] != losses[2])}, dlogits};
     };
     check_everywhere<T>(compute, {{0, 1, 1}, expected}, 0, "cross-entropy, infinite");
@@ -115,8 +134,11 @@ void test_errors() {
   std::vector<float> numbers(100);
   const std::vector<int64_t> targets{0, 5};
   const auto ask = [&](double smoothing) {
-    weft::softmax_cross_entropy_forward<float>(view(numbers, 2, 5), view(targets), {}, {ignored, smoothing},
-                                               {numbers.data() + 20, {2}}, {});
+    weft::softmax_cross_entropy_forward<float>({.logits = view(numbers, 2, 5),
+                                                .targets = view(targets),
+                                                .ignore_index = ignored,
+                                                .label_smoothing = smoothing,
+                                                .losses = {numbers.data() + 20, {2}}});
   };
   check_invalid([&] { ask(0); }, {"softmax_cross_entropy_forward: targets", "5"});
   check_invalid([&] { ask(1.5); }, {"softmax_cross_entropy_forward: label_smoothing", "1.5"});

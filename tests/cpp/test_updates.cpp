@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "everywhere.hpp"
+#include "memory.hpp"
 #include "weft/updates.hpp"
 
 using namespace weft::test;
@@ -38,12 +39,16 @@ void test_update(const std::string& name, size_t states, const Update& update, c
 
 template <class T>
 void test_sgd() {
-  const weft::SgdOptions options{
-      .lr = 0.1, .momentum = 0.9, .dampening = 0, .weight_decay = 0.02, .nesterov = true};
   test_update<T>(
       "sgd", 1,
       [&](Arrays<T>& a, const std::vector<T>& grad, int) {
-        weft::sgd_update<T>(view(a[0]), view(grad), view(a[1]), options);
+        weft::sgd_update<T>({.param = view(a[0]),
+                             .grad = view(grad),
+                             .velocity = view(a[1]),
+                             .lr = 0.1,
+                             .momentum = 0.9,
+                             .weight_decay = 0.02,
+                             .nesterov = true});
       },
       [](double& w, double grad, double* state, int) {
         const double g = grad + 0.02 * w;
@@ -54,13 +59,20 @@ void test_sgd() {
 
 template <class T>
 void test_adam(bool decoupled) {
-  weft::AdamOptions options{.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-6, .weight_decay = 0.1};
-  options.decoupled = decoupled;
   test_update<T>(
       decoupled ? "adamw" : "adam", 2,
       [&](Arrays<T>& a, const std::vector<T>& grad, int step) {
-        options.step = step;
-        weft::adam_update<T>(view(a[0]), view(grad), view(a[1]), view(a[2]), {}, options);
+        weft::adam_update<T>({.param = view(a[0]),
+                              .grad = view(grad),
+                              .m = view(a[1]),
+                              .v = view(a[2]),
+                              .lr = 1e-2,
+                              .beta1 = 0.8,
+                              .beta2 = 0.95,
+                              .eps = 1e-6,
+                              .weight_decay = 0.1,
+                              .decoupled = decoupled,
+                              .step = step});
       },
       [=](double& w, double grad, double* state, int step) {
         if (decoupled) w -= 1e-2 * 0.1 * w;
@@ -74,12 +86,19 @@ void test_adam(bool decoupled) {
 
 template <class T>
 void test_rmsprop() {
-  const weft::RmspropOptions options{
-      .lr = 0.01, .alpha = 0.9, .eps = 1e-3, .weight_decay = 0.1, .momentum = 0.9};
   test_update<T>(
       "rmsprop", 3,
       [&](Arrays<T>& a, const std::vector<T>& grad, int) {
-        weft::rmsprop_update<T>(view(a[0]), view(grad), view(a[1]), view(a[2]), view(a[3]), options);
+        weft::rmsprop_update<T>({.param = view(a[0]),
+                                 .grad = view(grad),
+                                 .square_avg = view(a[1]),
+                                 .momentum_buffer = view(a[2]),
+                                 .grad_avg = view(a[3]),
+                                 .lr = 0.01,
+                                 .alpha = 0.9,
+                                 .eps = 1e-3,
+                                 .weight_decay = 0.1,
+                                 .momentum = 0.9});
       },
       [](double& w, double grad, double* state, int) {
         const double g = grad + 0.1 * w;
@@ -92,12 +111,17 @@ void test_rmsprop() {
 
 template <class T>
 void test_adagrad() {
-  weft::AdagradOptions options{.lr = 0.1, .eps = 1e-8, .weight_decay = 0.1, .lr_decay = 0.1};
   test_update<T>(
       "adagrad", 1,
       [&](Arrays<T>& a, const std::vector<T>& grad, int step) {
-        options.step = step;
-        weft::adagrad_update<T>(view(a[0]), view(grad), view(a[1]), options);
+        weft::adagrad_update<T>({.param = view(a[0]),
+                                 .grad = view(grad),
+                                 .state_sum = view(a[1]),
+                                 .lr = 0.1,
+                                 .eps = 1e-8,
+                                 .weight_decay = 0.1,
+                                 .lr_decay = 0.1,
+                                 .step = step});
       },
       [](double& w, double grad, double* state, int step) {
         const double g = grad + 0.1 * w;
@@ -113,10 +137,11 @@ void test_norm_and_scale() {
   std::vector<double> scaled;
   for (T value : x) sum += double(value) * double(value), scaled.push_back(double(value) * 0.25);
   const auto compute = [&] {
-    std::vector<double> workspace(size_t(weft::sum_of_squares_workspace<T>(N)));
+    weft::SumOfSquares<T> call{.x = view(x)};
+    const Memory workspace = bring_workspace(call, weft::sum_of_squares_workspace(call));
     std::vector<T> y = x;
-    weft::scale<T>(view(y), 0.25);
-    return Arrays<T>{{T(weft::sum_of_squares<T>(view(x), view(workspace)))}, y};
+    weft::scale<T>({view(y), 0.25});
+    return Arrays<T>{{T(weft::sum_of_squares(call))}, y};
   };
   check_everywhere<T>(compute, {{sum}, scaled}, sizeof(T) == 4 ? 1e-7 : 1e-13, "norm and scale");
 }
@@ -127,7 +152,7 @@ void test_scale_by_less_than_a_float() {
   const std::vector<double> expected(1003, double(3e38f) * 1e-60);
   const auto compute = [&] {
     std::vector<float> y = x;
-    weft::scale<float>(view(y), 1e-60);
+    weft::scale<float>({view(y), 1e-60});
     for (float& value : y) value *= 1e22f;  // to where check_everywhere sees its digits
     return Arrays<float>{y};
   };
@@ -148,7 +173,7 @@ void test_all() {
 
 void test_errors() {
   std::vector<float> w(3), g(4);
-  check_invalid([&] { weft::sgd_update<float>(view(w), view(g), {}, {.lr = 0.1}); },
+  check_invalid([&] { weft::sgd_update<float>({.param = view(w), .grad = view(g), .lr = 0.1}); },
                 {"sgd_update: grad", "(4,)"});
 }
 

@@ -10,6 +10,7 @@
 // it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "weft/export.h"
@@ -17,33 +18,37 @@
 
 namespace weft {
 
-///   scores[b, t, s] = sum_a weight[a] tanh(q[b, t, a] + k[b, s, a])
-///
-///   q       [B, T, A]  in
-///   k       [B, S, A]  in
-///   weight  [A]        in
-///   scores  [B, T, S]  out
+/// scores[b, t, s] = sum over a of weight[a] tanh(q[b, t, a] + k[b, s, a])
 template <class T>
-WEFT_API void additive_scores_forward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
-                                      View<T, 3> scores, int threads = 0);
+struct AdditiveScoresForward {
+  View<const T, 3> q{};       ///< [B, T, A]  in
+  View<const T, 3> k{};       ///< [B, S, A]  in
+  View<const T, 1> weight{};  ///< [A]        in
+  View<T, 3> scores{};        ///< [B, T, S]  out
+  int threads = 0;
+};
+template <class T>
+WEFT_API void additive_scores_forward(const AdditiveScoresForward<T>& call);
 
-/// Elements of T that additive_scores_backward needs as workspace, for B, S and A.
+/// The hyperbolic tangents are computed again: nothing of size T S A is ever held. Where dscores is zero, as
+/// in masked places, q and k are not looked at.
 template <class T>
-WEFT_API int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size,
-                                                    int threads = 0);
-
-/// Computes the tanh again, so that no array of size T S A is ever stored. Where dscores is zero, as it is
-/// where attention is masked, q and k are not read.
-///
-///   q, k, weight  in, as given to forward
-///   dscores    [B, T, S]  in
-///   dq         [B, T, A]  out
-///   dk         [B, S, A]  out
-///   dweight    [A]        accumulated
-///   workspace  [additive_scores_backward_workspace(B, S, A)] scratch
+struct AdditiveScoresBackward {
+  View<const T, 3> q{};        ///< [B, T, A]  in, as given to forward
+  View<const T, 3> k{};        ///< [B, S, A]  in, as given to forward
+  View<const T, 1> weight{};   ///< [A]        in, as given to forward
+  View<const T, 3> dscores{};  ///< [B, T, S]  in
+  View<T, 3> dq{};             ///< [B, T, A]  out
+  View<T, 3> dk{};             ///< [B, S, A]  out
+  View<T, 1> dweight{};        ///< [A]        accumulated
+  void* workspace = nullptr;   ///< scratch, 64-byte aligned
+  size_t workspace_bytes = 0;  ///< at least additive_scores_backward_workspace()
+  int threads = 0;
+};
 template <class T>
-WEFT_API void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
-                                       View<const T, 3> dscores, View<T, 3> dq, View<T, 3> dk,
-                                       View<T, 1> dweight, View<T, 1> workspace, int threads = 0);
+WEFT_API void additive_scores_backward(const AdditiveScoresBackward<T>& call);
+/// The bytes to bring, by the shape of k and the number of threads.
+template <class T>
+WEFT_API size_t additive_scores_backward_workspace(const AdditiveScoresBackward<T>& call);
 
 }  // namespace weft

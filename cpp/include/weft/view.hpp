@@ -44,6 +44,15 @@ struct View {
       step *= static_cast<uint64_t>(shape[axis]);
     }
   }
+  /// The first element of a row: that of these places along all axes but the last.
+  template <class... Place>
+  WEFT_INLINE constexpr T* row(Place... places) const {
+    static_assert(sizeof...(Place) == N - 1);
+    T* first = data;
+    int axis = 0;
+    ((first += places * stride[axis++]), ...);
+    return first;
+  }
   /// Read-only view of a writable one.
   WEFT_INLINE constexpr operator View<const T, N>() const { return {data, shape, stride}; }
   /// False if the view is empty: an optional array that was left out.

@@ -10,8 +10,8 @@
 //   recurrent.hpp        rnn, lstm, gru and their variants, forward and backward
 //   attention.hpp        scaled dot-product attention, likewise
 //   additive_scores.hpp  the scores of additive attention
-//   dense.hpp            linear, embedding
-//   pointwise.hpp        layer normalization, activations, swiglu, rotary positions, dropout
+//   dense.hpp            linear, embedding, layer normalization
+//   pointwise.hpp        activations, SwiGLU, rotary positions, dropout
 //   loss.hpp             softmax cross-entropy
 //   updates.hpp          the optimizers' updates
 //

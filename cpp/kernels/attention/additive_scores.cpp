@@ -54,15 +54,15 @@ void score(int64_t size, const T* q, const T* weight, const Vec<T>& end, const T
 /// Of n units of one element of the batch, from the a-th: overwrites those of dq, adds to dk[S, lanes], which
 /// like k[S, lanes] has them alone; returns those of dw.
 template <class T>
-Vec<T> gradients(const AdditiveScoresBackward<T>& call, int64_t b, int64_t a, int64_t n, const T* k, T* dk) {
-  const AdditiveScores<T>& p = call.arguments;
-  const Vec<T> zero = broadcast(T(0)), one = broadcast(T(1)), weight = load(p.weight + a, n);
+Vec<T> gradients(const AdditiveScoresBackward<T>& p, int64_t b, int64_t a, int64_t n, const T* k, T* dk) {
+  const int64_t queries = p.q.shape[1], keys = p.k.shape[1];
+  const Vec<T> zero = broadcast(T(0)), one = broadcast(T(1)), weight = load(p.weight.data + a, n);
   Vec<T> dweight = zero;
-  for (int64_t t = 0; t < p.queries; ++t) {
-    const Vec<T> q = load(p.q + b * p.q_stride[0] + t * p.q_stride[1] + a, n);
-    const T* dscores = call.dscores + b * call.dscores_stride[0] + t * call.dscores_stride[1];
+  for (int64_t t = 0; t < queries; ++t) {
+    const Vec<T> q = load(p.q.row(b, t) + a, n);
+    const T* dscores = p.dscores.row(b, t);
     Vec<T> dq = zero, dweight_of_query = zero;
-    for (int64_t s = 0; s < p.keys; ++s) {
+    for (int64_t s = 0; s < keys; ++s) {
       if (dscores[s] == 0) continue;  // what is masked may hold NaN
       // scores = <w, u>   =>   dw += dscores u, du = dscores w;      u = tanh(q + k)   =>   e = du (1 - u^2)
       const Vec<T> d = broadcast(dscores[s]);
@@ -72,7 +72,7 @@ Vec<T> gradients(const AdditiveScoresBackward<T>& call, int64_t b, int64_t a, in
       dq = padd(dq, e);
       store(dk + s * lanes<T>, padd(load(dk + s * lanes<T>), e));
     }
-    store(call.dq + b * call.dq_stride[0] + t * call.dq_stride[1] + a, dq, n);
+    store(p.dq.row(b, t) + a, dq, n);
     dweight = padd(dweight, dweight_of_query);
   }
   return dweight;
@@ -81,61 +81,59 @@ Vec<T> gradients(const AdditiveScoresBackward<T>& call, int64_t b, int64_t a, in
 }  // namespace
 
 template <class T>
-void additive_scores_forward(const AdditiveScoresForward<T>& call, int threads) {
-  const AdditiveScores<T>& p = call.arguments;
-  const int64_t blocks = (p.keys + keys_per_block - 1) / keys_per_block;
+void additive_scores_forward(const AdditiveScoresForward<T>& p, int threads) {
+  const int64_t batch = p.q.shape[0], queries = p.q.shape[1], keys = p.k.shape[1], size = p.q.shape[2];
+  const int64_t blocks = (keys + keys_per_block - 1) / keys_per_block;
   parallel(threads, [&](int thread, int shares) {
-    const Vec<T> ends = weights_of_the_end(p.size, p.weight);
-    const Range mine = share(p.batch * p.queries * blocks, thread, shares);
+    const Vec<T> ends = weights_of_the_end(size, p.weight.data);
+    const Range mine = share(batch * queries * blocks, thread, shares);
     for (int64_t i = mine.begin; i < mine.end; ++i) {
-      const int64_t b = i / blocks / p.queries, t = i / blocks % p.queries, block = i % blocks;
-      const T* q = p.q + b * p.q_stride[0] + t * p.q_stride[1];
-      const T* k = p.k + b * p.k_stride[0];
-      T* scores = call.scores + b * call.scores_stride[0] + t * call.scores_stride[1];
-      const int64_t row = p.k_stride[1], end = min_of((block + 1) * keys_per_block, p.keys);
+      const int64_t b = i / blocks / queries, t = i / blocks % queries, block = i % blocks;
+      const T *q = p.q.row(b, t), *k = p.k.row(b, 0), *weight = p.weight.data;
+      T* scores = p.scores.row(b, t);
+      const int64_t row = p.k.stride[1], end = min_of((block + 1) * keys_per_block, keys);
       int64_t s = block * keys_per_block;
-      for (; s + 4 <= end; s += 4) score<4>(p.size, q, p.weight, ends, k + s * row, row, scores + s);
-      for (; s < end; ++s) score<1>(p.size, q, p.weight, ends, k + s * row, row, scores + s);
+      for (; s + 4 <= end; s += 4) score<4>(size, q, weight, ends, k + s * row, row, scores + s);
+      for (; s < end; ++s) score<1>(size, q, weight, ends, k + s * row, row, scores + s);
     }
   });
 }
 
 template <class T>
-int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size, int threads) {
-  return batch * round_up(size, lanes<T>) + threads * 2 * keys * lanes<T>;
+size_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size, int threads) {
+  return sizeof(T) * size_t(batch * round_up(size, lanes<T>) + threads * 2 * keys * lanes<T>);
 }
 
 template <class T>
-void additive_scores_backward(const AdditiveScoresBackward<T>& call, int threads) {
-  const AdditiveScores<T>& p = call.arguments;
-  const int64_t padded = round_up(p.size, lanes<T>), vectors = padded / lanes<T>;
-  T* const dweights = call.workspace;  // [B, A padded]
+void additive_scores_backward(const AdditiveScoresBackward<T>& p, int threads) {
+  const int64_t batch = p.k.shape[0], keys = p.k.shape[1], size = p.k.shape[2];
+  const int64_t padded = round_up(size, lanes<T>), vectors = padded / lanes<T>;
+  T* const dweights = static_cast<T*>(p.workspace);  // [B, A padded]
   parallel(threads, [&](int thread, int shares) {
-    T* const k = dweights + p.batch * padded + thread * 2 * p.keys * lanes<T>;  // [S, lanes], of one vector
-    T* const dk = k + p.keys * lanes<T>;
-    const Range mine = share(p.batch * vectors, thread, shares);
+    T* const k = dweights + batch * padded + thread * 2 * keys * lanes<T>;  // [S, lanes], of one vector
+    T* const dk = k + keys * lanes<T>;
+    const Range mine = share(batch * vectors, thread, shares);
     for (int64_t i = mine.begin; i < mine.end; ++i) {
-      const int64_t b = i / vectors, a = i % vectors * lanes<T>, n = min_of(p.size - a, lanes<T>);
-      for (int64_t s = 0; s < p.keys; ++s) {
-        store(k + s * lanes<T>, load(p.k + b * p.k_stride[0] + s * p.k_stride[1] + a, n));
+      const int64_t b = i / vectors, a = i % vectors * lanes<T>, n = min_of(size - a, lanes<T>);
+      for (int64_t s = 0; s < keys; ++s) {
+        store(k + s * lanes<T>, load(p.k.row(b, s) + a, n));
         store(dk + s * lanes<T>, broadcast(T(0)));
       }
-      store(dweights + b * padded + a, gradients(call, b, a, n, k, dk));
-      for (int64_t s = 0; s < p.keys; ++s)
-        store(call.dk + b * call.dk_stride[0] + s * call.dk_stride[1] + a, load(dk + s * lanes<T>), n);
+      store(dweights + b * padded + a, gradients(p, b, a, n, k, dk));
+      for (int64_t s = 0; s < keys; ++s) store(p.dk.row(b, s) + a, load(dk + s * lanes<T>), n);
     }
   });
   parallel(threads, [&](int thread, int shares) {
-    const Range units = share(p.size, thread, shares, lanes<T>);
-    for (int64_t b = 0; b < p.batch; ++b)
+    const Range units = share(size, thread, shares, lanes<T>);
+    for (int64_t b = 0; b < batch; ++b)
       for_each_vector<T>(units.begin, units.end, [&](int64_t a, int64_t n) {
-        store(call.dweight + a, padd(load(call.dweight + a, n), load(dweights + b * padded + a)), n);
+        store(p.dweight.data + a, padd(load(p.dweight.data + a, n), load(dweights + b * padded + a)), n);
       });
   });
 }
 
-template int64_t additive_scores_backward_workspace<float>(int64_t, int64_t, int64_t, int);
-template int64_t additive_scores_backward_workspace<double>(int64_t, int64_t, int64_t, int);
+template size_t additive_scores_backward_workspace<float>(int64_t, int64_t, int64_t, int);
+template size_t additive_scores_backward_workspace<double>(int64_t, int64_t, int64_t, int);
 template void additive_scores_forward(const AdditiveScoresForward<float>&, int);
 template void additive_scores_forward(const AdditiveScoresForward<double>&, int);
 template void additive_scores_backward(const AdditiveScoresBackward<float>&, int);

@@ -1,12 +1,24 @@
-// The kernels of additive_scores.cpp for this instruction set.
+// The kernels of additive attention scores: a table of them for cpp/src, and those of this instruction set.
+// They take the arguments of weft/additive_scores.hpp once they are checked, and the number of threads.
+// Workspaces are bytes.
 #pragma once
 
-#include "kernels/attention/additive_scores_table.hpp"
+#include "weft/additive_scores.hpp"
 
-namespace weft::WEFT_ISA {
+namespace weft {
 
 template <class T>
-int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size, int threads);
+struct AdditiveScoresKernels {
+  size_t (*backward_workspace)(int64_t batch, int64_t keys, int64_t size, int threads);
+  void (*forward)(const AdditiveScoresForward<T>&, int threads);
+  void (*backward)(const AdditiveScoresBackward<T>&, int threads);
+};
+
+#ifdef WEFT_ISA
+namespace WEFT_ISA {
+
+template <class T>
+size_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size, int threads);
 template <class T>
 void additive_scores_forward(const AdditiveScoresForward<T>&, int threads);
 template <class T>
@@ -19,4 +31,7 @@ inline constexpr AdditiveScoresKernels<T> additive_scores_kernels = {
     .backward = &additive_scores_backward<T>,
 };
 
-}  // namespace weft::WEFT_ISA
+}  // namespace WEFT_ISA
+#endif
+
+}  // namespace weft

@@ -13,11 +13,10 @@ namespace weft::WEFT_ISA {
 template <class T>
 void embedding_forward(const EmbeddingForward<T>& p, int threads) {
   parallel(threads, [&](int thread, int shares) {
-    const Range rows = share(p.rows, thread, shares);
-    for (int64_t r = rows.begin; r < rows.end; ++r) {
-      const T* source = p.weight + p.indices[r] * p.weight_row;
-      __builtin_memcpy(p.y + r * p.y_row, source, size_t(p.size) * sizeof(T));
-    }
+    const Range rows = share(p.indices.shape[0], thread, shares);
+    const size_t bytes = size_t(p.weight.shape[1]) * sizeof(T);
+    for (int64_t r = rows.begin; r < rows.end; ++r)
+      __builtin_memcpy(p.y.row(r), p.weight.row(p.indices.data[r]), bytes);
   });
 }
 
@@ -25,12 +24,12 @@ template <class T>
 void embedding_backward(const EmbeddingBackward<T>& p, int threads) {
   // y[r] = W[indices[r]]: several rows may add to one row of dW, so the threads divide its columns.
   parallel(threads, [&](int thread, int shares) {
-    const Range columns = share(p.size, thread, shares, lanes<T>);
-    for (int64_t r = 0; r < p.rows; ++r) {
-      const int64_t index = p.indices[r];
+    const Range columns = share(p.dweight.shape[1], thread, shares, lanes<T>);
+    for (int64_t r = 0; r < p.indices.shape[0]; ++r) {
+      const int64_t index = p.indices.data[r];
       if (index == p.padding_index) continue;
-      const T* dy = p.dy + r * p.dy_row;
-      T* dweight = p.dweight + index * p.dweight_row;
+      const T* dy = p.dy.row(r);
+      T* dweight = p.dweight.row(index);
       for_each_vector<T>(columns.begin, columns.end, [&](int64_t i, int64_t n) {
         store(dweight + i, Eigen::internal::padd(load(dweight + i, n), load(dy + i, n)), n);
       });

@@ -117,77 +117,83 @@ void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* 
 }  // namespace
 
 template <class T>
-int64_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads) {
-  return max_of(workspace_size<T>(inputs, outputs, threads),
-                threads * product_of_some_rows_workspace<T>(min_of(inputs, block_depth)));
+size_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads) {
+  return sizeof(T) * size_t(max_of(workspace_size<T>(inputs, outputs, threads),
+                                   threads * product_of_some_rows_workspace<T>(min_of(inputs, block_depth))));
 }
 
 template <class T>
 void linear_forward(const LinearForward<T>& p, int threads) {
+  const int64_t rows = p.x.shape[0], inputs = p.x.shape[1], outputs = p.weight.shape[0];
+  const int64_t weight_row = p.weight.stride[0];
+  T* const workspace = static_cast<T*>(p.workspace);
   const auto pack_block = [&](const Block& b, Range range, const PackedMatrix<T>& packed) {
-    const T* first = p.weight + (b.n + range.begin) * p.weight_row + b.k;
-    packed.pack_transposed(first, p.weight_row, range, b.columns - range.begin);
+    packed.pack_transposed(p.weight.row(b.n + range.begin) + b.k, weight_row, range, b.columns - range.begin);
   };
-  const bool few = p.rows > 0 && p.rows <= few_rows;
+  const bool few = rows > 0 && rows <= few_rows;
   const bool some =
-      p.rows > few_rows && are_some_rows<T>(p.rows) && !collide<T>(p.weight_row) && p.inputs <= block_depth;
+      rows > few_rows && are_some_rows<T>(rows) && !collide<T>(weight_row) && inputs <= block_depth;
   if (!few && !some)
-    return multiply<T>(p.rows, p.outputs, p.inputs, {p.x, p.x_row, 1}, p.bias, p.y, p.y_row, pack_block,
-                       p.workspace, threads);
+    return multiply<T>(rows, outputs, inputs, {p.x.data, p.x.stride[0], 1}, p.bias.data, p.y.data,
+                       p.y.stride[0], pack_block, workspace, threads);
   parallel(threads, [&](int thread, int shares) {
-    const Range mine = share(p.outputs, thread, shares, lanes<T>);
+    const Range mine = share(outputs, thread, shares, lanes<T>);
     if (few)
-      product_of_few_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, {p.bias, 0}, p.y,
-                             p.y_row);
+      product_of_few_rows<T>(rows, mine, inputs, p.x.data, p.x.stride[0], p.weight.data, weight_row,
+                             {p.bias.data, 0}, p.y.data, p.y.stride[0]);
     else
-      product_of_some_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, p.bias, p.y,
-                              p.y_row, p.workspace + thread * product_of_some_rows_workspace<T>(p.inputs));
+      product_of_some_rows<T>(rows, mine, inputs, p.x.data, p.x.stride[0], p.weight.data, weight_row,
+                              p.bias.data, p.y.data, p.y.stride[0],
+                              workspace + thread * product_of_some_rows_workspace<T>(inputs));
   });
 }
 
 template <class T>
-int64_t linear_backward_workspace(int64_t inputs, int64_t outputs, int threads) {
-  return workspace_size<T>(outputs, inputs, threads) + threads * WeightGradient<T>::workspace(inputs);
+size_t linear_backward_workspace(int64_t inputs, int64_t outputs, int threads) {
+  return sizeof(T) *
+         size_t(workspace_size<T>(outputs, inputs, threads) + threads * WeightGradient<T>::workspace(inputs));
 }
 
 template <class T>
 void linear_backward(const LinearBackward<T>& p, int threads) {
+  const int64_t rows = p.x.shape[0], inputs = p.x.shape[1], outputs = p.weight.shape[0];
+  T* const workspace = static_cast<T*>(p.workspace);
   const auto pack_block = [&](const Block& b, Range range, const PackedMatrix<T>& packed) {
-    const T* first = p.weight + b.k * p.weight_row + b.n + range.begin;
-    packed.pack_rows(first, p.weight_row, range, b.columns - range.begin);
+    packed.pack_rows(p.weight.row(b.k) + b.n + range.begin, p.weight.stride[0], range, b.columns - range.begin);
   };
-  const WeightGradient<T> gradient = {.rows = p.rows,
-                                      .inputs = p.inputs,
-                                      .outputs = p.outputs,
-                                      .x = p.x,
-                                      .x_row = p.x_row,
-                                      .dy = p.dy,
-                                      .dy_row = p.dy_row,
-                                      .dweight = p.dweight,
-                                      .dweight_row = p.dweight_row,
-                                      .dbias = p.dbias};
-  T* gradient_workspace = p.workspace + workspace_size<T>(p.outputs, p.inputs, threads);
+  const WeightGradient<T> gradient = {.rows = rows,
+                                      .inputs = inputs,
+                                      .outputs = outputs,
+                                      .x = p.x.data,
+                                      .x_row = p.x.stride[0],
+                                      .dy = p.dy.data,
+                                      .dy_row = p.dy.stride[0],
+                                      .dweight = p.dweight.data,
+                                      .dweight_row = p.dweight.stride[0],
+                                      .dbias = p.dbias.data};
+  T* gradient_workspace = workspace + workspace_size<T>(outputs, inputs, threads);
   // y = x W^T + b   =>   dx = dy W
-  const Rows<T> dy{p.dy, p.dy_row, 1};
-  const bool in_place =
-      p.rows <= 2 * tile_rows(2) && p.inputs % lanes<T> == 0;  // W's rows are panels already
-  if (p.dx != nullptr && !in_place)
-    multiply<T>(p.rows, p.inputs, p.outputs, dy, nullptr, p.dx, p.dx_row, pack_block, p.workspace, threads);
+  const Rows<T> dy{p.dy.data, p.dy.stride[0], 1};
+  const bool in_place = rows <= 2 * tile_rows(2) && inputs % lanes<T> == 0;  // W's rows are panels already
+  if (p.dx && !in_place)
+    multiply<T>(rows, inputs, outputs, dy, nullptr, p.dx.data, p.dx.stride[0], pack_block, workspace,
+                threads);
   parallel(threads, [&](int thread, int shares) {
-    if (p.dx != nullptr && in_place) {
-      const Range mine = share(p.inputs, thread, shares, lanes<T>);
-      gemm<T>(p.rows, mine.end - mine.begin, p.outputs, dy, {p.weight + mine.begin, p.weight_row, lanes<T>},
-              {}, p.dx + mine.begin, p.dx_row);
+    if (p.dx && in_place) {
+      const Range mine = share(inputs, thread, shares, lanes<T>);
+      gemm<T>(rows, mine.end - mine.begin, outputs, dy,
+              {p.weight.data + mine.begin, p.weight.stride[0], lanes<T>}, {}, p.dx.data + mine.begin,
+              p.dx.stride[0]);
     }
     //                 =>   dW += dy^T x,  db += sum over rows of dy
-    gradient.add(gradient_workspace + thread * gradient.workspace(p.inputs), thread, shares);
+    gradient.add(gradient_workspace + thread * gradient.workspace(inputs), thread, shares);
   });
 }
 
-template int64_t linear_forward_workspace<float>(int64_t, int64_t, int);
-template int64_t linear_forward_workspace<double>(int64_t, int64_t, int);
-template int64_t linear_backward_workspace<float>(int64_t, int64_t, int);
-template int64_t linear_backward_workspace<double>(int64_t, int64_t, int);
+template size_t linear_forward_workspace<float>(int64_t, int64_t, int);
+template size_t linear_forward_workspace<double>(int64_t, int64_t, int);
+template size_t linear_backward_workspace<float>(int64_t, int64_t, int);
+template size_t linear_backward_workspace<double>(int64_t, int64_t, int);
 template void linear_forward(const LinearForward<float>&, int);
 template void linear_forward(const LinearForward<double>&, int);
 template void linear_backward(const LinearBackward<float>&, int);

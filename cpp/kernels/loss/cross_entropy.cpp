@@ -15,7 +15,7 @@
 // A row that is ignored, or whose weight is zero, is never read.
 #include <math.h>
 
-#include "kernels/pointwise/pointwise.hpp"
+#include "kernels/loss/loss.hpp"
 #include "kernels/simd/exponential.hpp"
 #include "kernels/simd/isa.hpp"
 #include "kernels/threads/parallel.hpp"
@@ -32,7 +32,7 @@ inline double log_of_one_plus(double x) { return ::log1p(x); }
 
 template <class T, class Problem>
 bool is_counted(const Problem& p, int64_t r) {
-  return p.targets[r] != p.ignore_index && (p.weight == nullptr || p.weight[r] != T(0));
+  return p.targets.data[r] != p.ignore_index && (!p.weight || p.weight.data[r] != T(0));
 }
 
 template <class T>
@@ -126,64 +126,70 @@ T row_loss(const T* z, T m, int64_t size, int64_t target, T smoothing, const Row
 }  // namespace
 
 template <class T>
-CrossEntropySums cross_entropy_forward(const CrossEntropyForward<T>& p, int threads) {
+CrossEntropyTotals cross_entropy_forward(const CrossEntropyForward<T>& p, int threads) {
+  const int64_t all_rows = p.logits.shape[0], classes = p.logits.shape[1];
   const T smoothing = T(p.label_smoothing);
   parallel(threads, [&](int thread, int team) {
-    const Range rows = share(p.rows, thread, team);
+    const Range rows = share(all_rows, thread, team);
     for (int64_t r = rows.begin; r < rows.end; ++r) {
       T loss = 0, m = 0, total = 1;
       if (is_counted<T>(p, r)) {
-        const T* z = p.logits + r * p.logits_row;
-        m = maximum(z, p.classes);
+        const T* z = p.logits.row(r);
+        m = maximum(z, classes);
         const RowSums<T> row =
-            exponentials(z, m, p.classes, p.targets[r], [](int64_t, int64_t, const Vec<T>&) {});
+            exponentials(z, m, classes, p.targets.data[r], [](int64_t, int64_t, const Vec<T>&) {});
         total = row.total();
-        loss = row_loss(z, m, p.classes, p.targets[r], smoothing, row);
-        if (p.weight != nullptr) loss *= p.weight[r];
+        loss = row_loss(z, m, classes, p.targets.data[r], smoothing, row);
+        if (p.weight) loss *= p.weight.data[r];
       }
-      p.losses[r] = loss;
-      if (p.normalizer != nullptr) {
-        p.normalizer[2 * r] = m;
-        p.normalizer[2 * r + 1] = total;
+      p.losses.data[r] = loss;
+      if (p.normalizer) {
+        p.normalizer.data[2 * r] = m;
+        p.normalizer.data[2 * r + 1] = total;
       }
     }
   });
-  CrossEntropySums sum{0, 0};
-  for (int64_t r = 0; r < p.rows; ++r) {
-    sum.loss += double(p.losses[r]);
-    if (p.targets[r] != p.ignore_index) sum.weight += p.weight == nullptr ? 1.0 : double(p.weight[r]);
+  CrossEntropyTotals sum{0, 0};
+  for (int64_t r = 0; r < all_rows; ++r) {
+    sum.loss += double(p.losses.data[r]);
+    if (p.targets.data[r] != p.ignore_index) sum.weight += p.weight ? double(p.weight.data[r]) : 1.0;
   }
   return sum;
 }
 
 template <class T>
 void cross_entropy_backward(const CrossEntropyBackward<T>& p, int threads) {
-  const T smoothing = T(p.label_smoothing), per_class = smoothing / T(p.classes);
+  const int64_t classes = p.logits.shape[1];
+  const T smoothing = T(p.label_smoothing), per_class = smoothing / T(classes);
   parallel(threads, [&](int thread, int team) {
-    const Range rows = share(p.rows, thread, team);
+    const Range rows = share(p.logits.shape[0], thread, team);
     for (int64_t r = rows.begin; r < rows.end; ++r) {
-      T* dz = p.dlogits + r * p.dlogits_row;
+      T* dz = p.dlogits.row(r);
       double scale = p.scale;
-      if (p.weight != nullptr) scale *= double(p.weight[r]);
-      if (p.dlosses != nullptr) scale *= double(p.dlosses[r]);
+      if (p.weight) scale *= double(p.weight.data[r]);
+      if (p.dlosses) scale *= double(p.dlosses.data[r]);
       if (!is_counted<T>(p, r) || scale == 0) {  // ignored rows are not multiplied: they may be NaN
-        __builtin_memset(dz, 0, size_t(p.classes) * sizeof(T));
+        __builtin_memset(dz, 0, size_t(classes) * sizeof(T));
         continue;
       }
       // loss = w (log S + (1 - s) (m - z_t) + s mean(m - z))   =>   dz = dloss w (e / S - q)
-      const T m = p.normalizer[2 * r], total = p.normalizer[2 * r + 1];
+      const T m = p.normalizer.data[2 * r], total = p.normalizer.data[2 * r + 1];
       const Vec<T> factor = broadcast(T(scale) / total), uniform = broadcast(T(scale) * per_class);
       const RowSums<T> row = exponentials(
-          p.logits + r * p.logits_row, m, p.classes, p.targets[r],
+          p.logits.row(r), m, classes, p.targets.data[r],
           [&](int64_t i, int64_t n, const Vec<T>& e) { store(dz + i, psub(pmul(e, factor), uniform), n); });
-      dz[p.targets[r]] = T(scale) * (smoothing * (1 - 1 / T(p.classes)) - row.others / total);
+      dz[p.targets.data[r]] = T(scale) * (smoothing * (1 - 1 / T(classes)) - row.others / total);
     }
   });
 }
 
-template CrossEntropySums cross_entropy_forward(const CrossEntropyForward<float>&, int);
-template CrossEntropySums cross_entropy_forward(const CrossEntropyForward<double>&, int);
+template CrossEntropyTotals cross_entropy_forward(const CrossEntropyForward<float>&, int);
+template CrossEntropyTotals cross_entropy_forward(const CrossEntropyForward<double>&, int);
 template void cross_entropy_backward(const CrossEntropyBackward<float>&, int);
 template void cross_entropy_backward(const CrossEntropyBackward<double>&, int);
+
+// The family's table.
+template const LossKernels<float> loss_kernels<float>;
+template const LossKernels<double> loss_kernels<double>;
 
 }  // namespace weft::WEFT_ISA

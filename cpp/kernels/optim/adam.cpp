@@ -9,8 +9,8 @@
 // al., "On the convergence of Adam and beyond", 2018.
 #include <math.h>
 
+#include "kernels/optim/optim.hpp"
 #include "kernels/pointwise/elementwise.hpp"
-#include "kernels/pointwise/pointwise.hpp"
 #include "kernels/simd/square_root.hpp"
 
 namespace weft::WEFT_ISA {
@@ -24,21 +24,21 @@ void adam_update(const AdamUpdate<T>& p, int threads) {
   const V keep2 = broadcast(T(p.beta2)), take2 = broadcast(T(1 - p.beta2));
   const V shrink = broadcast(T(p.decoupled ? 1 - p.lr * p.weight_decay : 1));
   const V decay = broadcast(T(p.decoupled ? 0 : p.weight_decay));
-  const V minus_rate = broadcast(T(-p.lr / p.correction1)), eps = broadcast(T(p.eps));
-  const V inverse_root = broadcast(T(1 / ::sqrt(p.correction2)));
-  for_each_vector_parallel<T>(p.size, threads, [&](int64_t i, int64_t n) {
-    const V w = load(p.param + i, n);
-    const V g = fma(decay, w, load(p.grad + i, n));
-    const V m = fma(keep1, load(p.m + i, n), pmul(take1, g));
-    V v = fma(keep2, load(p.v + i, n), pmul(take2, pmul(g, g)));
-    store(p.m + i, m, n);
-    store(p.v + i, v, n);
-    if (p.max_v != nullptr) {
-      v = pmax(load(p.max_v + i, n), v);
-      store(p.max_v + i, v, n);
+  const V minus_rate = broadcast(T(-p.lr / (1 - ::pow(p.beta1, double(p.step))))), eps = broadcast(T(p.eps));
+  const V inverse_root = broadcast(T(1 / ::sqrt(1 - ::pow(p.beta2, double(p.step)))));
+  for_each_vector_parallel<T>(p.param.shape[0], threads, [&](int64_t i, int64_t n) {
+    const V w = load(p.param.data + i, n);
+    const V g = fma(decay, w, load(p.grad.data + i, n));
+    const V m = fma(keep1, load(p.m.data + i, n), pmul(take1, g));
+    V v = fma(keep2, load(p.v.data + i, n), pmul(take2, pmul(g, g)));
+    store(p.m.data + i, m, n);
+    store(p.v.data + i, v, n);
+    if (p.max_v) {
+      v = pmax(load(p.max_v.data + i, n), v);
+      store(p.max_v.data + i, v, n);
     }
     const V step = pdiv(m, fma(square_root<T>(v), inverse_root, eps));
-    store(p.param + i, fma(minus_rate, step, pmul(shrink, w)), n);
+    store(p.param.data + i, fma(minus_rate, step, pmul(shrink, w)), n);
   });
 }
 

@@ -1,8 +1,8 @@
 // What clipping by norm needs: the sum of the squares of an array, and the array times a number.
 //
 // The sum is taken in double precision over fixed blocks of elements, whose sums are added in order.
+#include "kernels/optim/optim.hpp"
 #include "kernels/pointwise/elementwise.hpp"
-#include "kernels/pointwise/pointwise.hpp"
 
 namespace weft::WEFT_ISA {
 namespace {
@@ -24,42 +24,49 @@ double block_sum(const T* x, int64_t size) {
 }  // namespace
 
 template <class T>
-int64_t sum_of_squares_workspace(int64_t size) {
-  return (size + block - 1) / block;
+size_t sum_of_squares_workspace(int64_t size) {
+  return size_t((size + block - 1) / block) * sizeof(double);
 }
 
 template <class T>
-double sum_of_squares(int64_t size, const T* x, double* workspace, int threads) {
-  const int64_t blocks = sum_of_squares_workspace<T>(size);
+double sum_of_squares(const SumOfSquares<T>& p, int threads) {
+  const int64_t size = p.x.shape[0], blocks = (size + block - 1) / block;
+  double* const sums = static_cast<double*>(p.workspace);
   parallel(threads, [&](int thread, int team) {
     const Range range = share(blocks, thread, team);
     for (int64_t b = range.begin; b < range.end; ++b)
-      workspace[b] = block_sum(x + b * block, min_of(block, size - b * block));
+      sums[b] = block_sum(p.x.data + b * block, min_of(block, size - b * block));
   });
   double total = 0;
-  for (int64_t b = 0; b < blocks; ++b) total += workspace[b];
+  for (int64_t b = 0; b < blocks; ++b) total += sums[b];
   return total;
 }
 
 template <class T>
-void scale(int64_t size, T* x, double factor, int threads) {
+void scale(const Scale<T>& p, int threads) {
+  T* const x = p.x.data;
+  const double factor = p.factor;
   if (factor == 0 || __builtin_isnormal(T(factor))) {
     const Vec<T> f = broadcast(T(factor));
-    for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
+    for_each_vector_parallel<T>(p.x.shape[0], threads, [&](int64_t i, int64_t n) {
       store(x + i, Eigen::internal::pmul(load(x + i, n), f), n);
     });
   } else {  // a factor for which T has no digits: its products may well have theirs
-    for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
+    for_each_vector_parallel<T>(p.x.shape[0], threads, [&](int64_t i, int64_t n) {
       for (int64_t j = i; j < i + n; ++j) x[j] = T(double(x[j]) * factor);
     });
   }
 }
 
-template int64_t sum_of_squares_workspace<float>(int64_t);
-template int64_t sum_of_squares_workspace<double>(int64_t);
-template double sum_of_squares(int64_t, const float*, double*, int);
-template double sum_of_squares(int64_t, const double*, double*, int);
-template void scale(int64_t, float*, double, int);
-template void scale(int64_t, double*, double, int);
+template size_t sum_of_squares_workspace<float>(int64_t);
+template size_t sum_of_squares_workspace<double>(int64_t);
+template double sum_of_squares(const SumOfSquares<float>&, int);
+template double sum_of_squares(const SumOfSquares<double>&, int);
+template void scale(const Scale<float>&, int);
+template void scale(const Scale<double>&, int);
+
+// The family's table.
+template const OptimKernels<float> optim_kernels<float>;
+template const OptimKernels<double> optim_kernels<double>;
 
 }  // namespace weft::WEFT_ISA

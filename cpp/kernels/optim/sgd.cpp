@@ -8,8 +8,8 @@
 //   without momentum   w = w - lr g
 //
 // Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
+#include "kernels/optim/optim.hpp"
 #include "kernels/pointwise/elementwise.hpp"
-#include "kernels/pointwise/pointwise.hpp"
 
 namespace weft::WEFT_ISA {
 
@@ -21,16 +21,16 @@ void sgd_update(const SgdUpdate<T>& p, int threads) {
   const V minus_lr = broadcast(T(-p.lr)), decay = broadcast(T(p.weight_decay)),
           momentum = broadcast(T(p.momentum));
   const V sign = broadcast(T(p.maximize ? -1 : 1)), share_of_g = broadcast(T(1 - p.dampening));
-  for_each_vector_parallel<T>(p.size, threads, [&](int64_t i, int64_t n) {
-    const V w = load(p.param + i, n);
-    const V g = fma(decay, w, pmul(sign, load(p.grad + i, n)));
+  for_each_vector_parallel<T>(p.param.shape[0], threads, [&](int64_t i, int64_t n) {
+    const V w = load(p.param.data + i, n);
+    const V g = fma(decay, w, pmul(sign, load(p.grad.data + i, n)));
     V direction = g;
-    if (p.velocity != nullptr) {
-      const V v = fma(momentum, load(p.velocity + i, n), pmul(share_of_g, g));
-      store(p.velocity + i, v, n);
+    if (p.velocity) {
+      const V v = fma(momentum, load(p.velocity.data + i, n), pmul(share_of_g, g));
+      store(p.velocity.data + i, v, n);
       direction = p.nesterov ? fma(momentum, v, g) : v;
     }
-    store(p.param + i, fma(minus_lr, direction, w), n);
+    store(p.param.data + i, fma(minus_lr, direction, w), n);
   });
 }
 

@@ -15,67 +15,67 @@ namespace weft::WEFT_ISA {
 using namespace Eigen::internal;
 
 template <class T>
-void relu_forward(int64_t size, const T* x, T* y, int threads) {
+void relu_forward(const ActivationForward<T>& p, int threads) {
   const Vec<T> zero = broadcast(T(0));
-  map(size, threads, x, y, [&](const Vec<T>& v) { return pselect(pcmp_le(v, zero), zero, v); });
+  map(p.x, p.y, threads, [&](const Vec<T>& v) { return pselect(pcmp_le(v, zero), zero, v); });
 }
 template <class T>
-void relu_backward(int64_t size, const T* y, const T* dy, T* dx, int threads) {
+void relu_backward(const ActivationBackward<T>& p, int threads) {
   const Vec<T> zero = broadcast(T(0));
-  map(size, threads, y, dy, dx,
+  map(p.kept, p.dy, p.dx, threads,
       [&](const Vec<T>& v, const Vec<T>& d) { return pselect(pcmp_le(v, zero), zero, d); });
 }
 
 template <class T>
-void silu_forward(int64_t size, const T* x, T* y, int threads) {
-  map(size, threads, x, y, [](const Vec<T>& v) { return pmul(v, sigmoid<T>(v)); });
+void silu_forward(const ActivationForward<T>& p, int threads) {
+  map(p.x, p.y, threads, [](const Vec<T>& v) { return pmul(v, sigmoid<T>(v)); });
 }
 template <class T>
-void silu_backward(int64_t size, const T* x, const T* dy, T* dx, int threads) {
+void silu_backward(const ActivationBackward<T>& p, int threads) {
   const Vec<T> one = broadcast(T(1));
-  map(size, threads, x, dy, dx, [&](const Vec<T>& v, const Vec<T>& d) {
+  map(p.kept, p.dy, p.dx, threads, [&](const Vec<T>& v, const Vec<T>& d) {
     const Vec<T> s = sigmoid<T>(v);
     return pmul(d, pmul(s, fma(v, psub(one, s), one)));
   });
 }
 
 template <class T>
-void sigmoid_forward(int64_t size, const T* x, T* y, int threads) {
-  map(size, threads, x, y, [](const Vec<T>& v) { return sigmoid<T>(v); });
+void sigmoid_forward(const ActivationForward<T>& p, int threads) {
+  map(p.x, p.y, threads, [](const Vec<T>& v) { return sigmoid<T>(v); });
 }
 template <class T>
-void sigmoid_backward(int64_t size, const T* y, const T* dy, T* dx, int threads) {
+void sigmoid_backward(const ActivationBackward<T>& p, int threads) {
   const Vec<T> one = broadcast(T(1));
-  map(size, threads, y, dy, dx,
+  map(p.kept, p.dy, p.dx, threads,
       [&](const Vec<T>& v, const Vec<T>& d) { return pmul(d, pmul(v, psub(one, v))); });
 }
 
 template <class T>
-void tanh_forward(int64_t size, const T* x, T* y, int threads) {
-  map(size, threads, x, y, [](const Vec<T>& v) { return WEFT_ISA::tanh(v); });
+void tanh_forward(const ActivationForward<T>& p, int threads) {
+  map(p.x, p.y, threads, [](const Vec<T>& v) { return WEFT_ISA::tanh(v); });
 }
 template <class T>
-void tanh_backward(int64_t size, const T* y, const T* dy, T* dx, int threads) {
+void tanh_backward(const ActivationBackward<T>& p, int threads) {
   const Vec<T> one = broadcast(T(1));
-  map(size, threads, y, dy, dx,
+  map(p.kept, p.dy, p.dx, threads,
       [&](const Vec<T>& v, const Vec<T>& d) { return pmul(d, psub(one, pmul(v, v))); });
 }
 
-template void relu_forward(int64_t, const float*, float*, int);
-template void relu_forward(int64_t, const double*, double*, int);
-template void relu_backward(int64_t, const float*, const float*, float*, int);
-template void relu_backward(int64_t, const double*, const double*, double*, int);
-template void silu_forward(int64_t, const float*, float*, int);
-template void silu_forward(int64_t, const double*, double*, int);
-template void silu_backward(int64_t, const float*, const float*, float*, int);
-template void silu_backward(int64_t, const double*, const double*, double*, int);
-template void sigmoid_forward(int64_t, const float*, float*, int);
-template void sigmoid_forward(int64_t, const double*, double*, int);
-template void sigmoid_backward(int64_t, const float*, const float*, float*, int);
-template void sigmoid_backward(int64_t, const double*, const double*, double*, int);
-template void tanh_forward(int64_t, const float*, float*, int);
-template void tanh_forward(int64_t, const double*, double*, int);
-template void tanh_backward(int64_t, const float*, const float*, float*, int);
-template void tanh_backward(int64_t, const double*, const double*, double*, int);
+template void relu_forward(const ActivationForward<float>&, int);
+template void relu_forward(const ActivationForward<double>&, int);
+template void relu_backward(const ActivationBackward<float>&, int);
+template void relu_backward(const ActivationBackward<double>&, int);
+template void silu_forward(const ActivationForward<float>&, int);
+template void silu_forward(const ActivationForward<double>&, int);
+template void silu_backward(const ActivationBackward<float>&, int);
+template void silu_backward(const ActivationBackward<double>&, int);
+template void sigmoid_forward(const ActivationForward<float>&, int);
+template void sigmoid_forward(const ActivationForward<double>&, int);
+template void sigmoid_backward(const ActivationBackward<float>&, int);
+template void sigmoid_backward(const ActivationBackward<double>&, int);
+template void tanh_forward(const ActivationForward<float>&, int);
+template void tanh_forward(const ActivationForward<double>&, int);
+template void tanh_backward(const ActivationBackward<float>&, int);
+template void tanh_backward(const ActivationBackward<double>&, int);
 
 }  // namespace weft::WEFT_ISA

@@ -5,6 +5,8 @@
 //
 // What is dropped is zero, whatever x holds there. Srivastava et al., "Dropout", 2014; random words:
 // philox.hpp.
+#include <math.h>
+
 #include "kernels/pointwise/pointwise.hpp"
 #include "kernels/simd/philox.hpp"
 #include "kernels/threads/parallel.hpp"
@@ -26,16 +28,17 @@ void keep(const uint32_t* words, uint32_t last_dropped, T scale, const T* __rest
 template <class T>
 void dropout(const Dropout<T>& p, int threads) {
   // Compared as word > threshold - 1, since a threshold of 2^32 (p next to 1) is no 32-bit word.
-  const uint32_t last_dropped = uint32_t(p.threshold - 1);
-  const T scale = p.threshold == 0 ? T(1) : T(p.scale);
+  const uint64_t threshold = uint64_t(::ceil(p.p * 4294967296.0));
+  const uint32_t last_dropped = uint32_t(threshold - 1);
+  const T scale = threshold == 0 ? T(1) : T(p.p < 1 ? 1 / (1 - p.p) : 0);
   parallel(threads, [&](int thread, int shares) {
-    const Range range = share(p.size, thread, shares, philox_elements);
+    const Range range = share(p.x.shape[0], thread, shares, philox_elements);
     uint32_t words[philox_elements];
     for (int64_t begin = range.begin; begin < range.end; begin += philox_elements) {
-      const T* x = p.x + begin;
-      T* y = p.y + begin;
+      const T* x = p.x.data + begin;
+      T* y = p.y.data + begin;
       const int64_t count = min_of(philox_elements, range.end - begin);
-      if (p.threshold == 0) {
+      if (threshold == 0) {
         for (int64_t i = 0; i < count; ++i) y[i] = x[i];
         continue;
       }

@@ -3,6 +3,7 @@
 
 #include "kernels/simd/isa.hpp"
 #include "kernels/threads/parallel.hpp"
+#include "weft/view.hpp"
 
 namespace weft::WEFT_ISA {
 
@@ -22,8 +23,10 @@ inline constexpr int64_t prefetch_distance = 128;
 
 /// y = f(x)
 template <class T, class F>
-inline void map(int64_t size, int threads, const T* x, T* y, const F& f) {
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
+inline void map(const View<const T, 1>& from, const View<T, 1>& to, int threads, const F& f) {
+  const T* x = from.data;
+  T* y = to.data;
+  for_each_vector_parallel<T>(from.shape[0], threads, [&](int64_t i, int64_t n) {
     __builtin_prefetch(x + i + prefetch_distance);
     __builtin_prefetch(y + i + prefetch_distance, 1);
     store(y + i, f(load(x + i, n)), n);
@@ -32,8 +35,11 @@ inline void map(int64_t size, int threads, const T* x, T* y, const F& f) {
 
 /// z = f(x, y)
 template <class T, class F>
-inline void map(int64_t size, int threads, const T* x, const T* y, T* z, const F& f) {
-  for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
+inline void map(const View<const T, 1>& first, const View<const T, 1>& second, const View<T, 1>& to,
+                int threads, const F& f) {
+  const T *x = first.data, *y = second.data;
+  T* z = to.data;
+  for_each_vector_parallel<T>(first.shape[0], threads, [&](int64_t i, int64_t n) {
     __builtin_prefetch(x + i + prefetch_distance);
     __builtin_prefetch(y + i + prefetch_distance);
     __builtin_prefetch(z + i + prefetch_distance, 1);

@@ -26,21 +26,21 @@ constexpr double cubic = 0.044715, twice_root = 1.59576912160573071176;  // 2 sq
 }  // namespace
 
 template <class T>
-void gelu_forward(int64_t size, const T* x, T* y, int threads) {
+void gelu_forward(const ActivationForward<T>& p, int threads) {
   // x Phi(x) = max(x, 0) - |x| Phi(-|x|)
   const Vec<T> zero = broadcast(T(0));
-  map(size, threads, x, y, [&](const Vec<T>& v) {
+  map(p.x, p.y, threads, [&](const Vec<T>& v) {
     const NormalTail<T> normal = normal_tail<T>(v);
     return psub(pmax(v, zero), pmul(normal.a, normal.tail));
   });
 }
 
 template <class T>
-void gelu_backward(int64_t size, const T* x, const T* dy, T* dx, int threads) {
+void gelu_backward(const ActivationBackward<T>& p, int threads) {
   // y = x Phi(x): the slope at -a is Phi(-a) - a phi(a), at a it is 1 minus that.
   const Vec<T> zero = broadcast(T(0)), one = broadcast(T(1)),
                inverse_root = broadcast(T(0.398942280401432677940));
-  map(size, threads, x, dy, dx, [&](const Vec<T>& v, const Vec<T>& d) {
+  map(p.kept, p.dy, p.dx, threads, [&](const Vec<T>& v, const Vec<T>& d) {
     const NormalTail<T> normal = normal_tail<T>(v);
     const Vec<T> slope = psub(normal.tail, pmul(normal.a, pmul(normal.gauss, inverse_root)));
     return pmul(d, pselect(pcmp_lt(zero, v), psub(one, slope), slope));
@@ -48,23 +48,23 @@ void gelu_backward(int64_t size, const T* x, const T* dy, T* dx, int threads) {
 }
 
 template <class T>
-void gelu_tanh_forward(int64_t size, const T* x, T* y, int threads) {
+void gelu_tanh_forward(const ActivationForward<T>& p, int threads) {
   const Vec<T> linear = broadcast(T(twice_root)), cube = broadcast(T(twice_root * cubic));
-  map(size, threads, x, y, [&](const Vec<T>& v) {
+  map(p.x, p.y, threads, [&](const Vec<T>& v) {
     const Vec<T> twice_u = pmul(v, fma(cube, pmul(v, v), linear));
     return pmul(v, sigmoid<T>(twice_u));
   });
 }
 
 template <class T>
-void gelu_tanh_backward(int64_t size, const T* x, const T* dy, T* dx, int threads) {
+void gelu_tanh_backward(const ActivationBackward<T>& p, int threads) {
   // y = x sigmoid(2u). Beyond 40 the slope is 0 or 1; the bound keeps x^3 finite. NaN stays, as the first
   // operand.
   const Vec<T> linear = broadcast(T(twice_root)), cube = broadcast(T(twice_root * cubic)),
                one = broadcast(T(1));
   const Vec<T> cube3 = broadcast(T(3 * twice_root * cubic)), top = broadcast(T(40)),
                bottom = broadcast(T(-40));
-  map(size, threads, x, dy, dx, [&](const Vec<T>& unbounded, const Vec<T>& d) {
+  map(p.kept, p.dy, p.dx, threads, [&](const Vec<T>& unbounded, const Vec<T>& d) {
     const Vec<T> v = pmax(pmin(unbounded, top), bottom), square = pmul(v, v);
     const Vec<T> s = sigmoid<T>(pmul(v, fma(cube, square, linear)));
     const Vec<T> twice_du = fma(cube3, square, linear);
@@ -72,13 +72,13 @@ void gelu_tanh_backward(int64_t size, const T* x, const T* dy, T* dx, int thread
   });
 }
 
-template void gelu_forward(int64_t, const float*, float*, int);
-template void gelu_forward(int64_t, const double*, double*, int);
-template void gelu_backward(int64_t, const float*, const float*, float*, int);
-template void gelu_backward(int64_t, const double*, const double*, double*, int);
-template void gelu_tanh_forward(int64_t, const float*, float*, int);
-template void gelu_tanh_forward(int64_t, const double*, double*, int);
-template void gelu_tanh_backward(int64_t, const float*, const float*, float*, int);
-template void gelu_tanh_backward(int64_t, const double*, const double*, double*, int);
+template void gelu_forward(const ActivationForward<float>&, int);
+template void gelu_forward(const ActivationForward<double>&, int);
+template void gelu_backward(const ActivationBackward<float>&, int);
+template void gelu_backward(const ActivationBackward<double>&, int);
+template void gelu_tanh_forward(const ActivationForward<float>&, int);
+template void gelu_tanh_forward(const ActivationForward<double>&, int);
+template void gelu_tanh_backward(const ActivationBackward<float>&, int);
+template void gelu_tanh_backward(const ActivationBackward<double>&, int);
 
 }  // namespace weft::WEFT_ISA

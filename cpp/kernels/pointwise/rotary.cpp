@@ -50,24 +50,26 @@ void turn_neighbours(int64_t pairs, const T* x, const T* cos, const T* sin, T si
 }  // namespace
 
 template <class T>
-void rotary(const Rotary<T>& p, int threads) {
-  const T sign = p.inverse ? T(-1) : T(1);
+void rotary(const Rotary<T>& p, bool inverse, int threads) {
+  const int64_t batch = p.x.shape[0], heads = p.x.shape[1], time = p.x.shape[2], size = p.x.shape[3];
+  const int64_t pairs = p.cos.shape[2];
+  const bool shared = p.cos.shape[0] == 1;  // one table for the whole batch
+  const T sign = inverse ? T(-1) : T(1);
   parallel(threads, [&](int thread, int shares) {
-    const Range rows = share(p.batch * p.time * p.heads, thread, shares);
+    const Range rows = share(batch * time * heads, thread, shares);
     for (int64_t r = rows.begin; r < rows.end; ++r) {
-      const int64_t b = r / (p.time * p.heads), t = r / p.heads % p.time, n = r % p.heads;
-      const T* x = p.x + b * p.x_stride[0] + n * p.x_stride[1] + t * p.x_stride[2];
-      const T* cos = p.cos + b * p.cos_stride[0] + t * p.cos_stride[1];
-      const T* sin = p.sin + b * p.sin_stride[0] + t * p.sin_stride[1];
-      T* y = p.y + b * p.y_stride[0] + n * p.y_stride[1] + t * p.y_stride[2];
-      (p.interleaved ? turn_neighbours<T> : turn_halves<T>)(p.pairs, x, cos, sin, sign, y);
+      const int64_t b = r / (time * heads), t = r / heads % time, n = r % heads, table = shared ? 0 : b;
+      const T* x = p.x.row(b, n, t);
+      T* y = p.y.row(b, n, t);
+      (p.interleaved ? turn_neighbours<T> : turn_halves<T>)(pairs, x, p.cos.row(table, t),
+                                                            p.sin.row(table, t), sign, y);
       if (y != x)
-        for (int64_t i = 2 * p.pairs; i < p.size; ++i) y[i] = x[i];
+        for (int64_t i = 2 * pairs; i < size; ++i) y[i] = x[i];
     }
   });
 }
 
-template void rotary(const Rotary<float>&, int);
-template void rotary(const Rotary<double>&, int);
+template void rotary(const Rotary<float>&, bool, int);
+template void rotary(const Rotary<double>&, bool, int);
 
 }  // namespace weft::WEFT_ISA

@@ -17,12 +17,13 @@ using namespace Eigen::internal;
 
 template <class T>
 void swiglu_forward(const SwigluForward<T>& p, int threads) {
+  const int64_t size = p.y.shape[1];
   parallel(threads, [&](int thread, int shares) {
-    const Range rows = share(p.rows, thread, shares);
+    const Range rows = share(p.x.shape[0], thread, shares);
     for (int64_t r = rows.begin; r < rows.end; ++r) {
-      const T *a = p.x + r * p.x_row, *b = a + p.size;
-      T* y = p.y + r * p.y_row;
-      for_each_vector<T>(0, p.size, [&](int64_t i, int64_t n) {
+      const T *a = p.x.row(r), *b = a + size;
+      T* y = p.y.row(r);
+      for_each_vector<T>(0, size, [&](int64_t i, int64_t n) {
         const Vec<T> v = load(a + i, n);
         store(y + i, pmul(pmul(v, sigmoid<T>(v)), load(b + i, n)), n);
       });
@@ -32,13 +33,14 @@ void swiglu_forward(const SwigluForward<T>& p, int threads) {
 
 template <class T>
 void swiglu_backward(const SwigluBackward<T>& p, int threads) {
+  const int64_t size = p.dy.shape[1];
   const Vec<T> one = broadcast(T(1));
   parallel(threads, [&](int thread, int shares) {
-    const Range rows = share(p.rows, thread, shares);
+    const Range rows = share(p.x.shape[0], thread, shares);
     for (int64_t r = rows.begin; r < rows.end; ++r) {
-      const T *a = p.x + r * p.x_row, *b = a + p.size, *dy = p.dy + r * p.dy_row;
-      T *da = p.dx + r * p.dx_row, *db = da + p.size;
-      for_each_vector<T>(0, p.size, [&](int64_t i, int64_t n) {
+      const T *a = p.x.row(r), *b = a + size, *dy = p.dy.row(r);
+      T *da = p.dx.row(r), *db = da + size;
+      for_each_vector<T>(0, size, [&](int64_t i, int64_t n) {
         const Vec<T> v = load(a + i, n), d = load(dy + i, n), s = sigmoid<T>(v);
         store(da + i, pmul(pmul(d, load(b + i, n)), pmul(s, fma(v, psub(one, s), one))), n);
         store(db + i, pmul(d, pmul(v, s)), n);

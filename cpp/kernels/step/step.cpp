@@ -2,6 +2,7 @@
 // most of the rest a step is one row of what whole sequences use.
 
 #include "kernels/attention/attention.hpp"
+#include "kernels/dense/dense.hpp"
 #include "kernels/pointwise/pointwise.hpp"
 #include "kernels/recurrent/cells/list.hpp"
 #include "kernels/simd/isa.hpp"
@@ -89,15 +90,22 @@ struct Linear {
   }
 };
 
-template <class T, void (*Forward)(int64_t, const T*, T*, int)>
+template <class T, void (*Forward)(const ActivationForward<T>&, int)>
 void activation(int64_t size, const T* x, T* y) {
-  Forward(size, x, y, 1);
+  Forward({{}, {x, {size}}, {y, {size}}}, 1);
 }
 
 template <class T>
 void layer_norm(int64_t size, const T* x, const T* weight, const T* bias, double eps, T* y) {
   T mean[2], inverse_deviation;
-  layer_norm_forward<T>({1, size, x, size, weight, bias, eps, y, size, mean, &inverse_deviation}, 1);
+  layer_norm_forward<T>({.x = {x, {1, size}},
+                         .weight = {weight, {size}},
+                         .bias = {bias, {size}},
+                         .eps = eps,
+                         .y = {y, {1, size}},
+                         .mean = {mean, {1, 2}},
+                         .inverse_deviation = {&inverse_deviation, {1}}},
+                        1);
 }
 
 template <class T>
@@ -132,7 +140,8 @@ constexpr StepKernels<T> kernels() {
       .activation = {&activation<T, &relu_forward<T>>, &activation<T, &gelu_forward<T>>,
                      &activation<T, &gelu_tanh_forward<T>>, &activation<T, &silu_forward<T>>,
                      &activation<T, &sigmoid_forward<T>>, &activation<T, &tanh_forward<T>>},
-      .swiglu = [](int64_t size, const T* x, T* y) { swiglu_forward<T>({1, size, x, 2 * size, y, size}, 1); },
+      .swiglu = [](int64_t size, const T* x,
+                   T* y) { swiglu_forward<T>({{x, {1, 2 * size}}, {y, {1, size}}}, 1); },
       .add = &add<T>,
       .rotary = &turn<T>,
       .attention_workspace = [](const Attention<T>& p) { return attention_forward_workspace<T>(p, 1); },

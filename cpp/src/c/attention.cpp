@@ -34,7 +34,8 @@ AttentionArguments<T> arguments_of(const weft_sdpa& a, const c::Views& v) {
 }
 
 void* workspace_of(const weft_sdpa& a, const char* operation, size_t needed) {
-  return c::check_memory(operation, "workspace", a.workspace, a.workspace_bytes, needed);
+  c::check_memory(operation, "workspace", a.workspace, a.workspace_bytes, needed);
+  return a.workspace;
 }
 
 }  // namespace

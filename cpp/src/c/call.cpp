@@ -84,18 +84,6 @@ void fail_dtype(const char* operation, weft_dtype dtype) {
   fail(operation, "dtype must be WEFT_FLOAT32 = 0 or WEFT_FLOAT64 = 1, got " + std::to_string(dtype));
 }
 
-void* check_memory(const char* operation, const char* argument, void* memory, size_t bytes, size_t needed) {
-  if (needed > 0 && memory == nullptr)
-    fail(operation,
-         std::string(argument) + " must have at least " + std::to_string(needed) + " bytes, got null");
-  if (bytes < needed)
-    fail(operation, std::string(argument) + " must have at least " + std::to_string(needed) + " bytes, got " +
-                        std::to_string(bytes));
-  if (reinterpret_cast<uintptr_t>(memory) % 64 != 0)
-    fail(operation, std::string(argument) + " must be 64-byte aligned");
-  return memory;
-}
-
 }  // namespace weft::c
 
 extern "C" {

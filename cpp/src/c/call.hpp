@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "src/checks/errors.hpp"
+#include "src/checks/checks.hpp"
 #include "weft/weft.h"
 
 namespace weft::c {
@@ -56,7 +56,7 @@ struct GivenView {
   }
 };
 
-/// Names the views of one call for its errors: linear_forward<T>(v("x", c.x), ...)
+/// Names the views of one call for its errors: linear_forward<T>({.x = v("x", c.x), ...})
 struct Views {
   const char* operation;
   GivenView operator()(const char* argument, const weft_view& view) const {
@@ -86,14 +86,6 @@ weft_status run(const char* operation, const Call* given, const Body& body) noex
   });
 }
 
-/// Memory that the caller brought, once it is known to be large enough and aligned.
-void* check_memory(const char* operation, const char* argument, void* memory, size_t bytes, size_t needed);
-
-/// The same as elements, for functions that check their number themselves.
-template <class T>
-View<T, 1> elements(const char* operation, void* workspace, size_t bytes) {
-  check_memory(operation, "workspace", workspace, bytes, 0);
-  return {static_cast<T*>(workspace), {int64_t(workspace != nullptr ? bytes / sizeof(T) : 0)}};
-}
+using weft::check_memory;
 
 }  // namespace weft::c

@@ -1,4 +1,4 @@
-// The C interface: linear, embedding.
+// The C interface: linear, embedding, layer normalisation.
 #include "weft/dense.hpp"
 
 #include "src/c/call.hpp"
@@ -12,10 +12,9 @@ weft_status weft_linear_sizes(const weft_linear* call, weft_sizes* sizes) {
   return c::run(operation, call, [&](const weft_linear& a, const c::Views& v, auto zero) {
     using T = decltype(zero);
     const View<const T, 2> weight = v("weight", a.weight);
-    const int64_t outputs = weight.shape[0], inputs = weight.shape[1];
     weft_sizes needed{};
-    needed.forward = sizeof(T) * size_t(linear_forward_workspace<T>(inputs, outputs, a.threads));
-    needed.backward = sizeof(T) * size_t(linear_backward_workspace<T>(inputs, outputs, a.threads));
+    needed.forward = linear_forward_workspace<T>({.weight = weight, .threads = a.threads});
+    needed.backward = linear_backward_workspace<T>({.weight = weight, .threads = a.threads});
     c::write(operation, "sizes", needed, sizes);
   });
 }
@@ -23,32 +22,89 @@ weft_status weft_linear_sizes(const weft_linear* call, weft_sizes* sizes) {
 weft_status weft_linear_forward(const weft_linear* call) {
   return c::run("linear_forward", call, [](const weft_linear& a, const c::Views& v, auto zero) {
     using T = decltype(zero);
-    linear_forward<T>(v("x", a.x), v("weight", a.weight), v("bias", a.bias), v("y", a.y),
-                      c::elements<T>(v.operation, a.workspace, a.workspace_bytes), a.threads);
+    linear_forward<T>({.x = v("x", a.x),
+                       .weight = v("weight", a.weight),
+                       .bias = v("bias", a.bias),
+                       .y = v("y", a.y),
+                       .workspace = a.workspace,
+                       .workspace_bytes = a.workspace_bytes,
+                       .threads = a.threads});
   });
 }
 
 weft_status weft_linear_backward(const weft_linear* call) {
   return c::run("linear_backward", call, [](const weft_linear& a, const c::Views& v, auto zero) {
     using T = decltype(zero);
-    linear_backward<T>(v("x", a.x), v("weight", a.weight), v("dy", a.dy), v("dx", a.dx),
-                       v("dweight", a.dweight), v("dbias", a.dbias),
-                       c::elements<T>(v.operation, a.workspace, a.workspace_bytes), a.threads);
+    linear_backward<T>({.x = v("x", a.x),
+                        .weight = v("weight", a.weight),
+                        .dy = v("dy", a.dy),
+                        .dx = v("dx", a.dx),
+                        .dweight = v("dweight", a.dweight),
+                        .dbias = v("dbias", a.dbias),
+                        .workspace = a.workspace,
+                        .workspace_bytes = a.workspace_bytes,
+                        .threads = a.threads});
   });
 }
 
 weft_status weft_embedding_forward(const weft_embedding* call) {
   return c::run("embedding_forward", call, [](const weft_embedding& a, const c::Views& v, auto zero) {
     using T = decltype(zero);
-    embedding_forward<T>(v("indices", a.indices), v("weight", a.weight), v("y", a.y), a.threads);
+    embedding_forward<T>({.indices = v("indices", a.indices),
+                          .weight = v("weight", a.weight),
+                          .y = v("y", a.y),
+                          .threads = a.threads});
   });
 }
 
 weft_status weft_embedding_backward(const weft_embedding* call) {
   return c::run("embedding_backward", call, [](const weft_embedding& a, const c::Views& v, auto zero) {
     using T = decltype(zero);
-    embedding_backward<T>(v("indices", a.indices), v("dy", a.dy), v("dweight", a.dweight),
-                          a.padded ? a.padding_index : -1, a.threads);
+    embedding_backward<T>({.indices = v("indices", a.indices),
+                           .dy = v("dy", a.dy),
+                           .dweight = v("dweight", a.dweight),
+                           .padding_index = a.padded ? a.padding_index : -1,
+                           .threads = a.threads});
+  });
+}
+
+weft_status weft_layer_norm_sizes(const weft_layer_norm* call, weft_sizes* sizes) {
+  const char* operation = "layer_norm_sizes";
+  return c::run(operation, call, [&](const weft_layer_norm& a, const c::Views& v, auto zero) {
+    weft_sizes needed{};
+    needed.backward = layer_norm_backward_workspace<decltype(zero)>({.x = v("x", a.x)});
+    c::write(operation, "sizes", needed, sizes);
+  });
+}
+
+weft_status weft_layer_norm_forward(const weft_layer_norm* call) {
+  return c::run("layer_norm_forward", call, [](const weft_layer_norm& a, const c::Views& v, auto zero) {
+    using T = decltype(zero);
+    layer_norm_forward<T>({.x = v("x", a.x),
+                           .weight = v("weight", a.weight),
+                           .bias = v("bias", a.bias),
+                           .eps = a.eps,
+                           .y = v("y", a.y),
+                           .mean = v("mean", a.mean),
+                           .inverse_deviation = v("inverse_deviation", a.inverse_deviation),
+                           .threads = a.threads});
+  });
+}
+
+weft_status weft_layer_norm_backward(const weft_layer_norm* call) {
+  return c::run("layer_norm_backward", call, [](const weft_layer_norm& a, const c::Views& v, auto zero) {
+    using T = decltype(zero);
+    layer_norm_backward<T>({.x = v("x", a.x),
+                            .weight = v("weight", a.weight),
+                            .mean = v("mean", a.mean),
+                            .inverse_deviation = v("inverse_deviation", a.inverse_deviation),
+                            .dy = v("dy", a.dy),
+                            .dx = v("dx", a.dx),
+                            .dweight = v("dweight", a.dweight),
+                            .dbias = v("dbias", a.dbias),
+                            .workspace = a.workspace,
+                            .workspace_bytes = a.workspace_bytes,
+                            .threads = a.threads});
   });
 }
 

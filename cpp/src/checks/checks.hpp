@@ -83,12 +83,21 @@ void check_optional(const char* operation, const char* argument, const View<T, N
                     const std::type_identity_t<Axes<N>>& expected) {
   if (view) check_view(operation, argument, view, symbolic, expected);
 }
-/// Throws unless a workspace has at least `needed` elements.
-template <class T>
-void check_workspace(const char* operation, const View<T, 1>& view, int64_t needed) {
-  if (view.shape[0] < needed || (!view && needed > 0))
-    fail(operation, "workspace must have at least " + std::to_string(needed) + " elements, got " +
-                        std::to_string(view ? view.shape[0] : 0));
+/// Throws unless memory that the caller brought is large enough and aligned.
+inline void check_memory(const char* operation, const char* argument, const void* memory, size_t bytes,
+                         size_t needed) {
+  const auto refuse = [&](const std::string& given) {
+    fail(operation,
+         std::string(argument) + " must have at least " + std::to_string(needed) + " bytes, got " + given);
+  };
+  if (needed > 0 && memory == nullptr) refuse("null");
+  if (bytes < needed) refuse(std::to_string(bytes));
+  if (reinterpret_cast<uintptr_t>(memory) % 64 != 0)
+    fail(operation, std::string(argument) + " must be 64-byte aligned");
+}
+template <class Call>
+void check_workspace(const char* operation, const Call& call, size_t needed) {
+  check_memory(operation, "workspace", call.workspace, call.workspace_bytes, needed);
 }
 
 }  // namespace weft

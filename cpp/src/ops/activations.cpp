@@ -27,31 +27,27 @@ const ActivationKernels<T>& kernel(Activation activation) {
 }  // namespace
 
 template <class T>
-void activation_forward(Activation activation, View<const T, 1> x, View<T, 1> y, int threads) {
-  const auto [operation, backward, nanoseconds] = traits[int(activation)];
-  const int64_t size = x.shape[0];
-  check_view(operation, "x", x, "(N,)", {size});
-  check_view(operation, "y", y, "(N,)", {size});
-  kernel<T>(activation).forward(size, x.data, y.data, threads_for(double(size) * nanoseconds, threads));
+void activation_forward(const ActivationForward<T>& call) {
+  const auto [operation, backward, nanoseconds] = traits[int(call.activation)];
+  const int64_t size = call.x.shape[0];
+  check_view(operation, "x", call.x, "(N,)", {size});
+  check_view(operation, "y", call.y, "(N,)", {size});
+  kernel<T>(call.activation).forward(call, threads_for(double(size) * nanoseconds, call.threads));
 }
 
 template <class T>
-void activation_backward(Activation activation, View<const T, 1> kept, View<const T, 1> dy, View<T, 1> dx,
-                         int threads) {
-  const auto [forward, operation, nanoseconds] = traits[int(activation)];
-  const int64_t size = kept.shape[0];
-  check_view(operation, keeps_input(activation) ? "x" : "y", kept, "(N,)", {size});
-  check_view(operation, "dy", dy, "(N,)", {size});
-  check_view(operation, "dx", dx, "(N,)", {size});
-  kernel<T>(activation)
-      .backward(size, kept.data, dy.data, dx.data, threads_for(double(size) * nanoseconds, threads));
+void activation_backward(const ActivationBackward<T>& call) {
+  const auto [forward, operation, nanoseconds] = traits[int(call.activation)];
+  const int64_t size = call.kept.shape[0];
+  check_view(operation, keeps_input(call.activation) ? "x" : "y", call.kept, "(N,)", {size});
+  check_view(operation, "dy", call.dy, "(N,)", {size});
+  check_view(operation, "dx", call.dx, "(N,)", {size});
+  kernel<T>(call.activation).backward(call, threads_for(double(size) * nanoseconds, call.threads));
 }
 
-template void activation_forward(Activation, View<const float, 1>, View<float, 1>, int);
-template void activation_forward(Activation, View<const double, 1>, View<double, 1>, int);
-template void activation_backward(Activation, View<const float, 1>, View<const float, 1>, View<float, 1>,
-                                  int);
-template void activation_backward(Activation, View<const double, 1>, View<const double, 1>, View<double, 1>,
-                                  int);
+template void activation_forward(const ActivationForward<float>&);
+template void activation_forward(const ActivationForward<double>&);
+template void activation_backward(const ActivationBackward<float>&);
+template void activation_backward(const ActivationBackward<double>&);
 
 }  // namespace weft

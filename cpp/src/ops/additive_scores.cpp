@@ -8,105 +8,73 @@
 namespace weft {
 namespace {
 
-template <class T>
-const AdditiveScoresKernels<T>& additive_scores(const KernelTable& table = current_table()) {
-  return *kernels<T>(table).additive_scores;
-}
+/// B, T, S, A
+struct Sizes {
+  int64_t batch, queries, keys, size;
 
-template <class T>
-AdditiveScores<T> checked(const char* operation, View<const T, 3> q, View<const T, 3> k,
-                          View<const T, 1> weight) {
-  const auto [batch, queries, size] = q.shape.at;
-  const int64_t keys = k.shape[1];
-  check_view(operation, "q", q, "(B, T, A)", {batch, queries, size});
-  check_view(operation, "k", k, "(B, S, A)", {batch, keys, size});
-  check_view(operation, "weight", weight, "(A,)", {size});
-  return {.batch = batch,
-          .queries = queries,
-          .keys = keys,
-          .size = size,
-          .q = q.data,
-          .q_stride = {q.stride[0], q.stride[1]},
-          .k = k.data,
-          .k_stride = {k.stride[0], k.stride[1]},
-          .weight = weight.data};
-}
+  /// Nanoseconds, of tanh alone.
+  double cost() const { return 0.3 * double(batch) * double(queries) * double(keys) * double(size); }
+};
 
-/// Nanoseconds, of tanh alone.
-template <class T>
-double cost(const AdditiveScores<T>& p) {
-  return 0.3 * double(p.batch) * double(p.queries) * double(p.keys) * double(p.size);
+template <class Call>
+Sizes check(const char* operation, const Call& call) {
+  const auto [batch, queries, size] = call.q.shape.at;
+  const int64_t keys = call.k.shape[1];
+  check_view(operation, "q", call.q, "(B, T, A)", {batch, queries, size});
+  check_view(operation, "k", call.k, "(B, S, A)", {batch, keys, size});
+  check_view(operation, "weight", call.weight, "(A,)", {size});
+  return {batch, queries, keys, size};
 }
 
 }  // namespace
 
 template <class T>
-void additive_scores_forward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
-                             View<T, 3> scores, int threads) {
+void additive_scores_forward(const AdditiveScoresForward<T>& call) {
   const char* operation = "additive_scores_forward";
-  const AdditiveScores<T> arguments = checked(operation, q, k, weight);
-  check_view(operation, "scores", scores, "(B, T, S)", {arguments.batch, arguments.queries, arguments.keys});
-  if (are_empty(scores)) return;
-  additive_scores<T>().forward(
-      {.arguments = arguments, .scores = scores.data, .scores_stride = {scores.stride[0], scores.stride[1]}},
-      threads_for(cost(arguments), threads));
+  const Sizes n = check(operation, call);
+  check_view(operation, "scores", call.scores, "(B, T, S)", {n.batch, n.queries, n.keys});
+  if (are_empty(call.scores)) return;
+  kernels<T>(current_table()).additive_scores->forward(call, threads_for(n.cost(), call.threads));
 }
 
 template <class T>
-int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size, int threads) {
+size_t additive_scores_backward_workspace(const AdditiveScoresBackward<T>& call) {
   const char* operation = "additive_scores_backward";
+  const auto [batch, keys, size] = call.k.shape.at;
+  const int most = most_threads(call.threads);
   const auto product = [&](int64_t a, int64_t b) {
     return checked_product(operation, "the workspace", a, b);
   };
   constexpr int64_t padding = 64;  // a vector's elements, at most
-  checked_sum(operation, "the workspace", product(batch, checked_sum(operation, "A", size, padding)),
-              product(product(keys, padding), 2 * int64_t(most_threads(threads))));
-  return largest_size([&, most = most_threads(threads)](const KernelTable& table) {
-    return additive_scores<T>(table).backward_workspace(batch, keys, size, most);
+  const int64_t elements =
+      checked_sum(operation, "the workspace", product(batch, checked_sum(operation, "A", size, padding)),
+                  product(product(keys, padding), 2 * int64_t(most)));
+  product(elements, sizeof(T));
+  return largest_size([batch = batch, keys = keys, size = size, most](const KernelTable& table) {
+    return kernels<T>(table).additive_scores->backward_workspace(batch, keys, size, most);
   });
 }
 
 template <class T>
-void additive_scores_backward(View<const T, 3> q, View<const T, 3> k, View<const T, 1> weight,
-                              View<const T, 3> dscores, View<T, 3> dq, View<T, 3> dk, View<T, 1> dweight,
-                              View<T, 1> workspace, int threads) {
+void additive_scores_backward(const AdditiveScoresBackward<T>& call) {
   const char* operation = "additive_scores_backward";
-  const AdditiveScores<T> arguments = checked(operation, q, k, weight);
-  const int64_t batch = arguments.batch, queries = arguments.queries, keys = arguments.keys,
-                size = arguments.size;
-  check_view(operation, "dscores", dscores, "(B, T, S)", {batch, queries, keys});
-  check_view(operation, "dq", dq, "(B, T, A)", {batch, queries, size});
-  check_view(operation, "dk", dk, "(B, S, A)", {batch, keys, size});
-  check_view(operation, "dweight", dweight, "(A,)", {size});
-  const AdditiveScoresKernels<T>& family = additive_scores<T>();
-  const auto needed = [&](int count) {
-    return family.backward_workspace(arguments.batch, arguments.keys, arguments.size, count);
-  };
-  check_workspace(operation, workspace, needed(1));
-  if (are_empty(dq, dk, dweight)) return;
-  family.backward({.arguments = arguments,
-                   .dscores = dscores.data,
-                   .dscores_stride = {dscores.stride[0], dscores.stride[1]},
-                   .dq = dq.data,
-                   .dq_stride = {dq.stride[0], dq.stride[1]},
-                   .dk = dk.data,
-                   .dk_stride = {dk.stride[0], dk.stride[1]},
-                   .dweight = dweight.data,
-                   .workspace = workspace.data},
-                  fitting_threads(2 * cost(arguments), threads, workspace.shape[0], needed));
+  const Sizes n = check(operation, call);
+  check_view(operation, "dscores", call.dscores, "(B, T, S)", {n.batch, n.queries, n.keys});
+  check_view(operation, "dq", call.dq, "(B, T, A)", call.q.shape);
+  check_view(operation, "dk", call.dk, "(B, S, A)", call.k.shape);
+  check_view(operation, "dweight", call.dweight, "(A,)", {n.size});
+  const AdditiveScoresKernels<T>& family = *kernels<T>(current_table()).additive_scores;
+  const auto needed = [&](int count) { return family.backward_workspace(n.batch, n.keys, n.size, count); };
+  check_workspace(operation, call, needed(1));
+  if (are_empty(call.dq, call.dk, call.dweight)) return;
+  family.backward(call, fitting_threads(2 * n.cost(), call.threads, call.workspace_bytes, needed));
 }
 
-template void additive_scores_forward(View<const float, 3>, View<const float, 3>, View<const float, 1>,
-                                      View<float, 3>, int);
-template void additive_scores_forward(View<const double, 3>, View<const double, 3>, View<const double, 1>,
-                                      View<double, 3>, int);
-template int64_t additive_scores_backward_workspace<float>(int64_t, int64_t, int64_t, int);
-template int64_t additive_scores_backward_workspace<double>(int64_t, int64_t, int64_t, int);
-template void additive_scores_backward(View<const float, 3>, View<const float, 3>, View<const float, 1>,
-                                       View<const float, 3>, View<float, 3>, View<float, 3>, View<float, 1>,
-                                       View<float, 1>, int);
-template void additive_scores_backward(View<const double, 3>, View<const double, 3>, View<const double, 1>,
-                                       View<const double, 3>, View<double, 3>, View<double, 3>,
-                                       View<double, 1>, View<double, 1>, int);
+template void additive_scores_forward(const AdditiveScoresForward<float>&);
+template void additive_scores_forward(const AdditiveScoresForward<double>&);
+template size_t additive_scores_backward_workspace(const AdditiveScoresBackward<float>&);
+template size_t additive_scores_backward_workspace(const AdditiveScoresBackward<double>&);
+template void additive_scores_backward(const AdditiveScoresBackward<float>&);
+template void additive_scores_backward(const AdditiveScoresBackward<double>&);
 
 }  // namespace weft

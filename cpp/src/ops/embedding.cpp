@@ -26,49 +26,32 @@ int64_t find_index_outside(View<const int64_t, 1> indices, int64_t size, int64_t
 }
 
 template <class T>
-void embedding_forward(View<const int64_t, 1> indices, View<const T, 2> weight, View<T, 2> y, int threads) {
+void embedding_forward(const EmbeddingForward<T>& call) {
   const char* operation = "embedding_forward";
-  const int64_t rows = indices.shape[0], size = weight.shape[1];
-  check_view(operation, "weight", weight, "(V, D)", {weight.shape[0], size});
-  check_indices(operation, indices, weight.shape[0]);
-  check_view(operation, "y", y, "(R, D)", {rows, size});
-  if (are_empty(y)) return;
-  kernels<T>(current_table())
-      .dense->embedding_forward({.rows = rows,
-                                 .size = size,
-                                 .indices = indices.data,
-                                 .weight = weight.data,
-                                 .weight_row = weight.stride[0],
-                                 .y = y.data,
-                                 .y_row = y.stride[0]},
-                                threads_for(double(rows) * double(size) * sizeof(T) / 30, threads));
+  const int64_t rows = call.indices.shape[0], size = call.weight.shape[1];
+  check_view(operation, "weight", call.weight, "(V, D)", {call.weight.shape[0], size});
+  check_indices(operation, call.indices, call.weight.shape[0]);
+  check_view(operation, "y", call.y, "(R, D)", {rows, size});
+  if (are_empty(call.y)) return;
+  const double cost = double(rows) * double(size) * sizeof(T) / 30;
+  kernels<T>(current_table()).dense->embedding_forward(call, threads_for(cost, call.threads));
 }
 
 template <class T>
-void embedding_backward(View<const int64_t, 1> indices, View<const T, 2> dy, View<T, 2> dweight,
-                        int64_t padding_index, int threads) {
+void embedding_backward(const EmbeddingBackward<T>& call) {
   const char* operation = "embedding_backward";
-  const int64_t rows = indices.shape[0], size = dweight.shape[1];
-  check_view(operation, "dweight", dweight, "(V, D)", {dweight.shape[0], size});
-  check_indices(operation, indices, dweight.shape[0]);
-  check_view(operation, "dy", dy, "(R, D)", {rows, size});
-  if (are_empty(dweight)) return;
-  kernels<T>(current_table())
-      .dense->embedding_backward({.rows = rows,
-                                  .size = size,
-                                  .padding_index = padding_index,
-                                  .indices = indices.data,
-                                  .dy = dy.data,
-                                  .dy_row = dy.stride[0],
-                                  .dweight = dweight.data,
-                                  .dweight_row = dweight.stride[0]},
-                                 threads_for(double(rows) * double(size) * sizeof(T) / 60, threads));
+  const int64_t rows = call.indices.shape[0], size = call.dweight.shape[1];
+  check_view(operation, "dweight", call.dweight, "(V, D)", {call.dweight.shape[0], size});
+  check_indices(operation, call.indices, call.dweight.shape[0]);
+  check_view(operation, "dy", call.dy, "(R, D)", {rows, size});
+  if (are_empty(call.dweight)) return;
+  const double cost = double(rows) * double(size) * sizeof(T) / 60;
+  kernels<T>(current_table()).dense->embedding_backward(call, threads_for(cost, call.threads));
 }
 
-template void embedding_forward(View<const int64_t, 1>, View<const float, 2>, View<float, 2>, int);
-template void embedding_forward(View<const int64_t, 1>, View<const double, 2>, View<double, 2>, int);
-template void embedding_backward(View<const int64_t, 1>, View<const float, 2>, View<float, 2>, int64_t, int);
-template void embedding_backward(View<const int64_t, 1>, View<const double, 2>, View<double, 2>, int64_t,
-                                 int);
+template void embedding_forward(const EmbeddingForward<float>&);
+template void embedding_forward(const EmbeddingForward<double>&);
+template void embedding_backward(const EmbeddingBackward<float>&);
+template void embedding_backward(const EmbeddingBackward<double>&);
 
 }  // namespace weft

@@ -15,47 +15,33 @@ void check_even(const char* operation, int64_t columns) {
 }  // namespace
 
 template <class T>
-void swiglu_forward(View<const T, 2> x, View<T, 2> y, int threads) {
+void swiglu_forward(const SwigluForward<T>& call) {
   const char* operation = "swiglu_forward";
-  const auto [R, columns] = x.shape.at;
+  const int64_t rows = call.x.shape[0], columns = call.x.shape[1];
   check_even(operation, columns);
-  check_view(operation, "x", x, "(R, 2 F)", x.shape);
-  check_view(operation, "y", y, "(R, F)", {R, columns / 2});
-  if (are_empty(y)) return;
-  kernels<T>(current_table())
-      .pointwise->swiglu_forward({.rows = R,
-                                  .size = columns / 2,
-                                  .x = x.data,
-                                  .x_row = x.stride[0],
-                                  .y = y.data,
-                                  .y_row = y.stride[0]},
-                                 threads_for(double(R) * double(columns) * 0.5, threads));
+  check_view(operation, "x", call.x, "(R, 2 F)", call.x.shape);
+  check_view(operation, "y", call.y, "(R, F)", {rows, columns / 2});
+  if (are_empty(call.y)) return;
+  const int threads = threads_for(double(rows) * double(columns) * 0.5, call.threads);
+  kernels<T>(current_table()).pointwise->swiglu_forward(call, threads);
 }
 
 template <class T>
-void swiglu_backward(View<const T, 2> x, View<const T, 2> dy, View<T, 2> dx, int threads) {
+void swiglu_backward(const SwigluBackward<T>& call) {
   const char* operation = "swiglu_backward";
-  const auto [R, columns] = x.shape.at;
+  const int64_t rows = call.x.shape[0], columns = call.x.shape[1];
   check_even(operation, columns);
-  check_view(operation, "x", x, "(R, 2 F)", x.shape);
-  check_view(operation, "dy", dy, "(R, F)", {R, columns / 2});
-  check_view(operation, "dx", dx, "(R, 2 F)", x.shape);
-  if (are_empty(dx)) return;
-  kernels<T>(current_table())
-      .pointwise->swiglu_backward({.rows = R,
-                                   .size = columns / 2,
-                                   .x = x.data,
-                                   .x_row = x.stride[0],
-                                   .dy = dy.data,
-                                   .dy_row = dy.stride[0],
-                                   .dx = dx.data,
-                                   .dx_row = dx.stride[0]},
-                                  threads_for(double(R) * double(columns) * 0.6, threads));
+  check_view(operation, "x", call.x, "(R, 2 F)", call.x.shape);
+  check_view(operation, "dy", call.dy, "(R, F)", {rows, columns / 2});
+  check_view(operation, "dx", call.dx, "(R, 2 F)", call.x.shape);
+  if (are_empty(call.dx)) return;
+  const int threads = threads_for(double(rows) * double(columns) * 0.6, call.threads);
+  kernels<T>(current_table()).pointwise->swiglu_backward(call, threads);
 }
 
-template void swiglu_forward(View<const float, 2>, View<float, 2>, int);
-template void swiglu_forward(View<const double, 2>, View<double, 2>, int);
-template void swiglu_backward(View<const float, 2>, View<const float, 2>, View<float, 2>, int);
-template void swiglu_backward(View<const double, 2>, View<const double, 2>, View<double, 2>, int);
+template void swiglu_forward(const SwigluForward<float>&);
+template void swiglu_forward(const SwigluForward<double>&);
+template void swiglu_backward(const SwigluBackward<float>&);
+template void swiglu_backward(const SwigluBackward<double>&);
 
 }  // namespace weft

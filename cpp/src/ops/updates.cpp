@@ -11,8 +11,8 @@ namespace weft {
 namespace {
 
 template <class T>
-const PointwiseKernels<T>& pointwise() {
-  return *kernels<T>(current_table()).pointwise;
+const OptimKernels<T>& optim() {
+  return *kernels<T>(current_table()).optim;
 }
 
 template <class T>
@@ -20,169 +20,122 @@ int threads_for_arrays(int64_t size, int arrays, int threads) {
   return threads_for(double(size) * double(arrays) * sizeof(T) / 12, threads);
 }
 
-template <class T>
-void check_param_and_grad(const char* operation, View<T, 1> param, View<const T, 1> grad) {
-  check_view(operation, "param", param, "(N,)", {param.shape[0]});
-  check_view(operation, "grad", grad, "(N,)", {param.shape[0]});
+template <class Call>
+void check_param_and_grad(const char* operation, const Call& call) {
+  check_view(operation, "param", call.param, "(N,)", {call.param.shape[0]});
+  check_view(operation, "grad", call.grad, "(N,)", {call.param.shape[0]});
+}
+
+void check_step(const char* operation, int64_t step) {
+  if (step < 1) fail(operation, "step must be at least 1, got " + std::to_string(step));
 }
 
 }  // namespace
 
 template <class T>
-void sgd_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> velocity, const SgdOptions& options,
-                int threads) {
+void sgd_update(const SgdUpdate<T>& call) {
   const char* operation = "sgd_update";
-  const int64_t size = param.shape[0];
-  check_param_and_grad(operation, param, grad);
-  check_optional(operation, "velocity", velocity, "(N,)", {size});
-  check_not_negative(operation, "lr", options.lr);
-  check_not_negative(operation, "momentum", options.momentum);
-  check_number(operation, "dampening", options.dampening, -HUGE_VAL, HUGE_VAL, false);
-  check_not_negative(operation, "weight_decay", options.weight_decay);
-  if (!velocity && options.momentum != 0)
-    fail(operation, "velocity must be given with momentum = " + number_text(options.momentum));
-  if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
-    fail(operation, "nesterov must have momentum above 0 and dampening 0, got " +
-                        number_text(options.momentum) + " and " + number_text(options.dampening));
-  pointwise<T>().sgd_update({.size = size,
-                             .param = param.data,
-                             .grad = grad.data,
-                             .velocity = velocity.data,
-                             .lr = options.lr,
-                             .momentum = options.momentum,
-                             .dampening = options.dampening,
-                             .weight_decay = options.weight_decay,
-                             .nesterov = options.nesterov,
-                             .maximize = options.maximize},
-                            threads_for_arrays<T>(size, 5, threads));
+  const int64_t size = call.param.shape[0];
+  check_param_and_grad(operation, call);
+  check_optional(operation, "velocity", call.velocity, "(N,)", {size});
+  check_not_negative(operation, "lr", call.lr);
+  check_not_negative(operation, "momentum", call.momentum);
+  check_number(operation, "dampening", call.dampening, -HUGE_VAL, HUGE_VAL, false);
+  check_not_negative(operation, "weight_decay", call.weight_decay);
+  if (!call.velocity && call.momentum != 0)
+    fail(operation, "velocity must be given with momentum = " + number_text(call.momentum));
+  if (call.nesterov && (call.momentum == 0 || call.dampening != 0))
+    fail(operation, "nesterov must have momentum above 0 and dampening 0, got " + number_text(call.momentum) +
+                        " and " + number_text(call.dampening));
+  optim<T>().sgd_update(call, threads_for_arrays<T>(size, 5, call.threads));
 }
 
 template <class T>
-void adam_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> m, View<T, 1> v, View<T, 1> max_v,
-                 const AdamOptions& options, int threads) {
+void adam_update(const AdamUpdate<T>& call) {
   const char* operation = "adam_update";
-  const int64_t size = param.shape[0];
-  check_param_and_grad(operation, param, grad);
-  check_view(operation, "m", m, "(N,)", {size});
-  check_view(operation, "v", v, "(N,)", {size});
-  check_optional(operation, "max_v", max_v, "(N,)", {size});
-  check_not_negative(operation, "lr", options.lr);
-  check_number(operation, "beta1", options.beta1, 0, 1, false);
-  check_number(operation, "beta2", options.beta2, 0, 1, false);
-  check_not_negative(operation, "eps", options.eps);
-  check_not_negative(operation, "weight_decay", options.weight_decay);
-  if (options.step < 1) fail(operation, "step must be at least 1, got " + std::to_string(options.step));
-  const double step = double(options.step);
-  pointwise<T>().adam_update({.size = size,
-                              .param = param.data,
-                              .grad = grad.data,
-                              .m = m.data,
-                              .v = v.data,
-                              .max_v = max_v.data,
-                              .lr = options.lr,
-                              .beta1 = options.beta1,
-                              .beta2 = options.beta2,
-                              .eps = options.eps,
-                              .weight_decay = options.weight_decay,
-                              .decoupled = options.decoupled,
-                              .correction1 = 1 - std::pow(options.beta1, step),
-                              .correction2 = 1 - std::pow(options.beta2, step)},
-                             threads_for_arrays<T>(size, 7, threads));
+  const int64_t size = call.param.shape[0];
+  check_param_and_grad(operation, call);
+  check_view(operation, "m", call.m, "(N,)", {size});
+  check_view(operation, "v", call.v, "(N,)", {size});
+  check_optional(operation, "max_v", call.max_v, "(N,)", {size});
+  check_not_negative(operation, "lr", call.lr);
+  check_number(operation, "beta1", call.beta1, 0, 1, false);
+  check_number(operation, "beta2", call.beta2, 0, 1, false);
+  check_not_negative(operation, "eps", call.eps);
+  check_not_negative(operation, "weight_decay", call.weight_decay);
+  check_step(operation, call.step);
+  optim<T>().adam_update(call, threads_for_arrays<T>(size, 7, call.threads));
 }
 
 template <class T>
-void rmsprop_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> square_avg,
-                    View<T, 1> momentum_buffer, View<T, 1> grad_avg, const RmspropOptions& options,
-                    int threads) {
+void rmsprop_update(const RmspropUpdate<T>& call) {
   const char* operation = "rmsprop_update";
-  const int64_t size = param.shape[0];
-  check_param_and_grad(operation, param, grad);
-  check_view(operation, "square_avg", square_avg, "(N,)", {size});
-  check_optional(operation, "momentum_buffer", momentum_buffer, "(N,)", {size});
-  check_optional(operation, "grad_avg", grad_avg, "(N,)", {size});
-  check_not_negative(operation, "lr", options.lr);
-  check_number(operation, "alpha", options.alpha, 0, 1);
-  check_not_negative(operation, "eps", options.eps);
-  check_not_negative(operation, "weight_decay", options.weight_decay);
-  check_not_negative(operation, "momentum", options.momentum);
-  if (!momentum_buffer && options.momentum != 0)
-    fail(operation, "momentum_buffer must be given with momentum = " + number_text(options.momentum));
-  pointwise<T>().rmsprop_update({.size = size,
-                                 .param = param.data,
-                                 .grad = grad.data,
-                                 .square_avg = square_avg.data,
-                                 .momentum_buffer = momentum_buffer.data,
-                                 .grad_avg = grad_avg.data,
-                                 .lr = options.lr,
-                                 .alpha = options.alpha,
-                                 .eps = options.eps,
-                                 .weight_decay = options.weight_decay,
-                                 .momentum = options.momentum},
-                                threads_for_arrays<T>(size, 7, threads));
+  const int64_t size = call.param.shape[0];
+  check_param_and_grad(operation, call);
+  check_view(operation, "square_avg", call.square_avg, "(N,)", {size});
+  check_optional(operation, "momentum_buffer", call.momentum_buffer, "(N,)", {size});
+  check_optional(operation, "grad_avg", call.grad_avg, "(N,)", {size});
+  check_not_negative(operation, "lr", call.lr);
+  check_number(operation, "alpha", call.alpha, 0, 1);
+  check_not_negative(operation, "eps", call.eps);
+  check_not_negative(operation, "weight_decay", call.weight_decay);
+  check_not_negative(operation, "momentum", call.momentum);
+  if (!call.momentum_buffer && call.momentum != 0)
+    fail(operation, "momentum_buffer must be given with momentum = " + number_text(call.momentum));
+  optim<T>().rmsprop_update(call, threads_for_arrays<T>(size, 7, call.threads));
 }
 
 template <class T>
-void adagrad_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> state_sum,
-                    const AdagradOptions& options, int threads) {
+void adagrad_update(const AdagradUpdate<T>& call) {
   const char* operation = "adagrad_update";
-  const int64_t size = param.shape[0];
-  check_param_and_grad(operation, param, grad);
-  check_view(operation, "state_sum", state_sum, "(N,)", {size});
-  check_not_negative(operation, "lr", options.lr);
-  check_not_negative(operation, "eps", options.eps);
-  check_not_negative(operation, "weight_decay", options.weight_decay);
-  check_not_negative(operation, "lr_decay", options.lr_decay);
-  if (options.step < 1) fail(operation, "step must be at least 1, got " + std::to_string(options.step));
-  pointwise<T>().adagrad_update({.size = size,
-                                 .param = param.data,
-                                 .grad = grad.data,
-                                 .state_sum = state_sum.data,
-                                 .lr = options.lr / (1 + double(options.step - 1) * options.lr_decay),
-                                 .eps = options.eps,
-                                 .weight_decay = options.weight_decay},
-                                threads_for_arrays<T>(size, 5, threads));
+  const int64_t size = call.param.shape[0];
+  check_param_and_grad(operation, call);
+  check_view(operation, "state_sum", call.state_sum, "(N,)", {size});
+  check_not_negative(operation, "lr", call.lr);
+  check_not_negative(operation, "eps", call.eps);
+  check_not_negative(operation, "weight_decay", call.weight_decay);
+  check_not_negative(operation, "lr_decay", call.lr_decay);
+  check_step(operation, call.step);
+  AdagradUpdate<T> decayed = call;  // here, since kernels may round it as one with what follows
+  decayed.lr = call.lr / (1 + double(call.step - 1) * call.lr_decay);
+  optim<T>().adagrad_update(decayed, threads_for_arrays<T>(size, 5, call.threads));
 }
 
 template <class T>
-int64_t sum_of_squares_workspace(int64_t size) {
-  checked_product("sum_of_squares", "the size of x", size, sizeof(T));
-  return pointwise<T>().sum_of_squares_workspace(size);
+size_t sum_of_squares_workspace(const SumOfSquares<T>& call) {
+  checked_product("sum_of_squares", "the size of x", call.x.shape[0], sizeof(T));
+  return optim<T>().sum_of_squares_workspace(call.x.shape[0]);
 }
 
 template <class T>
-double sum_of_squares(View<const T, 1> x, View<double, 1> workspace, int threads) {
+double sum_of_squares(const SumOfSquares<T>& call) {
   const char* operation = "sum_of_squares";
-  const int64_t size = x.shape[0];
-  check_view(operation, "x", x, "(N,)", {size});
-  check_workspace(operation, workspace, sum_of_squares_workspace<T>(size));
-  return pointwise<T>().sum_of_squares(size, x.data, workspace.data, threads_for_arrays<T>(size, 2, threads));
+  const int64_t size = call.x.shape[0];
+  check_view(operation, "x", call.x, "(N,)", {size});
+  check_workspace(operation, call, sum_of_squares_workspace(call));
+  return optim<T>().sum_of_squares(call, threads_for_arrays<T>(size, 2, call.threads));
 }
 
 template <class T>
-void scale(View<T, 1> x, double factor, int threads) {
-  check_view("scale", "x", x, "(N,)", {x.shape[0]});
-  pointwise<T>().scale(x.shape[0], x.data, factor, threads_for_arrays<T>(x.shape[0], 2, threads));
+void scale(const Scale<T>& call) {
+  const int64_t size = call.x.shape[0];
+  check_view("scale", "x", call.x, "(N,)", {size});
+  optim<T>().scale(call, threads_for_arrays<T>(size, 2, call.threads));
 }
 
-template void sgd_update(View<float, 1>, View<const float, 1>, View<float, 1>, const SgdOptions&, int);
-template void sgd_update(View<double, 1>, View<const double, 1>, View<double, 1>, const SgdOptions&, int);
-template void adam_update(View<float, 1>, View<const float, 1>, View<float, 1>, View<float, 1>,
-                          View<float, 1>, const AdamOptions&, int);
-template void adam_update(View<double, 1>, View<const double, 1>, View<double, 1>, View<double, 1>,
-                          View<double, 1>, const AdamOptions&, int);
-template void rmsprop_update(View<float, 1>, View<const float, 1>, View<float, 1>, View<float, 1>,
-                             View<float, 1>, const RmspropOptions&, int);
-template void rmsprop_update(View<double, 1>, View<const double, 1>, View<double, 1>, View<double, 1>,
-                             View<double, 1>, const RmspropOptions&, int);
-template void adagrad_update(View<float, 1>, View<const float, 1>, View<float, 1>, const AdagradOptions&,
-                             int);
-template void adagrad_update(View<double, 1>, View<const double, 1>, View<double, 1>, const AdagradOptions&,
-                             int);
-template int64_t sum_of_squares_workspace<float>(int64_t);
-template int64_t sum_of_squares_workspace<double>(int64_t);
-template double sum_of_squares(View<const float, 1>, View<double, 1>, int);
-template double sum_of_squares(View<const double, 1>, View<double, 1>, int);
-template void scale(View<float, 1>, double, int);
-template void scale(View<double, 1>, double, int);
+template void sgd_update(const SgdUpdate<float>&);
+template void sgd_update(const SgdUpdate<double>&);
+template void adam_update(const AdamUpdate<float>&);
+template void adam_update(const AdamUpdate<double>&);
+template void rmsprop_update(const RmspropUpdate<float>&);
+template void rmsprop_update(const RmspropUpdate<double>&);
+template void adagrad_update(const AdagradUpdate<float>&);
+template void adagrad_update(const AdagradUpdate<double>&);
+template size_t sum_of_squares_workspace(const SumOfSquares<float>&);
+template size_t sum_of_squares_workspace(const SumOfSquares<double>&);
+template double sum_of_squares(const SumOfSquares<float>&);
+template double sum_of_squares(const SumOfSquares<double>&);
+template void scale(const Scale<float>&);
+template void scale(const Scale<double>&);
 
 }  // namespace weft

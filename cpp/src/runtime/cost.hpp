@@ -1,7 +1,7 @@
 // How many threads a piece of work is worth.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 
 #include "kernels/threads/cost.hpp"
 
@@ -23,9 +23,9 @@ inline int threads_for(double nanoseconds, int asked) {
 
 /// Threads for that much work whose workspace is there: their number may have been raised since it was sized.
 template <class Needed>
-int fitting_threads(double nanoseconds, int asked, int64_t elements, const Needed& needed) {
+int fitting_threads(double nanoseconds, int asked, size_t bytes, const Needed& needed) {
   int threads = threads_for(nanoseconds, asked);
-  while (threads > 1 && needed(threads) > elements) --threads;
+  while (threads > 1 && needed(threads) > bytes) --threads;
   return threads;
 }
 

@@ -25,7 +25,10 @@ struct ActivationNode {
   Features<T> run(const Features<T>& x, SequenceRun<T>& sequences) const {
     Features<T> y = sequences.take(x.size);
     const int64_t count = sequences.rows() * x.size;
-    activation_forward<T>(kind, {x.data.get(), {count}}, {y.data.get(), {count}}, sequences.batch.threads);
+    activation_forward<T>({.activation = kind,
+                           .x = {x.data.get(), {count}},
+                           .y = {y.data.get(), {count}},
+                           .threads = sequences.batch.threads});
     return y;
   }
 

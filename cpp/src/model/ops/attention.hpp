@@ -111,8 +111,12 @@ struct AttentionNode {
     const AlignedArray<T> cos = aligned_array<T>(time * pairs), sin = aligned_array<T>(time * pairs);
     const std::vector<double> each = frequencies(rotary.base, pairs, rotary.dim);
     for (int64_t t = 0; t < time; ++t) fill_angles(each, t, 1, cos.get() + t * pairs, sin.get() + t * pairs);
-    rotary_forward<T>(heads, {cos.get(), {1, time, pairs}}, {sin.get(), {1, time, pairs}}, rotary.interleaved,
-                      heads, threads);
+    rotary_forward<T>({.x = heads,
+                       .cos = {cos.get(), {1, time, pairs}},
+                       .sin = {sin.get(), {1, time, pairs}},
+                       .interleaved = rotary.interleaved,
+                       .y = heads,
+                       .threads = threads});
   }
 
   Value step(const Value& x, ProgramBuilder<T>& program) const {

@@ -26,7 +26,10 @@ struct EmbeddingNode {
 
   Features<T> run(const Features<T>&, SequenceRun<T>& sequences) const {
     Features<T> y = sequences.take(weight->shape[1]);
-    embedding_forward<T>(sequences.tokens, view_of<2>(weight), sequences.matrix(y), sequences.batch.threads);
+    embedding_forward<T>({.indices = sequences.tokens,
+                          .weight = view_of<2>(weight),
+                          .y = sequences.matrix(y),
+                          .threads = sequences.batch.threads});
     return y;
   }
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "src/model/ops/operation.hpp"
-#include "weft/pointwise.hpp"
+#include "weft/dense.hpp"
 
 namespace weft {
 
@@ -32,9 +32,14 @@ struct LayerNormNode {
   Features<T> run(const Features<T>& x, SequenceRun<T>& sequences) const {
     const int64_t rows = sequences.rows();
     Features<T> y = sequences.take(x.size), mean = sequences.take(2), inverse_deviation = sequences.take(1);
-    layer_norm_forward<T>(sequences.matrix(x), view_of<1>(weight), view_of<1>(bias), eps, sequences.matrix(y),
-                          {mean.data.get(), {rows, 2}}, {inverse_deviation.data.get(), {rows}},
-                          sequences.batch.threads);
+    layer_norm_forward<T>({.x = sequences.matrix(x),
+                           .weight = view_of<1>(weight),
+                           .bias = view_of<1>(bias),
+                           .eps = eps,
+                           .y = sequences.matrix(y),
+                           .mean = {mean.data.get(), {rows, 2}},
+                           .inverse_deviation = {inverse_deviation.data.get(), {rows}},
+                           .threads = sequences.batch.threads});
     sequences.give_back(std::move(mean));
     sequences.give_back(std::move(inverse_deviation));
     return y;

@@ -25,12 +25,16 @@ struct LinearNode {
   }
 
   Features<T> run(const Features<T>& x, SequenceRun<T>& sequences) const {
-    const int threads = sequences.batch.threads;
     Features<T> y = sequences.take(weight->shape[0]);
-    const int64_t size = linear_forward_workspace<T>(x.size, y.size, threads);
-    const AlignedArray<T> workspace = aligned_array<T>(size);
-    linear_forward<T>(sequences.matrix(x), view_of<2>(weight), view_of<1>(bias), sequences.matrix(y),
-                      {workspace.get(), {size}}, threads);
+    LinearForward<T> call{.x = sequences.matrix(x),
+                          .weight = view_of<2>(weight),
+                          .bias = view_of<1>(bias),
+                          .y = sequences.matrix(y),
+                          .threads = sequences.batch.threads};
+    call.workspace_bytes = linear_forward_workspace(call);
+    const auto workspace = aligned_array<std::byte>(int64_t(call.workspace_bytes));
+    call.workspace = workspace.get();
+    linear_forward(call);
     return y;
   }
 
