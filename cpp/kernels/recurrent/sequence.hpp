@@ -39,9 +39,7 @@ struct Geometry {
   const RecurrentArguments<T>& arguments;
   const CellInfo& cell;
   const CellMaths<T>& maths;
-  /// Units of a tile: about eight vectors over all gates, so that even a single row fills the multiply-add
-  /// units.
-  const int64_t block;
+  const int64_t block;  ///< units of a block
   const Grid grid;
   /// A team's rows fit in one tile of eight panels. Then a step takes as long as reading its weights from the
   /// second-level cache: they lie in the order in which they are read, and every other step reads them
@@ -59,7 +57,7 @@ struct Geometry {
         arguments(*p.arguments),
         cell(cell_info(p.cell)),
         maths(cell_maths<T>(p.cell)),
-        block(block_of(cell)),
+        block(width * block_vectors(cell)),
         grid(choose_grid(cost_of(p), threads)),
         few_rows(p.batch <= int64_t(grid.teams) * tile_rows(8)),
         one_step(p.plan.steps == 1 && p.batch <= most_in_place),
@@ -117,12 +115,9 @@ struct Geometry {
   Range columns(const Worker& w) const {
     return projected() ? share(state, w.part, w.parts, width) : units(w);
   }
-  static int64_t block_of(const CellInfo& cell) {
-    return width * (cell.gates == 1 ? 8 : cell.gates <= 4 ? 2 : 1);
-  }
   static StepCost cost_of(const RecurrentProblem<T>& p) {
     const CellInfo& cell = cell_info(p.cell);
-    const int64_t block = block_of(cell);
+    const int64_t block = width * block_vectors(cell);
     const int64_t steps = p.plan.steps, row_steps = steps == 0 ? 0 : p.plan.offset[steps];
     const int64_t rows = steps == 0 ? 0 : (row_steps + steps - 1) / steps;
     const int64_t units = min_of(block, round_up(p.hidden, width));
