@@ -25,10 +25,10 @@ from weftnn.nn.steps import steps_from
 
 
 class ALiBi(AttentionPositions):
-    """Scores that fall with distance: MultiheadAttention(..., positions=ALiBi(num_heads)).
+    """Biases that lower scores with distance: MultiheadAttention(..., positions=ALiBi(num_heads)).
 
     As a layer: scores, y[B,N,T,S]; offset: the position of the first query among the keys, an int, or [B]
-    where rows differ. `bias` and `causal_bias` are what is added. Raises ValueError for other heads.
+    where rows differ. `bias` and `causal_bias` are what is added. Raises ValueError for another number of heads.
 
     >>> ALiBi(2).slopes
     array([0.0625    , 0.00390625])

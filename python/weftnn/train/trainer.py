@@ -1,4 +1,4 @@
-"""Trainer: the training loop. What it is made of stands in files of its own:
+"""Trainer: the training loop. Its parts have files of their own:
 
 tbptt.py    cutting batches into segments, carrying the state, backprop that reaches k2 steps back
 learner.py  one update: gradients added up, clipped, given to the optimizer
@@ -183,7 +183,7 @@ class Trainer:
         return Fit(self, plan, overwrite=overwrite, progress=progress).run()
 
     def evaluate(self, data: DataSource) -> dict[str, float]:
-        """Loss, metrics and what is derived from the loss, on data that is not learned from; dropout is off.
+        """The loss, metrics and what is derived from the loss, on data that is not trained on, without dropout.
 
         The state is carried as in training. Long batches are read in pieces of k1 steps.
         """
