@@ -28,7 +28,8 @@ class ALiBi(AttentionPositions):
     """Biases that lower scores with distance: MultiheadAttention(..., positions=ALiBi(num_heads)).
 
     As a layer: scores, y[B,N,T,S]; offset: the position of the first query among the keys, an int, or [B]
-    where rows differ. `bias` and `causal_bias` are what is added. Raises ValueError for another number of heads.
+    where rows differ. `bias` and `causal_bias` are what is added. Raises ValueError for another number of
+    heads.
 
     >>> ALiBi(2).slopes
     array([0.0625    , 0.00390625])

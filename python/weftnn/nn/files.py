@@ -16,7 +16,8 @@ def save(layer: Layer, path: PathLike, metadata: Mapping[str, str] | None = None
     The layer adds a string of its own, "weft": the graph that `Model::load` of the C++ library and
     `weftnn.Stream` run (docs/model_format.md), or the reason why there is none.
 
-    A crash or a full disk leaves the old file as it was. All readers of safetensors can read it, PyTorch's too.
+    A crash or a full disk leaves the old file as it was. All readers of safetensors can read it, PyTorch's
+    too.
     Raises OSError if it cannot be written.
 
     >>> import tempfile
@@ -38,8 +39,8 @@ def to_bytes(layer: Layer) -> bytes:
 def load(layer: Layer, path: PathLike) -> dict[str, str]:
     """Read a layer's parameters from a `.safetensors` file of weft or PyTorch; returns the file's metadata.
 
-    The file may have a tied weight under one of its names only. Raises ValueError, with nothing changed, for a
-    file that is broken or of another model, and OSError if it cannot be read.
+    The file may have a tied weight under one of its names only. Raises ValueError, with nothing changed, for
+    a file that is broken or of another model, and OSError if it cannot be read.
     """
     tensors, metadata = read_safetensors(path)
     try:

@@ -63,7 +63,8 @@ class CrossEntropyLoss(Loss):
 
     prediction[..., V] of unnormalized scores, target[...] of integers, weight[...] or its leading axes; with
     "none", loss[...].
-    q is 1 at the target, mixed with label_smoothing of 1/V everywhere. Elements whose target is ignore_index are ignored.
+    q is 1 at the target, mixed with label_smoothing of 1/V everywhere. Elements whose target is ignore_index
+    are ignored.
     Raises ValueError for a target outside 0..V-1, and as every loss.
 
     >>> loss, backprop = CrossEntropyLoss()(np.zeros((5, 4), np.float32), np.array([0, 1, 2, 3, -100]))

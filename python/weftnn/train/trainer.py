@@ -183,7 +183,7 @@ class Trainer:
         return Fit(self, plan, overwrite=overwrite, progress=progress).run()
 
     def evaluate(self, data: DataSource) -> dict[str, float]:
-        """The loss, metrics and what is derived from the loss, on data that is not trained on, without dropout.
+        """Loss, metrics and what is derived from the loss, on data that is not trained on, without dropout.
 
         The state is carried as in training. Long batches are read in pieces of k1 steps.
         """
