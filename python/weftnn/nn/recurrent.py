@@ -1,6 +1,7 @@
 """What RNN, LSTM and GRU share: a stack of cells, in pairs if bidirectional.
 
-    y_l = [cell_l(x_l); reverse cell_l(x_l)] along the last axis,    x_{l+1} = dropout(y_l)
+    y_l     = [cell_l(x_l); reverse cell_l(x_l)]        along the last axis
+    x_{l+1} = dropout(y_l)
 
 Backward walks the layers from last to first; dx of a layer is the sum over its directions.
 
@@ -32,7 +33,8 @@ from weftnn.nn.tree import members
 class RecurrentLayer(Layer):
     """Base of RNN, LSTM and GRU.
 
-        (y, state), backprop = layer(x, state, lengths=None, resets=None);   dx, dstate = backprop(dy, dstate)
+        (y, state), backprop = layer(x, state, lengths=None, resets=None)
+        dx, dstate = backprop(dy, dstate)
 
     x: [B,T,I].  y: [B,T,DP], zero past a row's end.
     state: h[LD,B,P], for LSTM (h[LD,B,P], c[LD,B,H]). None is zeros, for dy and dstate too.
