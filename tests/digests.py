@@ -29,8 +29,8 @@ from cases import OPS, UPDATES
 from kinds import Size
 from native import NATIVE, STEPPED, steps, weighted
 from nn_cases import CASES
-from test_any_batch import LAYERS, results
-from test_native import WIDE
+from row_layers import LAYERS, results
+from wide_models import WIDE
 
 # Few rows and many, whole panels and remainders, of every instruction set.
 SIZES = [

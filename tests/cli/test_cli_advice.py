@@ -9,17 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from test_cli_lm import PROSE, TINY, refused
-from weftnn.cli import main, scoring
+from tiny_runs import PROSE, TINY, refused
+from weftnn.cli import main
+from weftnn.cli.lm import scoring
 from weftnn.train import History, Trainer
 
 DIVERGING = ["--model", "rnn", "--optimizer", "sgd", "--lr", "1e38", "--clip", "0", "--warmup", "0"]
-
-
-@pytest.fixture(autouse=True)
-def no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than all the rest of a tiny run."""
-    monkeypatch.setattr(History, "plot", lambda history, path: Path(path))
 
 
 @pytest.fixture

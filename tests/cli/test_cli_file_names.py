@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from test_cli_lm import PROSE, TINY
+from tiny_runs import PROSE, TINY
 from weftnn.cli.file_names import from_json, printable, quoted, shown, to_json
 from weftnn.config import openmp_runtimes, show_config
 

@@ -9,35 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from test_cli_lm import PROSE, assert_same, refused, weft, weights
+from tiny_runs import PROSE, assert_same, refused, weft, weights
 from weftnn.cli import main
 from weftnn.models import GPT
-from weftnn.train import History
 
 TINY = ["--model", "gpt", "--hidden", "12", "--layers", "2", "--heads", "2", "--batch", "4"]
 TINY += ["--sequence", "16", "--validate-every", "4", "--sample-length", "30", "--quiet"]
 
 
-@pytest.fixture(autouse=True)
-def no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than all the rest of a tiny run."""
-    monkeypatch.setattr(History, "plot", lambda history, path: Path(path))
-
-
 @pytest.fixture
-def text(tmp_path: Path) -> str:
-    path = tmp_path / "prose.txt"
-    path.write_bytes(PROSE)
-    return str(path)
-
-
-@pytest.fixture
-def run(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """A small finished run."""
-    out = str(tmp_path / "run")
-    assert main(["lm", "train", text, *TINY, "--steps", "8", "--out", out]) == 0
-    capsys.readouterr()
-    return out
+def settings() -> list[str]:
+    return TINY
 
 
 @pytest.mark.parametrize("positions", ["learned", "rotary", "alibi"])

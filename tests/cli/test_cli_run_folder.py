@@ -12,32 +12,10 @@ from typing import Any
 
 import pytest
 
-from test_cli_lm import PROSE, TINY, assert_same, refused, weft, weights
-from test_train_folder import held_by_another_process
+from checkpoints import held_by_another_process
+from tiny_runs import TINY, assert_same, refused, weft, weights
 from weftnn.cli import main
-from weftnn.train import History, Trainer
-
-
-@pytest.fixture(autouse=True)
-def no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than all the rest of a tiny run."""
-    monkeypatch.setattr(History, "plot", lambda history, path: Path(path))
-
-
-@pytest.fixture
-def text(tmp_path: Path) -> str:
-    path = tmp_path / "prose.txt"
-    path.write_bytes(PROSE)
-    return str(path)
-
-
-@pytest.fixture
-def run(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """A small finished run."""
-    out = str(tmp_path / "run")
-    assert main(["lm", "train", text, *TINY, "--steps", "8", "--out", out]) == 0
-    capsys.readouterr()
-    return out
+from weftnn.train import Trainer
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from test_cli_lm import PROSE, TINY
-from weftnn.cli import evaluate, main, scoring
+from tiny_runs import PROSE, TINY
+from weftnn.cli import main
+from weftnn.cli.lm import evaluate, scoring
 from weftnn.models import GPT, ByteModel, LanguageModel
-from weftnn.train import History
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,6 @@ def test_a_tenth_of_what_was_trained_on(
 def test_a_part_is_called_a_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(History, "plot", lambda history, path: Path(path))
     monkeypatch.setattr(scoring, "_VALIDATED", 100)
     text, out = tmp_path / "prose.txt", tmp_path / "run"
     text.write_bytes(PROSE)
@@ -59,7 +58,6 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> list[bool | str]:
 
     monkeypatch.setattr(scoring, "bits_per_byte", score)
     monkeypatch.setattr(evaluate, "bits_per_byte", score)
-    monkeypatch.setattr(History, "plot", lambda history, path: Path(path))
     return shown
 
 

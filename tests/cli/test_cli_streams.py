@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from test_cli_lm import PROSE, TINY
+from tiny_runs import PROSE, TINY
 from weftnn.models import LanguageModel, bits_per_byte
 
 COMMANDS = {

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 import weftnn
-from test_cli_lm import PROSE, TINY, refused
+from tiny_runs import PROSE, TINY, refused
 from weftnn.cli import main
 from weftnn.cli.threads import processors
-from weftnn.train import History
 
 
 @pytest.mark.parametrize("command", ["train", "sample", "eval"])
@@ -26,7 +25,6 @@ def test_more_than_the_processors_are_refused(command: str, capsys: pytest.Captu
 def test_a_run_of_a_larger_machine_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(History, "plot", lambda history, path: Path(path))
     (tmp_path / "prose.txt").write_bytes(PROSE)
     out = tmp_path / "run"
     begun = ["lm", "train", str(tmp_path / "prose.txt"), *TINY, "--steps", "2", "--threads", "1"]

@@ -16,7 +16,7 @@ from weftnn import ops
 from weftnn.models import GPT, HeldOutWindows, bits_per_byte
 from weftnn.models.context_window import ContextReader, stride, window_start
 from weftnn.models.sampling import probabilities
-from weftnn.nn.key_value_cache import KeyValueCache
+from weftnn.nn.attention.key_value_cache import KeyValueCache
 
 
 @given(before=st.integers(1, 300), context=st.integers(1, 40))
@@ -68,7 +68,7 @@ def test_a_byte_costs_the_same_however_long_the_text(monkeypatch: pytest.MonkeyP
         return empty(shape, *arguments)
 
     monkeypatch.setattr(GPT, "predict", counted)
-    monkeypatch.setattr("weftnn.nn.key_value_cache.np.empty", noted)
+    monkeypatch.setattr("weftnn.nn.attention.key_value_cache.np.empty", noted)
     model = make(context=100)
     for _ in islice(model.generate(b"W", rng=0), 1000):
         pass

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import weftnn
+from layouts import LAYOUTS
 from native import NATIVE, steps, weighted
 from nn_kinds import Case
-from test_contracts import LAYOUTS
 from weftnn import nn
 from weftnn.files import write_safetensors
 from weftnn.nn.graph import describe

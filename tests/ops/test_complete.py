@@ -10,8 +10,8 @@ import pytest
 import weftnn.nn
 import weftnn.ops
 from cases import CELLS, OPS, UPDATES, recurrent_case
+from loss_cases import LOSSES
 from nn_cases import CASES as LAYERS
-from test_nn_losses import LOSSES
 
 # Public names that are not ops with a backward: what they are, or where they are tested.
 OTHER_OPS = {

@@ -13,7 +13,7 @@ import weftnn
 import weftnn.ops
 from cases import CELLS, OPS, RECURRENT, UPDATES, recurrent_case
 from kinds import OpCase, UpdateCase
-from test_nn_losses import LOSSES, WEIGHT, P
+from loss_cases import LOSSES, WEIGHT, P
 from weftnn import data, nn, train
 
 TYPICAL = [recurrent_case(cell, "everything") for cell in CELLS] + [

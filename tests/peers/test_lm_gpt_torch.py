@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpt_cases import TEXT, C, make
-from test_nn_torch import close, dtypes, load, same_gradients
+from torch_twins import close, dtypes, load, same_gradients
 from weftnn import nn
 
 pytestmark = pytest.mark.compare

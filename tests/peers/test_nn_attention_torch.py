@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from test_nn_torch import close, dtypes, load, normal, same_gradients, tensor
+from torch_twins import close, dtypes, load, normal, same_gradients, tensor
 from weftnn import nn
 
 pytestmark = pytest.mark.compare

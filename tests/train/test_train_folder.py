@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,32 +13,11 @@ from typing import Any
 
 import pytest
 
-from test_train_checkpoint import number_in, numbered, small_trainer, source
+from checkpoints import held_by_another_process, number_in, numbered, small_trainer, source
 from weftnn.train import FolderInUseError, Trainer
 from weftnn.train import checkpoint as module
 from weftnn.train.checkpoint import read_checkpoint, write_checkpoint
 from weftnn.train.folder_lock import FolderLock
-
-HOLDER = """
-import sys
-from pathlib import Path
-from weftnn.train.folder_lock import FolderLock
-with FolderLock(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-@contextmanager
-def held_by_another_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as child:
-        assert child.stdout is not None and child.stdout.readline() == "held\n"
-        try:
-            yield child
-        finally:
-            child.kill()
 
 
 @contextmanager

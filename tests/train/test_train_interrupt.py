@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from test_train_checkpoint import small_trainer, source
+from checkpoints import small_trainer, source
 from weftnn import train
 from weftnn.train.checkpoint import read_checkpoint
 from weftnn.train.interrupt import Interrupt
@@ -62,7 +62,7 @@ def test_the_second_ends_at_once(tmp_path: Path, number: int) -> None:
         signal.raise_signal(number)
         after.append("never")
 
-    history = fit(at_step(4, twice), checkpoint_dir=tmp_path, checkpoint_every=1)
+    history = fit(at_step(4, twice), checkpoint_dir=tmp_path, save_every=1)
     assert history.interrupted and history.signal == number and not after
     assert read_checkpoint(tmp_path / "last").config["position"]["step"] == 3
 
@@ -157,7 +157,7 @@ PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
-from test_train_checkpoint import small_trainer, source
+from checkpoints import small_trainer, source
 ask = lambda trainer, record: os.kill(os.getpid(), int(sys.argv[1])) if record["step"] == 3 else None
 history = small_trainer().fit(source(), steps=6, log_every=1, callbacks=[ask], progress=False)
 print(history.stopped, history.last["step"])

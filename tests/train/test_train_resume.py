@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from test_train_checkpoint import Crash, break_at
+from checkpoints import Crash, break_at
 from weftnn import data, nn, optim, train
 from weftnn.files import read_safetensors, write_safetensors
 from weftnn.train.checkpoint import CONFIG, MODEL, TRAINING, exists, model_file
@@ -66,7 +66,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that stopped in mid-epoch, with a `best` and a `last`."""
     folder = tmp_path_factory.mktemp("saved")
     options: dict[str, Any] = {"validation": text(), "checkpoint_dir": folder, "progress": False}
-    trainer().fit(text(), steps=23, validate_every=11, checkpoint_every=8, log_every=4, **options)
+    trainer().fit(text(), steps=23, validate_every=11, save_every=8, log_every=4, **options)
     assert exists(folder / "best") and exists(folder / "last")
     return folder
 
@@ -290,7 +290,7 @@ def test_an_optimizer_of_ones_own_that_refuses_leaves_the_rest(run: Path) -> Non
 
 def fit(trainer: train.Trainer, folder: Path) -> None:
     options: dict[str, Any] = {"validation": text(), "checkpoint_dir": folder, "log_csv": folder / "log.csv"}
-    trainer.fit(text(), steps=8, validate_every=4, checkpoint_every=4, progress=False, **options)
+    trainer.fit(text(), steps=8, validate_every=4, save_every=4, progress=False, **options)
 
 
 def test_a_run_killed_at_any_write_goes_on_to_the_same_bits(

@@ -11,14 +11,23 @@ A byte has C // 2 bytes to C bytes before it, once there are so many. Sampling a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
+from weftnn.nn.attention.key_value_cache import KeyValueCache
+from weftnn.nn.dense.embedding import Embedding
 from weftnn.nn.parameter import Array
 
-if TYPE_CHECKING:
-    from weftnn.models.gpt import GPT
+
+class WindowModel(Protocol):
+    """A model that sees at most `context` bytes at once, and goes on after those in its cache."""
+
+    context: int
+    embedding: Embedding
+
+    def make_cache(self) -> list[KeyValueCache]: ...
+    def predict(self, x: Array, *, cache: list[KeyValueCache] | None = None) -> Array: ...
 
 
 def stride(context: int) -> int:
@@ -45,7 +54,7 @@ class ContextReader:
     ((1, 256), (1, 256))
     """
 
-    def __init__(self, model: GPT) -> None:
+    def __init__(self, model: WindowModel) -> None:
         self.model = model
         self.cache = model.make_cache()
         self.begin = 0  # of the window, in the text
@@ -61,6 +70,6 @@ class ContextReader:
             pieces = [ids]
             for layer_cache in self.cache:
                 layer_cache.truncate(0)
-        logits: Array = self.model.predict(ids, cache=self.cache)[:, -1]
+        logits = self.model.predict(ids, cache=self.cache)[:, -1]
         self.begin, self.count, self.pieces = begin, count, pieces
         return logits

@@ -26,10 +26,10 @@ from weftnn.arguments import check_choice, check_count, check_number
 from weftnn.models.byte_model import VOCABULARY, ByteModel, Reader, check_shape, check_table
 from weftnn.models.context_window import ContextReader
 from weftnn.nn import init
+from weftnn.nn.attention.key_value_cache import KeyValueCache
 from weftnn.nn.backprop import Backprop
 from weftnn.nn.graph import GraphWriter, Node
 from weftnn.nn.inputs import check_integers
-from weftnn.nn.key_value_cache import KeyValueCache
 from weftnn.nn.parameter import Array, Seed
 
 __all__ = ["GPT", "POSITIONS"]

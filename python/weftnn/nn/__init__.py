@@ -10,41 +10,41 @@
 """
 
 from weftnn.nn import init
-from weftnn.nn.activations import GELU, ReLU, Sigmoid, SiLU, SwiGLU, Tanh
-from weftnn.nn.additive_attention import AdditiveAttention
-from weftnn.nn.alibi import ALiBi
-from weftnn.nn.attention_positions import AttentionPositions
+from weftnn.nn.attention.additive_attention import AdditiveAttention
+from weftnn.nn.attention.bilinear_attention import BilinearAttention
+from weftnn.nn.attention.dot_attention import DotAttention
+from weftnn.nn.attention.key_value_cache import KeyValueCache
+from weftnn.nn.attention.multihead_attention import MultiheadAttention
 from weftnn.nn.backprop import Backprop, StatefulBackprop
-from weftnn.nn.bidirectional import Bidirectional
-from weftnn.nn.bilinear_attention import BilinearAttention
-from weftnn.nn.dot_attention import DotAttention
-from weftnn.nn.dropout import Dropout
-from weftnn.nn.elementwise_losses import BCEWithLogitsLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss
-from weftnn.nn.embedding import Embedding
-from weftnn.nn.feed_forward import FeedForward
+from weftnn.nn.combinators.bidirectional import Bidirectional
+from weftnn.nn.combinators.residual import Residual
+from weftnn.nn.combinators.sequential import Sequential
+from weftnn.nn.dense.embedding import Embedding
+from weftnn.nn.dense.layer_norm import LayerNorm
+from weftnn.nn.dense.linear import Linear
 from weftnn.nn.files import load, save
 from weftnn.nn.graph import GraphWriter, NoNativeForm
-from weftnn.nn.gru import GRU, GRUCell
-from weftnn.nn.key_value_cache import KeyValueCache
 from weftnn.nn.layer import Layer
-from weftnn.nn.layer_norm import LayerNorm
-from weftnn.nn.learned_positions import LearnedPositions
-from weftnn.nn.linear import Linear
-from weftnn.nn.losses import CrossEntropyLoss, Loss
-from weftnn.nn.lstm import LSTM, LSTMCell
-from weftnn.nn.multihead_attention import MultiheadAttention
+from weftnn.nn.losses.cross_entropy_loss import CrossEntropyLoss, Loss
+from weftnn.nn.losses.elementwise_losses import BCEWithLogitsLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss
 from weftnn.nn.parameter import Parameter
-from weftnn.nn.relative_positions import RelativePositions
-from weftnn.nn.residual import Residual
-from weftnn.nn.rnn import RNN, RNNCell
-from weftnn.nn.rotary_positions import RotaryPositions
-from weftnn.nn.sequential import Sequential
-from weftnn.nn.sinusoidal_positions import SinusoidalPositions
-from weftnn.nn.transformer import Transformer
-from weftnn.nn.transformer_decoder import TransformerDecoder
-from weftnn.nn.transformer_decoder_layer import DecoderCache, TransformerDecoderLayer
-from weftnn.nn.transformer_encoder import TransformerEncoder
-from weftnn.nn.transformer_encoder_layer import TransformerEncoderLayer
+from weftnn.nn.pointwise.activations import GELU, ReLU, Sigmoid, SiLU, SwiGLU, Tanh
+from weftnn.nn.pointwise.dropout import Dropout
+from weftnn.nn.positions.alibi import ALiBi
+from weftnn.nn.positions.attention_positions import AttentionPositions
+from weftnn.nn.positions.learned_positions import LearnedPositions
+from weftnn.nn.positions.relative_positions import RelativePositions
+from weftnn.nn.positions.rotary_positions import RotaryPositions
+from weftnn.nn.positions.sinusoidal_positions import SinusoidalPositions
+from weftnn.nn.recurrent.gru import GRU, GRUCell
+from weftnn.nn.recurrent.lstm import LSTM, LSTMCell
+from weftnn.nn.recurrent.rnn import RNN, RNNCell
+from weftnn.nn.transformer.feed_forward import FeedForward
+from weftnn.nn.transformer.transformer import Transformer
+from weftnn.nn.transformer.transformer_decoder import TransformerDecoder
+from weftnn.nn.transformer.transformer_decoder_layer import DecoderCache, TransformerDecoderLayer
+from weftnn.nn.transformer.transformer_encoder import TransformerEncoder
+from weftnn.nn.transformer.transformer_encoder_layer import TransformerEncoderLayer
 
 __all__ = [
     "GELU",

@@ -8,14 +8,12 @@ the weights and the nodes of the layers inside.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from weftnn.nn.parameter import Parameter
-
-if TYPE_CHECKING:
-    from weftnn.nn.layer import Layer
+from weftnn.nn.tree import Tree
 
 Node: TypeAlias = dict[str, Any]
 FORMAT = 1
@@ -23,6 +21,12 @@ FORMAT = 1
 
 class NoNativeForm(ValueError):
     """A layer that the model file's operations cannot express."""
+
+
+class Describable(Tree, Protocol):
+    """A layer, as far as its graph goes."""
+
+    def graph(self, writer: GraphWriter) -> Node: ...
 
 
 class GraphWriter:
@@ -34,7 +38,7 @@ class GraphWriter:
     {'op': 'linear', 'weight': '0.weight'}
     """
 
-    def __init__(self, model: Layer) -> None:
+    def __init__(self, model: Describable) -> None:
         self._names = {id(parameter): name for name, parameter in model.named_parameters()}
         self._paths: dict[int, str] = {}
         for path, layer in model.named_layers():
@@ -48,7 +52,7 @@ class GraphWriter:
         """The same for what is a part of a node, as positions are of attention's."""
         return {name: self._entry(value) for name, value in entries.items() if value is not None}
 
-    def sequence(self, *parts: Layer | Node) -> Node:
+    def sequence(self, *parts: Describable | Node) -> Node:
         """Layers or nodes one after the other. Sequences within it are spliced, and one node is itself."""
         nodes: list[Node] = []
         for part in parts:
@@ -56,14 +60,14 @@ class GraphWriter:
             nodes += node["layers"] if node["op"] == "sequential" else [node]
         return nodes[0] if len(nodes) == 1 else {"op": "sequential", "layers": nodes}
 
-    def layer(self, layer: Layer) -> Node:
+    def layer(self, layer: Describable) -> Node:
         """The node of a layer. Raises NoNativeForm if it has none."""
         node = self.part(layer)
         if "op" not in node:
             raise self.obstacle(layer, "it is a part of attention, not a layer of a sequence")
         return node
 
-    def part(self, layer: Layer) -> Node:
+    def part(self, layer: Describable) -> Node:
         """What a layer's `graph` gives: a node, or an entry of the node of the layer that has it."""
         kind = type(layer)
         owner = _owner(kind, "graph")
@@ -72,7 +76,7 @@ class GraphWriter:
         node: Node = kind.graph(layer, self)
         return node
 
-    def obstacle(self, layer: Layer, reason: str) -> NoNativeForm:
+    def obstacle(self, layer: Describable, reason: str) -> NoNativeForm:
         """The error that says which layer has no native form, and why."""
         path = self._paths.get(id(layer))
         where = f" (at {path})" if path else ""
@@ -88,7 +92,7 @@ class GraphWriter:
         return self.layer(value) if hasattr(value, "graph") else value
 
 
-def describe(model: Layer) -> dict[str, Any]:
+def describe(model: Describable) -> dict[str, Any]:
     """The entry `weft` of a model file.
 
     >>> from weftnn.nn import Linear, Transformer
@@ -100,7 +104,7 @@ def describe(model: Layer) -> dict[str, Any]:
     writer = GraphWriter(model)
     try:
         node = writer.layer(model)
-        dtypes = {parameter.dtype.name for parameter in model.parameters()}
+        dtypes = {parameter.dtype.name for _, parameter in model.named_parameters()}
         if len(dtypes) != 1:
             found = " and ".join(sorted(dtypes)) or "no weights"
             raise writer.obstacle(model, f"its weights must be of one dtype, found {found}")

@@ -21,10 +21,9 @@ wrong numbers. These are right without being told:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from weftnn.nn.layer import Layer
+from weftnn.nn.layer import Layer
 
 READS = ("step", "place", "past", "all")
 

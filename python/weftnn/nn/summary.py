@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from weftnn.nn.layer import Layer
+from weftnn.nn.tree import Tree
 
 
-def summarise(model: Layer) -> str:
+def summarise(model: Tree) -> str:
     """A line for each parameter: path, layer, name, shape, how many numbers, how many bytes; then the total.
 
     >>> from weftnn.nn import GRU, Linear, Sequential

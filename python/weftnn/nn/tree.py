@@ -10,18 +10,25 @@ What cannot be named so is refused: a parameter that is not found is neither tra
 from __future__ import annotations
 
 from collections import UserDict, UserList, deque
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from weftnn.nn.parameter import Parameter
 
-if TYPE_CHECKING:
-    from weftnn.nn.layer import Layer
+Kind = TypeVar("Kind")
 
-Member: TypeAlias = "Parameter | Layer"
+
+class Tree(Protocol):
+    """What of a layer is seen by those whom Layer itself uses: they show or describe a model."""
+
+    def children(self) -> Sequence[Tree]: ...
+    def own_parameters(self) -> Iterator[tuple[str, Parameter]]: ...
+    def named_layers(self) -> Iterator[tuple[str, Tree]]: ...
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]: ...
+
 
 # Of these the order or the names are not fixed, or not ours to walk.
 _OTHER_CONTAINERS = (
@@ -39,7 +46,9 @@ _OTHER_CONTAINERS = (
 _PLAIN = frozenset((str, bytes, int, float, bool, complex, type(None)))
 
 
-def members(where: str, attributes: Mapping[str, Any], kind: type[Layer]) -> Iterator[tuple[str, Member]]:
+def members(
+    where: str, attributes: Mapping[str, Any], kind: type[Kind]
+) -> Iterator[tuple[str, Parameter | Kind]]:
     """(name, parameter or layer) of each that is in `attributes`, in their order. `kind` is Layer.
 
     Raises TypeError where one is in a set, an array of objects or under a key that is not a string, and
@@ -50,8 +59,8 @@ def members(where: str, attributes: Mapping[str, Any], kind: type[Layer]) -> Ite
 
 
 def _within(
-    where: str, name: str, value: Any, kind: type[Layer], above: tuple[int, ...]
-) -> Iterator[tuple[str, Member]]:
+    where: str, name: str, value: Any, kind: type[Kind], above: tuple[int, ...]
+) -> Iterator[tuple[str, Parameter | Kind]]:
     if isinstance(value, (Parameter, kind)):
         yield name, value
         return

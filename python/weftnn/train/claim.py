@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from weftnn.train.checkpoint import exists, remove_checkpoint, save_of
-
-if TYPE_CHECKING:
-    from weftnn.train.trainer import Trainer
+from weftnn.train.training import Training
 
 
-def check_folder(trainer: Trainer, folder: Path, *, overwrite: bool) -> None:
+def check_folder(trainer: Training, folder: Path, *, overwrite: bool) -> None:
     """Refuses a folder with another run, unless that is to be overwritten. Raises FileExistsError."""
     taken = exists(folder / "last") or exists(folder / "best")
     if taken and not overwrite and not _is_own(trainer, folder):
@@ -21,7 +18,7 @@ def check_folder(trainer: Trainer, folder: Path, *, overwrite: bool) -> None:
         )
 
 
-def claim_folder(trainer: Trainer, folder: Path) -> None:
+def claim_folder(trainer: Training, folder: Path) -> None:
     """Makes the folder the trainer's run's; clears another run's checkpoints away."""
     if _is_own(trainer, folder):
         return
@@ -31,7 +28,7 @@ def claim_folder(trainer: Trainer, folder: Path) -> None:
     trainer.run_folder, trainer.run_save, trainer.best = folder.resolve(), None, None
 
 
-def _is_own(trainer: Trainer, folder: Path) -> bool:
+def _is_own(trainer: Training, folder: Path) -> bool:
     """Whether the run in the folder is this trainer's, and no other has gone on with it meanwhile."""
     saved = save_of(folder / "last")
     return folder.resolve() == trainer.run_folder and saved in (None, trainer.run_save)

@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from weftnn import ops
 from weftnn.arguments import check_choice
 from weftnn.data import Batch
+from weftnn.train import snapshot
 from weftnn.train.claim import check_folder, claim_folder
 from weftnn.train.csv_log import CsvLog
 from weftnn.train.diverged import DivergedError, first_not_finite
@@ -25,10 +26,8 @@ from weftnn.train.interrupt import Interrupt
 from weftnn.train.plan import Plan
 from weftnn.train.progress import Progress
 from weftnn.train.tbptt import segments
+from weftnn.train.training import Training
 from weftnn.train.watch import Watch
-
-if TYPE_CHECKING:
-    from weftnn.train.trainer import Trainer
 
 Item = TypeVar("Item")
 
@@ -36,7 +35,7 @@ Item = TypeVar("Item")
 class Fit:
     """Runs a plan on a trainer."""
 
-    def __init__(self, trainer: Trainer, plan: Plan, *, overwrite: bool, progress: bool) -> None:
+    def __init__(self, trainer: Training, plan: Plan, *, overwrite: bool, progress: bool) -> None:
         self.trainer = trainer
         self.plan = plan
         self.history: History = trainer.history
@@ -159,7 +158,7 @@ class Fit:
         )
         if best:
             self._save("best")
-        if self.reason is not None or _due(step, plan.checkpoint_every, last):
+        if self.reason is not None or _due(step, plan.save_every, last):
             self._save("last")
 
     def _last_check(self) -> None:
@@ -246,7 +245,7 @@ class Fit:
         if not math.isfinite(ops.grad_norm([data for _, data in weights])):
             raise self._diverged("the weights became NaN or infinite", first_not_finite(weights))
         folder = self.plan.checkpoint_dir / name
-        self.trainer.save(folder)
+        snapshot.save(self.trainer, folder)
         self.history.checkpoint = folder
 
     def _take_watch(self) -> None:

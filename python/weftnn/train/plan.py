@@ -28,7 +28,7 @@ class Plan:
     log_every: int | None
     log_csv: Path | None
     checkpoint_dir: Path | None
-    checkpoint_every: int | None
+    save_every: int | None
     patience: int | None
     min_delta: float
     monitor: str
@@ -40,7 +40,7 @@ class Plan:
         check_source(where, "data", self.data)
         if self.validation is not None:
             check_source(where, "validation", self.validation)
-        counts = ("epochs", "steps", "validate_every", "log_every", "checkpoint_every", "patience")
+        counts = ("epochs", "steps", "validate_every", "log_every", "save_every", "patience")
         for name in counts:
             if getattr(self, name) is not None:
                 self._take(name, check_count(where, name, getattr(self, name)))
@@ -51,8 +51,8 @@ class Plan:
             raise ValueError(f"{where}: give epochs, steps or time_limit, or training would never end")
         if self.validate_every is not None and self.validation is None:
             raise ValueError(f"{where}: validate_every needs validation data")
-        if self.checkpoint_every is not None and self.checkpoint_dir is None:
-            raise ValueError(f"{where}: checkpoint_every needs checkpoint_dir")
+        if self.save_every is not None and self.checkpoint_dir is None:
+            raise ValueError(f"{where}: save_every needs checkpoint_dir")
         for callback in self.callbacks:
             if not callable(callback):
                 raise TypeError(f"{where}: callbacks must be functions (trainer, record), got {callback!r}")

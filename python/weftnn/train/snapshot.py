@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -32,13 +32,11 @@ from weftnn.train.meter import Meter
 from weftnn.train.position import Position
 from weftnn.train.stored import any_number_of, best_of, count_of, mapping_of, number_of
 from weftnn.train.tbptt import Unroll
+from weftnn.train.training import Training
 from weftnn.train.watch import Watch
 
-if TYPE_CHECKING:
-    from weftnn.train.trainer import Trainer
 
-
-def save(trainer: Trainer, folder: Path) -> None:
+def save(trainer: Training, folder: Path) -> None:
     """Writes the trainer's checkpoint. Raises OSError if it cannot; the old one is then whole."""
     optimizer_arrays, optimizer = trainer.optimizer.state_dict()
     stream_arrays, stream = trainer.unroll.state_dict()
@@ -68,7 +66,7 @@ def save(trainer: Trainer, folder: Path) -> None:
         trainer.run_save = saved
 
 
-def resume(trainer: Trainer, folder: Path) -> None:
+def resume(trainer: Training, folder: Path) -> None:
     """Makes the trainer what it was. Raises FileNotFoundError without a checkpoint, ValueError, which names
     the file, for one that is damaged or not this trainer's; nothing of the trainer has changed then.
     """
@@ -111,7 +109,7 @@ class _Numbers:
     history: list[Record]
 
 
-def _checked(trainer: Trainer, folder: Path) -> tuple[Checkpoint, _Numbers]:
+def _checked(trainer: Training, folder: Path) -> tuple[Checkpoint, _Numbers]:
     """The checkpoint in the folder, if this trainer can take all of it."""
     try:
         checkpoint = read_checkpoint(folder)
@@ -180,11 +178,11 @@ def _records(history: Any) -> list[Record]:
     return history
 
 
-def _weights(trainer: Trainer) -> dict[str, Array]:
+def _weights(trainer: Training) -> dict[str, Array]:
     return {name: parameter.data for name, parameter in trainer.model.all_parameters()}
 
 
-def _under_all_names(trainer: Trainer, arrays: Any) -> dict[str, Array]:
+def _under_all_names(trainer: Training, arrays: Any) -> dict[str, Array]:
     """The arrays, a tied weight's under each of its names: a file may have it under one."""
     named = dict(trainer.model.all_parameters())
     given = {id(parameter): arrays[name] for name, parameter in named.items() if name in arrays}
@@ -196,7 +194,7 @@ def _part(arrays: Any, prefix: str) -> dict[str, Array]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _check_model(trainer: Trainer, checkpoint: Checkpoint) -> None:
+def _check_model(trainer: Training, checkpoint: Checkpoint) -> None:
     """Refuses the checkpoint of another model."""
     own, other = _weights(trainer), _under_all_names(trainer, checkpoint.model)
     problems = [f"lacks {name}" for name in own if name not in other]
@@ -216,7 +214,7 @@ def _check_model(trainer: Trainer, checkpoint: Checkpoint) -> None:
             raise ValueError(f"{name} has values that are NaN or infinite")
 
 
-def _check_optimizer(trainer: Trainer, scalars: Mapping[str, Any], arrays: dict[str, Array]) -> None:
+def _check_optimizer(trainer: Training, scalars: Mapping[str, Any], arrays: dict[str, Array]) -> None:
     """Refuses what the optimizer would refuse, which is known only when it has taken it, and NaN."""
     own_arrays, own_scalars = trainer.optimizer.state_dict()
     name = trainer.optimizer.name
@@ -235,7 +233,7 @@ def _check_optimizer(trainer: Trainer, scalars: Mapping[str, Any], arrays: dict[
             raise ValueError(f"{name}: state {path} holds NaN")
 
 
-def _check_place(trainer: Trainer, config: Any) -> None:
+def _check_place(trainer: Training, config: Any) -> None:
     """Refuses to go on in the middle of an epoch that would be cut differently."""
     there = (config["tbptt"], config["accumulate"])
     here = (list(trainer.tbptt) if trainer.tbptt else None, trainer.learner.accumulate)
@@ -249,7 +247,7 @@ def _check_place(trainer: Trainer, config: Any) -> None:
 # ---- taking, of what has been checked ----
 
 
-def _take(trainer: Trainer, checkpoint: Checkpoint, numbers: _Numbers, folder: Path) -> None:
+def _take(trainer: Training, checkpoint: Checkpoint, numbers: _Numbers, folder: Path) -> None:
     """Takes all of a checkpoint. What may still refuse comes first: a user's own schedule or optimizer."""
     config, training, model = checkpoint.config, checkpoint.training, trainer.model
     schedule: Any = trainer.schedule if config["schedule"] is not None else None

@@ -2,6 +2,7 @@
 
 tbptt.py    cutting batches into segments, carrying the state, backprop that reaches k2 steps back
 learner.py  one update: gradients added up, clipped, given to the optimizer
+training.py what a trainer has: the parts, where training stands, what was measured so far
 fit.py      one call of fit: the loop, and what is due after an update
 meter.py, watch.py, history.py, csv_log.py, progress.py    what is measured, noticed, recorded and shown
 checkpoint.py, snapshot.py                                 saving, and resuming to the same bits
@@ -25,14 +26,15 @@ from weftnn.train import snapshot
 from weftnn.train.fit import Fit
 from weftnn.train.history import History, check_name
 from weftnn.train.learner import Learner
-from weftnn.train.meter import FromLoss, Meter, Metric, element_count
-from weftnn.train.plan import Callback, Plan, check_source
+from weftnn.train.meter import FromLoss, Meter, Metric
+from weftnn.train.plan import Callback, Plan
 from weftnn.train.position import Position
-from weftnn.train.tbptt import Unroll, segments
+from weftnn.train.tbptt import Unroll
+from weftnn.train.training import Training
 from weftnn.train.watch import Watch
 
 
-class Trainer:
+class Trainer(Training):
     """Trains a model on batches: forward, loss, backward, clip, optimizer step, again.
 
     model: a `weftnn.nn.Layer`. loss: called as `loss, backprop = loss(prediction, target, weight)`.
@@ -106,16 +108,8 @@ class Trainer:
             clip_norm=clip_norm,
             clip_value=clip_value,
         )
-        self.run_folder: Path | None = None  # the run's that this trainer began or resumed,
-        self.run_save: str | None = None  # and the id of its `last`, by which another's is noticed
-        self.best: float | None = None
         if seed is not None:
             _reseed(model, check_count("Trainer", "seed", seed, low=0))
-
-    @property
-    def k1(self) -> int | None:
-        """Steps of a segment; None takes batches whole."""
-        return self.tbptt[0] if self.tbptt else None
 
     # ---- training ----
 
@@ -131,7 +125,7 @@ class Trainer:
         log_every: int | None = None,
         log_csv: str | PathLike[str] | None = None,
         checkpoint_dir: str | PathLike[str] | None = None,
-        checkpoint_every: int | None = None,
+        save_every: int | None = None,
         overwrite: bool = False,
         patience: int | None = None,
         min_delta: float = 0.0,
@@ -148,7 +142,7 @@ class Trainer:
         log_every: steps between records; there is one at each validation and epoch's end anyway.
         log_csv: a file that gets a line a record. Where that fails later on, a warning says so, once.
         checkpoint_dir: a folder that gets `best`, saved when the watched value is the best so far, and
-            `last`, saved every `checkpoint_every` steps, or at the end of each epoch, and when training ends.
+            `last`, saved every `save_every` steps, or at the end of each epoch, and when training ends.
             One that holds a run which this trainer did not resume is refused unless `overwrite`; one that
             another process or thread is training in is refused in any case.
         patience: stops after so many checks of the watched value (`monitor`, a name in the validation's
@@ -173,7 +167,7 @@ class Trainer:
             log_every=log_every,
             log_csv=None if log_csv is None else Path(log_csv),
             checkpoint_dir=None if checkpoint_dir is None else Path(checkpoint_dir),
-            checkpoint_every=checkpoint_every,
+            save_every=save_every,
             patience=patience,
             min_delta=min_delta,
             monitor=monitor,
@@ -181,27 +175,6 @@ class Trainer:
             callbacks=callbacks,
         )
         return Fit(self, plan, overwrite=overwrite, progress=progress).run()
-
-    def evaluate(self, data: DataSource) -> dict[str, float]:
-        """Loss, metrics and what is derived from the loss, on data that is not trained on, without dropout.
-
-        The state is carried as in training. Long batches are read in pieces of k1 steps.
-        """
-        check_source("Trainer.evaluate", "data", data)
-        meter = Meter(self.meter.metrics, self.meter.from_loss)
-        unroll = Unroll(self.model, carry=self.carry_state)
-        is_sum = getattr(self.loss, "reduction", "mean") == "sum"
-        for _, batch in segments(data, 0, self.k1):
-            prediction = unroll.predict(batch)
-            count = element_count(self.loss, batch)
-            loss = float(self.loss.predict(prediction, batch.y, batch.weight))
-            meter.add(
-                loss / (count or 1.0) if is_sum else loss,
-                count,
-                batch.tokens,
-                meter.measure(prediction, batch),
-            )
-        return meter.means()
 
     # ---- saving ----
 

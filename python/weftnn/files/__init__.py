@@ -1,0 +1,7 @@
+"""Files that survive: safetensors written so that a crash costs nothing, read as if hostile."""
+
+from weftnn.files.replacing import PathLike, replace_file
+from weftnn.files.safetensors_reader import Array, read_safetensors
+from weftnn.files.safetensors_writer import safetensors_pieces, write_safetensors
+
+__all__ = ["Array", "PathLike", "read_safetensors", "replace_file", "safetensors_pieces", "write_safetensors"]

@@ -1,0 +1,1 @@
+"""Layers of one product or one table, and normalisation."""

@@ -1,0 +1,1 @@
+"""Losses: a number and its gradient, from a prediction and a target."""

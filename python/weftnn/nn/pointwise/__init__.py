@@ -1,0 +1,1 @@
+"""Layers that act on every element by itself."""

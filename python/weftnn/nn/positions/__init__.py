@@ -1,0 +1,1 @@
+"""Positions: what tells attention where a step stands."""

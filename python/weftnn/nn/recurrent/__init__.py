@@ -1,0 +1,1 @@
+"""Recurrent layers: stacks of cells over sequences, and the cells themselves."""

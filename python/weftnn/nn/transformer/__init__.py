@@ -1,0 +1,1 @@
+"""The transformer and the layers that it is made of."""

@@ -1,0 +1,24 @@
+"""Sizes, inputs and layers for the tests of recurrent layers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nn_cases import B, H, I, T
+from weftnn import nn
+
+LAYERS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+CELLS = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}
+
+
+def rounding(dtype: type = np.float64) -> dict[str, float]:
+    """Two orders of the same few sums differ by some units in the last place of values about 1."""
+    return {"rtol": 0, "atol": 100 * np.finfo(dtype).eps}
+
+
+def make(cell: str, **options) -> nn.Layer:
+    return LAYERS[cell](I, H, dtype=np.float64, rng=5, **options)
+
+
+def inputs(batch: int = B, time: int = T, size: int = I) -> np.ndarray:
+    return np.random.default_rng(3).normal(size=(batch, time, size))
