@@ -1,4 +1,4 @@
-"""Writes `.safetensors` files so that a crash leaves the old file as it was. The format: safetensors_reader.py."""
+"""Writes `.safetensors` so that a crash leaves the old file as it was; safetensors_reader.py has the format."""
 
 from __future__ import annotations
 
