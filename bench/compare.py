@@ -3,7 +3,7 @@
     python bench/compare.py                                     all peers that are installed, the main rows
     python bench/compare.py --rows lstm train --threads 1,2     rows whose names contain both words
     python bench/compare.py --group main,small --peers jax --isa avx2
-    python bench/compare.py --group all --json figures.json --markdown docs/performance.md
+    python bench/compare.py --group all --json figures.json --markdown docs/performance/figures.md
     python bench/compare.py --quick                             only to see that it works
 
 Prints Markdown tables: medians in milliseconds, what weft computes per second, and how many times as long the

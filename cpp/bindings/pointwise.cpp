@@ -1,4 +1,4 @@
-// weftnn._core: layer normalisation, activations, dropout. Leading axes are already one, or all axes flat.
+// weftnn._core: layer normalization, activations, dropout. Leading axes are already one, or all axes flat.
 #include "weft/pointwise.hpp"
 
 #include <array>

@@ -18,17 +18,17 @@ _precision = "highest"
 
 
 def get_num_threads() -> int:
-    """Threads that a call may use, at most 1,024.
+    """The number of threads that a call may use, at most 1,024.
 
-    They are as many as the variable WEFT_NUM_THREADS says, else OMP_NUM_THREADS, else the processors that
-    this process may run on and its control group's quota pays for. A call takes fewer where they do not help:
-    its work is too small, or other processes have the processors.
+    It is that of the environment variable WEFT_NUM_THREADS, else of OMP_NUM_THREADS, else the number of
+    processors that this process may run on and that its control group's quota allows. A call takes fewer
+    where more would not help: where its work is small, or other processes use the processors.
     """
     return _core.num_threads()
 
 
 def set_num_threads(threads: int) -> None:
-    """Let a call use up to `threads` threads, at most 1,024. Results do not depend on it, to the bit.
+    """Let a call use up to `threads` threads, at most 1,024. Results are the same bits for any number.
 
     Raises:
         ValueError: `threads` is less than 1.
@@ -56,7 +56,7 @@ def get_isa() -> str:
 
 @contextmanager
 def use_isa(name: str) -> Iterator[None]:
-    """Run the block on another instruction set, for tests and comparisons; it holds for all threads.
+    """Run the block on another instruction set, in all threads: for tests and comparisons.
 
     Raises:
         ValueError: this machine does not offer `name`.
@@ -76,7 +76,7 @@ def set_precision(precision: str) -> None:
     them faster; no such kernel exists yet, so all three compute in float32 (`show_config()` says so).
 
     Raises:
-        ValueError: another word.
+        ValueError: `precision` is none of these.
     """
     global _precision
     if precision not in _PRECISIONS:
@@ -87,7 +87,7 @@ def set_precision(precision: str) -> None:
 
 
 def get_precision() -> str:
-    """The word last given to `set_precision`."""
+    """The precision that `set_precision` was last given."""
     return _precision
 
 

@@ -1,5 +1,5 @@
 """Checks of what makes a batch ragged: lengths[B], the valid steps of each row, and resets[B,T], where
-another sequence starts inside a row. Whoever takes them checks them here: all say the same of the same fault.
+another sequence starts inside a row. All layers and ops check them here, so that their errors agree.
 """
 
 from __future__ import annotations

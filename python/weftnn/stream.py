@@ -1,7 +1,7 @@
 """Models as C and C++ run them: `Model` over whole sequences, `Stream` a step at a time.
 
-They are the objects of weft.hpp, from the same files: what was tried here is what ships. docs/native.md goes
-from a trained model to a linked program, docs/model_format.md says what stands in a file.
+They are the objects of weft.hpp and read the same files, so what was tried here is what native code runs.
+docs/native.md goes from a trained model to a linked program, docs/model_format.md says what stands in a file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class UnusedTensorsWarning(UserWarning):
 
 
 class _Sizes:
-    """What a model and its streams say alike."""
+    """What a model and its streams have in common."""
 
     _core: _core.Model32 | _core.Stream32
 
@@ -54,13 +54,13 @@ class _Sizes:
 
 
 class Model(_Sizes):
-    """A model that never changes: of a layer as it is now, or from a file that `nn.save`, a language model's
-    `save` or the Trainer wrote.
+    """An immutable model: a copy of a layer, or from a file that `nn.save`, a language model's `save` or the
+    Trainer wrote.
 
     inputs: features of x, or the size of the vocabulary where it `takes_tokens`. outputs: features of y.
-    dtype: of x and y, float32 or float64. context: the most steps that it is made for; 0: there is no limit.
+    dtype: of x and y, float32 or float64. context: the longest sequence that it is made for; 0: no limit.
     obstacle: why it cannot be stepped (a layer reads later steps), or "". unused_tensors: names of the
-    tensors in its file that it does not use; as a rule there are none.
+    tensors in its file that it does not use; usually there are none.
 
     The constructor raises ValueError where the layer has no native form.
 
@@ -137,10 +137,10 @@ class Model(_Sizes):
         return self._core.dtype
 
     def run(self, x: npt.ArrayLike, lengths: npt.ArrayLike | None = None, threads: int = 0) -> Array:
-        """y[B,T,outputs] of x[B,T,inputs] or tokens[B,T], from a state of zeros: what predict gives.
+        """y[B,T,outputs] of x[B,T,inputs] or tokens[B,T], from a state of zeros, as predict returns it.
 
         lengths: [B], how many steps of each row are valid; y is zero past a row's end, and nothing there is
-            read. threads: at most so many; 0: as many as set_num_threads says.
+            read. threads: the most to use; 0: get_num_threads().
         Raises ValueError for shapes and values that do not fit, TypeError for another dtype.
         """
         x = self._steps("Model.run", x)
@@ -158,17 +158,17 @@ class Model(_Sizes):
 
 
 class Stream(_Sizes):
-    """A model in the middle of one sequence: each step takes what came before into account.
+    """A model together with the state of one sequence, which each step reads and updates.
 
-    model: a Model, whose streams share its weights; or a layer or the path of a file, to make one of.
-    capacity: how many steps attention remembers, counted from the last reset; 0: the model's context, or
-        1024. A model without attention and learned positions steps for ever: its capacity is then 0.
+    model: a Model, whose streams share its weights; or a layer or the path of a file, to make a Model of.
+    capacity: how many steps since the last reset attention can hold; 0: the model's context, or 1024 where it
+        has none. A model without attention and learned positions has no limit: its capacity is then 0.
     position: steps since the last reset. nbytes: memory of this stream alone.
 
-    Any number of threads may use it, whose calls come one after the other; long ones let other threads run.
-    Raises ValueError for a model that reads later steps, and for a capacity that is not for it; MemoryError
-    where the capacity is left to a model which would take more than 256 MiB and 16 times its weights: a small
-    file may name a thousand layers and a context of millions.
+    Several threads may use a stream: their calls run one after the other. Long calls let other threads run.
+    Raises ValueError for a model that reads later steps, and for a capacity that does not fit it. Raises
+    MemoryError if capacity is 0 and the memory would be more than both 256 MiB and 16 times the weights: a
+    small file may name a thousand layers and a context of millions.
 
     >>> from weftnn import nn
     >>> stream = Stream(nn.GRU(3, 4))
@@ -196,7 +196,7 @@ class Stream(_Sizes):
     def process(self, x: npt.ArrayLike) -> Array:
         """y[n,outputs] of n steps x[n,inputs], or of n tokens.
 
-        Raises as `step` does, for any of the steps: none of them is then done.
+        Raises what `step` raises; then none of the steps is done.
         """
         refuse_masked("Stream.process", "x", x)
         if self.takes_tokens:
@@ -204,7 +204,7 @@ class Stream(_Sizes):
         return self._core.process(np.ascontiguousarray(x))
 
     def reset(self) -> None:
-        """Back to a state of zeros and no memory."""
+        """Sets the state to zeros and forgets all earlier steps."""
         self._core.reset()
 
     def copy(self) -> Stream:
@@ -220,7 +220,7 @@ class Stream(_Sizes):
         return self.copy()
 
     def assign(self, other: Stream) -> bool:
-        """Takes over the state of another stream of the same model and capacity; False: it is not one."""
+        """Copies the state of another stream; False, with nothing done, for another model or capacity."""
         return type(self._core) is type(other._core) and self._core.assign(other._core)
 
     @property

@@ -1,4 +1,4 @@
-"""Initialisers: their distributions' bounds and moments, determinism, and the layers' own defaults."""
+"""Initializers: their distributions' bounds and moments, determinism, and the layers' own defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer normalisation of rows that are hard to take a mean and a variance of, against exact arithmetic."""
+"""Layer normalization of rows that are hard to take a mean and a variance of, against exact arithmetic."""
 
 from __future__ import annotations
 

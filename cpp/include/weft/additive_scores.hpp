@@ -1,11 +1,12 @@
 // Additive attention scores (Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to
-// align and translate", 2014). As the bias of attention.hpp, with keys of no elements, they are additive
-// attention.
+// align and translate", 2014). Given to attention.hpp as its bias, with q and k of size D = 0, they make
+// additive attention.
 //
-// T is float or double. B batch, T queries, S keys, A units. q, k, scores and their gradients may have any
-// strides but for the last axis, which is contiguous. Outputs and accumulated arrays may not overlap anything
+// T is float or double. B batch, T queries, S keys, A units. The last axis of q, k, scores and their
+// gradients is contiguous; the other axes may have any strides. Outputs and accumulated arrays may not
+// overlap anything
 // else; inputs may alias each other. Every function throws std::invalid_argument, before it writes anything,
-// where a shape is wrong. A call uses at most `threads` threads, 0: num_threads(); results do not depend on
+// where a shape is wrong. A call uses at most `threads` threads (0: num_threads()); results do not depend on
 // it.
 #pragma once
 
@@ -16,7 +17,7 @@
 
 namespace weft {
 
-/// scores[b, t, s] = sum over a of weight[a] tanh(q[b, t, a] + k[b, s, a])
+///   scores[b, t, s] = sum_a weight[a] tanh(q[b, t, a] + k[b, s, a])
 ///
 ///   q       [B, T, A]  in
 ///   k       [B, S, A]  in
@@ -31,8 +32,8 @@ template <class T>
 WEFT_API int64_t additive_scores_backward_workspace(int64_t batch, int64_t keys, int64_t size,
                                                     int threads = 0);
 
-/// The hyperbolic tangents are computed again: nothing of size T S A is ever held. Where dscores is zero, as
-/// in masked places, q and k are not looked at.
+/// Computes the tanh again, so that no array of size T S A is ever stored. Where dscores is zero, as it is
+/// where attention is masked, q and k are not read.
 ///
 ///   q, k, weight  in, as given to forward
 ///   dscores    [B, T, S]  in

@@ -1,17 +1,20 @@
-// Scaled dot-product attention, forward and backward, with memory that grows with T and S but not with T S.
+// Scaled dot-product attention, forward and backward, in memory that grows with T + S, not with T S.
 //
-//   S = scale q k^T       S = softcap tanh(S / softcap) if softcap > 0       S += float_mask + bias
-//   P = softmax(S) over the keys that a query may attend to       out = drop(P) v
+//   S   = scale q k^T
+//   S   = softcap tanh(S / softcap)     where softcap > 0
+//   S  += float_mask + bias
+//   P   = softmax(S)                    over the keys that a query may attend to
+//   out = dropout(P) v
 //
 // Shapes: B batch, N query heads, Nk key heads (N / Nk query heads share one), T queries, S keys, D and E
 // elements of a key and of a value. The last axis of q, k, v and of all results is contiguous; the other
-// axes, and all axes of mask, float_mask and bias, may have any strides: zero where an axis is broadcast.
-// float or double throughout.
+// axes, and all axes of mask, float_mask and bias, may have any strides (0 where an axis is broadcast). T is
+// float or double, the same for all arrays.
 //
-// A query with nothing to attend to gives zeros and takes zero gradients; its normalizer is (-inf, 0). What
-// lies in keys and values that nobody attends to, be it NaN, reaches no result. Nothing is allocated: ask for
-// the size of the workspace and bring 64-byte aligned memory; the number of threads and the instruction set
-// must still be what they were then. Results are the same bits for any number of threads. Every function
+// A query with nothing to attend to gives zeros and has zero gradients; its normalizer is (-inf, 0). Keys and
+// values that no query attends to have no effect, even if they are NaN. Nothing is allocated: ask for the
+// size of the workspace, then provide 64-byte aligned memory. Between the two, neither the number of threads
+// nor the instruction set may change. Results are the same bits for any number of threads. Every function
 // throws std::invalid_argument, before it writes anything, where a shape or value is wrong.
 #pragma once
 
@@ -23,8 +26,8 @@
 
 namespace weft {
 
-/// The arguments of forward, given to backward again. Absent optional views are empty. All are read only and
-/// may alias each other, but nothing that a call writes.
+/// The arguments of forward, which backward takes again. An optional view is left out as {}. All views are
+/// only read; they may alias each other, but nothing that a call writes.
 template <class T>
 struct AttentionArguments {
   View<const T, 4> q;                 ///< [B, N, T, D]
@@ -36,16 +39,16 @@ struct AttentionArguments {
   View<const int64_t, 1> kv_lengths;  ///< [B] optional: keys of each element of the batch, in 0..S
   double scale = 1;                   ///< usually 1 / sqrt(D)
   double softcap = 0;                 ///< 0: none
-  /// Query t stands at key t; or, from the end, at key t + keys - T, where keys are those of its row.
+  /// The position of query t among the keys: t, or from the end t + (keys of its row) - T.
   bool from_end = false;
-  int64_t left = -1, right = -1;   ///< keys that it sees before and after its own position; -1: all
+  int64_t left = -1, right = -1;   ///< how many keys a query sees before and after its position; -1: all
   double dropout = 0;              ///< in [0, 1), of the weights
-  uint64_t seed = 0, offset = 0;   ///< of the random numbers
-  int threads = 0;                 ///< at most so many; 0: num_threads()
+  uint64_t seed = 0, offset = 0;   ///< of the random numbers of dropout
+  int threads = 0;                 ///< the most to use; 0: num_threads()
   const char* operation = "sdpa";  ///< how errors name the call
 };
 
-/// Bytes to bring; each also checks every argument.
+/// Bytes of workspace that each function needs. They check every argument, as the functions do.
 template <class T>
 WEFT_API size_t attention_forward_workspace(const AttentionArguments<T>& arguments);
 template <class T>
@@ -56,8 +59,8 @@ WEFT_API size_t attention_weights_workspace(const AttentionArguments<T>& argumen
 ///   out         [B, N, T, E]  out
 ///   normalizer  [B, N, T, 2]  out, contiguous: m and sum
 ///
-/// m = max_s S and sum = sum_s exp(S - m), so that the log-sum-exp of the scores is m + log sum. They are two
-/// numbers, since one would round the sum away where m is large, as under a mask of -1e9.
+/// m = max_s S and sum = sum_s exp(S - m), so that the log-sum-exp of the scores is m + log(sum). It is
+/// kept as two numbers, since one would lose the sum to rounding where m is large, as under a mask of -1e9.
 template <class T>
 WEFT_API void attention_forward(const AttentionArguments<T>& arguments, View<T, 4> out, View<T, 4> normalizer,
                                 void* workspace);
@@ -70,7 +73,7 @@ WEFT_API void attention_backward(const AttentionArguments<T>& arguments, View<co
                                  View<const T, 4> normalizer, View<const T, 4> dout, View<T, 4> dq,
                                  View<T, 4> dk, View<T, 4> dv, void* workspace);
 
-/// dbias += the gradient of the scores, summed over the axes along which the bias was broadcast.
+/// dbias += dL/dS, summed over the axes along which the bias was broadcast.
 ///
 ///   dbias      contiguous, each axis 1 or that of [B, N, T, S]; accumulated
 ///   workspace  as attention_backward
@@ -79,7 +82,7 @@ WEFT_API void attention_bias_gradient(const AttentionArguments<T>& arguments, Vi
                                       View<const T, 4> normalizer, View<const T, 4> dout, View<T, 4> dbias,
                                       void* workspace);
 
-/// The weights themselves, after dropout: [B, N, T, S], or [B, 1, T, S] their mean over the heads.
+/// The attention weights dropout(P): [B, N, T, S], or [B, 1, T, S] for their mean over the heads.
 ///
 ///   normalizer  in, as forward wrote it
 ///   weights     out, contiguous

@@ -10,26 +10,27 @@ namespace weft {
 
 WEFT_API const char* version();
 
-/// Instruction sets compiled in that this processor and operating system can run, slowest first.
+/// The compiled instruction sets that this processor and operating system can run, slowest first.
 WEFT_API std::vector<std::string> available_isas();
 
-/// The one in use: the fastest available, or the one that the environment variable WEFT_ISA names.
-/// Throws std::invalid_argument where WEFT_ISA names one that is not available.
+/// The instruction set in use: the fastest available, or the one that the environment variable WEFT_ISA
+/// names. Throws std::invalid_argument if that one is not available.
 WEFT_API std::string isa();
 
-/// Its place among those compiled in: what RecurrentArguments::isa takes.
+/// Its index among the compiled instruction sets: what RecurrentArguments::isa takes.
 WEFT_API int isa_place();
 
-/// Use that instruction set from now on, in every thread; calls under way end on theirs. Throws
-/// std::invalid_argument if it is not available.
+/// Switches all threads to that instruction set. Calls under way finish on the one that they began with.
+/// Throws std::invalid_argument if it is not available.
 WEFT_API void set_isa(const std::string& name);
 
-/// Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors that this process
-/// may run on and its control group's quota pays for; at most 1024. A call takes fewer where they do not
-/// help: its work is too small, or other processes have the processors.
+/// The number of threads that a call may use: WEFT_NUM_THREADS if it is set, else OMP_NUM_THREADS, else the
+/// number of processors that this process may run on and that its control group's quota allows; at most 1024.
+/// A call takes fewer where more would not help: where its work is small, or other processes use the
+/// processors.
 WEFT_API int num_threads();
 
-/// Throws std::invalid_argument unless threads >= 1; more than 1024 are 1024.
+/// Throws std::invalid_argument unless threads >= 1. More than 1024 count as 1024.
 WEFT_API void set_num_threads(int threads);
 
 }  // namespace weft

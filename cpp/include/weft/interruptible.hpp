@@ -5,9 +5,9 @@
 
 namespace weft {
 
-/// While it lives, the calls that this thread makes ask `stop` some ten times a second, between pieces of
-/// their work, and end early once it has answered true: what they were to write, and what they were to add
-/// to, is undefined then. `stop` runs on this thread; it must neither throw nor call weft.
+/// While an Interruptible lives, the calls that its thread makes ask `stop` about ten times a second, between
+/// pieces of their work. Once `stop` has returned true they end early; the arrays that they write or add to
+/// are then undefined. `stop` runs on this thread. It must neither throw nor call weft.
 ///
 ///     weft::Interruptible calls([] { return cancelled.load(); });
 ///     weft::recurrent_forward<float>(...);

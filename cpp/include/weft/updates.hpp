@@ -1,9 +1,11 @@
-// The optimizers' updates, in place, with PyTorch's formulas; and what clipping by norm needs.
+// The updates of the optimizers, in place, with PyTorch's formulas; and the two functions that clipping by
+// norm needs.
 //
-// T is float or double; all arrays of a call are contiguous and of one size [N]. Arrays that are written may
-// not overlap any other. A view that is optional is left out as {}. Every function throws
+// T is float or double; all arrays of a call are contiguous and have the same size [N]. Arrays that are
+// written may
+// not overlap any other. An optional view is left out as {}. Every function throws
 // std::invalid_argument, before it writes anything, where a size or a number is wrong. A call uses at most
-// `threads` threads, 0: num_threads(); results do not depend on it.
+// `threads` threads (0: num_threads()); results do not depend on it.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +20,12 @@ struct SgdOptions {
   bool nesterov = false, maximize = false;
 };
 
-/// g = grad + weight_decay w;   v = momentum v + (1 - dampening) g;   w = w - lr v
-/// Nesterov: w - lr (g + momentum v). Without velocity: w - lr g.
+///   g = grad + weight_decay w
+///   v = momentum v + (1 - dampening) g
+///   w = w - lr v
+///
+///   nesterov           w = w - lr (g + momentum v)
+///   without velocity   w = w - lr g
 ///
 ///   param     [N]  in and out
 ///   grad      [N]  in
@@ -30,13 +36,14 @@ WEFT_API void sgd_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> vel
 
 struct AdamOptions {
   double lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
-  bool decoupled = false;  ///< AdamW: the decay shrinks w and does not pass through m and v
+  bool decoupled = false;  ///< AdamW: the decay is applied to w, not added to the gradient
   int64_t step = 1;        ///< 1 at the first update
 };
 
-/// m = beta1 m + (1 - beta1) g;   v = beta2 v + (1 - beta2) g^2
-/// w = w - lr m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps);   with max_v (amsgrad) the largest v
-/// so far
+///   g = grad + weight_decay w               decoupled: w = w - lr weight_decay w,  g = grad
+///   m = beta1 m + (1 - beta1) g
+///   v = beta2 v + (1 - beta2) g^2           with max_v (amsgrad): the largest v so far is used below
+///   w = w - lr m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps)
 ///
 ///   param  [N]  in and out
 ///   grad   [N]  in
@@ -50,9 +57,13 @@ struct RmspropOptions {
   double lr, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
 };
 
-/// s = alpha s + (1 - alpha) g^2;   u = g / (sqrt(s) + eps);   w = w - lr u
-/// With grad_avg (centered) a = alpha a + (1 - alpha) g, and s - a^2 under the root; with momentum_buffer
-/// b = momentum b + u, and w - lr b.
+///   g = grad + weight_decay w
+///   s = alpha s + (1 - alpha) g^2
+///   u = g / (sqrt(s) + eps)
+///   w = w - lr u
+///
+///   with grad_avg (centered)   a = alpha a + (1 - alpha) g     u = g / (sqrt(s - a^2) + eps)
+///   with momentum_buffer       b = momentum b + u              w = w - lr b
 ///
 ///   param            [N]  in and out
 ///   grad             [N]  in
@@ -69,7 +80,9 @@ struct AdagradOptions {
   int64_t step = 1;  ///< 1 at the first update
 };
 
-/// s = s + g^2;   w = w - lr / (1 + (step - 1) lr_decay) g / (sqrt(s) + eps)
+///   g = grad + weight_decay w
+///   s = s + g^2
+///   w = w - lr / (1 + (step - 1) lr_decay) g / (sqrt(s) + eps)
 ///
 ///   param      [N]  in and out
 ///   grad       [N]  in
@@ -78,7 +91,7 @@ template <class T>
 WEFT_API void adagrad_update(View<T, 1> param, View<const T, 1> grad, View<T, 1> state_sum,
                              const AdagradOptions& options, int threads = 0);
 
-/// Doubles that sum_of_squares needs as workspace.
+/// How many doubles sum_of_squares needs as workspace.
 template <class T>
 WEFT_API int64_t sum_of_squares_workspace(int64_t size);
 
@@ -89,7 +102,7 @@ WEFT_API int64_t sum_of_squares_workspace(int64_t size);
 template <class T>
 WEFT_API double sum_of_squares(View<const T, 1> x, View<double, 1> workspace, int threads = 0);
 
-/// x_e = factor x_e
+///   x_e = factor x_e
 ///
 ///   x  [N]  in and out
 template <class T>

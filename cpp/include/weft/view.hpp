@@ -1,8 +1,8 @@
 // A view of an array that someone else owns: pointer, shape, strides in elements. The last axis is
 // contiguous.
 //
-// Nothing of the standard library, and every function inlined: kernels, which are compiled for wider
-// instructions than their caller may have, take views as they are.
+// Kernels take views too, and are compiled for wider instructions than their caller may have. So nothing here
+// uses the standard library, and every function is inlined: none may be shared between the two.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,7 @@ struct View {
   }
   /// Read-only view of a writable one.
   WEFT_INLINE constexpr operator View<const T, N>() const { return {data, shape, stride}; }
-  /// False where an optional array was left out.
+  /// False if the view is empty: an optional array that was left out.
   WEFT_INLINE constexpr explicit operator bool() const { return data != nullptr; }
 };
 

@@ -1,8 +1,8 @@
 // The C interface: kernels, forward and backward, and models in real time. C99 and C++; nothing else is
-// needed. It is one file, however long, since a binding to another language is made from one.
+// needed. It is a single file, so that a binding to another language can be made from it.
 //
 //   weft_sizes sizes = WEFT_INIT(weft_sizes);
-//   weft_linear call = WEFT_INIT(weft_linear);            // all zero: float32, as many threads as there are
+//   weft_linear call = WEFT_INIT(weft_linear);            // all zero: float32, any number of threads
 //   call.x = weft_view2(x, rows, inputs);                 // in
 //   call.weight = weft_view2(weight, outputs, inputs);    // in
 //   call.y = weft_view2(y, rows, outputs);                // out
@@ -11,37 +11,39 @@
 //   call.workspace_bytes = sizes.forward;
 //   if (weft_linear_forward(&call) != WEFT_OK) return puts(weft_last_error());
 //
-// Calls. Every family of kernels has one struct: the arguments of forward, which backward takes again, what
-// both write, and memory that the caller brings. A call reads the struct and never writes to it; it looks
-// only at the fields whose comment says that it needs them. Everything that a call may have is optional
-// unless it says so: left out, a view is all zero and a number 0.
+// Calls. Every family of kernels has one struct. It holds the arguments of forward, which backward takes
+// again, the results of both, and the memory that the caller provides. A call never writes to the struct, and
+// reads only the fields whose comments say that it needs them. A field is optional unless its comment says
+// "required"; to leave it out, leave it zero.
 //
-// Arrays are weft_view: a pointer, a shape, strides in elements. Elements are those of call.dtype, but for
-// indices and lengths, which are int64_t, and for masks, which are bytes: true unless 0. The last axis is
-// contiguous; the other axes may have any strides unless a comment says "contiguous". `in` is read only and
-// may alias other inputs; `out` is overwritten and `accumulated` added to: neither may overlap anything else
-// that the call reads or writes.
+// Arrays are weft_view: a pointer, a shape, and strides in elements. Their elements have the type call.dtype,
+// except that indices and lengths are int64_t and masks are bytes, where all but 0 is true. The last axis is
+// contiguous; the other axes may have any strides unless a comment says "contiguous". An `in` array is only
+// read, and may alias other inputs; `in: zero` says what stands for an array that is left out. An `out` array
+// is overwritten and an `accumulated` one is added to; neither may overlap anything else that the call reads
+// or writes.
 //
-// Memory. Kernels work in memory that the caller brings: ask weft_<family>_sizes with the same call, and
-// bring 64-byte aligned memory of at least so many bytes. The number of threads (where call.threads is 0) and
-// the instruction set must still be what they were then. A size may be 0, and its memory null. To check that
-// there is enough, a recurrent call allocates 16 bytes for each row and each step, and gives them back; calls
-// of streams allocate nothing at all.
+// Memory. The caller provides the memory that kernels work in. Ask weft_<family>_sizes with the same call how
+// many bytes it needs, and provide at least as many, aligned to 64 bytes. Until the call is made, neither the
+// instruction set nor, where call.threads is 0, the number of threads may change. A size may be 0, and its
+// memory null. Kernels allocate nothing, with one exception: to check the sizes, a recurrent call allocates
+// 16 bytes for each row and each step while it runs.
 //
-// Threads. A call uses at most call.threads threads, 0: weft_num_threads(). Results are the same bits for any
-// number of them. Calls that write different memory may be made from any number of threads at once.
+// Threads. A call uses at most call.threads threads; 0 means weft_num_threads(). The results are the same
+// bits for any number of threads. Calls that write different memory may be made from any number of threads at
+// once.
 //
-// Batches. A row's results, and the gradients of its inputs, are the same bits alone and in a batch of any
-// size, on one instruction set. What is a sum over the batch depends on all of it, and so does what dropout
-// drops.
+// Batches. On one instruction set, a row's results and the gradients of its inputs are the same bits alone
+// and in a batch of any size. Gradients of weights are sums over the batch and depend on all of it. So does
+// dropout, which numbers the elements of the batch.
 //
-// Errors. A call that may fail returns a weft_status; where it is not WEFT_OK nothing has been written, and
-// weft_last_error() says why. What a call cannot see, such as a pointer to memory that is too small, it does
-// not check.
+// Errors. A call that may fail returns a weft_status. Where that is not WEFT_OK, nothing has been written,
+// and weft_last_error() says why. Every shape and value is checked; that a pointer points to enough memory
+// cannot be.
 //
-// Versions. struct_size is first in every struct: a program that was compiled against an older header, whose
-// structs are shorter, goes on working. A longer struct of a newer header is taken as long as what is new in
-// it is zero.
+// Versions. Every struct begins with struct_size. So a program that was compiled against an older header,
+// whose structs are shorter, goes on working with a newer library. A longer struct, of a newer header, is
+// accepted as long as the fields that the library does not know are zero.
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
 
@@ -55,7 +57,7 @@
 extern "C" {
 #endif
 
-// What a call says. The first four are all that a real-time call says of a well-formed call.
+// The result of a call. A real-time call whose arguments are valid returns one of the first four.
 typedef int32_t weft_status;
 enum {
   WEFT_OK = 0,
@@ -74,9 +76,9 @@ enum { WEFT_FLOAT32 = 0, WEFT_FLOAT64 = 1 };
 // A few words for each status. Never null.
 WEFT_API const char* weft_status_text(weft_status status);
 
-// Why the last call failed that failed in this thread; "" if none has. It names the operation, the argument,
-// what was expected and what was given, in at most 1023 bytes. It stays valid until the next failure in
-// this thread. Real-time calls leave it as it was.
+// The message of this thread's last failed call, or "" if none has failed: the operation, the argument, what
+// was expected and what was given, in at most 1023 bytes. It stays valid until the next failure in this
+// thread. Real-time calls do not change it.
 WEFT_API const char* weft_last_error(void);
 
 // "major.minor.patch"
@@ -86,21 +88,23 @@ WEFT_API const char* weft_version(void);
 // the last one.
 WEFT_API const char* weft_available_isa(int32_t index);
 
-// The one in use: the fastest, or the one that the environment variable WEFT_ISA names; null, with
-// weft_last_error, if this machine does not have that.
+// The instruction set in use: the fastest, or the one that the environment variable WEFT_ISA names. Null,
+// with weft_last_error, if this machine does not have that one.
 WEFT_API const char* weft_isa(void);
 
-// Use that one from now on, in every thread; calls under way end on theirs.
+// Switches all threads to that instruction set. Calls under way finish on the one that they began with.
 WEFT_API weft_status weft_set_isa(const char* name);
 
-// Threads that a call may use: WEFT_NUM_THREADS, else OMP_NUM_THREADS, else the processors that this process
-// may run on and its control group's quota pays for; at most 1024. A call takes fewer where they do not help.
+// The number of threads that a call may use: WEFT_NUM_THREADS if it is set, else OMP_NUM_THREADS, else the
+// number of processors that this process may run on and that its control group's quota allows; at most 1024.
+// A call takes fewer where more would not help.
 WEFT_API int32_t weft_num_threads(void);
 WEFT_API weft_status weft_set_num_threads(int32_t threads);
 
-// An array that someone else owns. Null data: left out. Axes beyond those of an argument are not looked at.
+// An array that someone else owns. Where data is null, the array is left out. Axes beyond an argument's own
+// are ignored.
 typedef struct weft_view {
-  void* data;  // what is only read may point to constant memory: the makers below take any pointer
+  void* data;  // of an `in` array it may point to constant memory: the functions below take any pointer
   int64_t shape[4];
   int64_t stride[4];  // in elements
 } weft_view;
@@ -129,7 +133,7 @@ static inline weft_view weft_view2(const void* data, int64_t a, int64_t b) {
 }
 static inline weft_view weft_view1(const void* data, int64_t a) { return weft_view4(data, a, 1, 1, 1); }
 
-// A struct of that type, all zero but its struct_size.
+// A struct of that type: all zero except its struct_size.
 #define WEFT_INIT(type) type##_init()
 #define WEFT_DEFINE_INIT(type)           \
   static inline type type##_init(void) { \
@@ -139,7 +143,8 @@ static inline weft_view weft_view1(const void* data, int64_t a) { return weft_vi
     return made;                         \
   }
 
-// Bytes to bring, as the function that was asked says; 0 for what it does not mention.
+// How many bytes of memory a call needs. A weft_<family>_sizes function fills in the fields that its comment
+// names, and sets the others to 0.
 typedef struct weft_sizes {
   size_t struct_size;
   size_t saved;     // what forward leaves for backward
@@ -152,7 +157,7 @@ WEFT_DEFINE_INIT(weft_sizes)
 // ---------------------------------------------------------------------------------------------------------
 // Recurrent layers: a whole batch of sequences in one call. T time, B batch, I input, H hidden units, G the
 // cell's gates in PyTorch's order (i f g o; r z n), P the width of the state h: H, or with a projection the
-// rows of w_proj.
+// rows of w_proj. The equations are those of help(weftnn.nn.RNN), LSTM and GRU.
 typedef struct weft_recurrent {
   size_t struct_size;
   // "rnn_tanh", "rnn_relu", "lstm", "lstm_peephole", "lstm_coupled", "lstm_coupled_peephole", "gru",
@@ -161,10 +166,10 @@ typedef struct weft_recurrent {
   weft_dtype dtype;
   int32_t threads;
   int32_t training;          // 1: forward writes `saved`, for backward
-  int32_t reverse;           // 1: from each row's last valid step to its first
-  int64_t checkpoint_every;  // k > 0: save the states of every k-th step only, and compute the others again
+  int32_t reverse;           // 1: run from each row's last valid step to its first
+  int64_t checkpoint_every;  // k > 0: save every k-th state only; backward recomputes the others
 
-  // Needed by forward and backward, which must find them as they were.
+  // Needed by forward and by backward; they must not change in between.
   weft_view x;                       // [B, T, I]   in, required
   weft_view w_ih;                    // [G H, I]    in, required
   weft_view w_hh;                    // [G H, P]    in, required
@@ -175,7 +180,7 @@ typedef struct weft_recurrent {
   weft_view c0;                      // [B, H]      in: zero; LSTMs only
   weft_view lengths;                 // [B]         in, int64: T; each in 0..T, in any order
   weft_view resets;                  // [B, T]      in, bytes: the state is zeroed before that step
-  weft_view recurrent_dropout_mask;  // [B, T, P]   in: multiplies h where it enters the product
+  weft_view recurrent_dropout_mask;  // [B, T, P]   in: a factor of h in w_hh h
   weft_view zoneout_mask;            // [B, T, P]   in: h = m h_prev + (1 - m) h
 
   // Needed by forward.
@@ -194,7 +199,7 @@ typedef struct weft_recurrent {
   weft_view dh0;           // [B, P]     out, required
   weft_view dc0;           // [B, H]     out, required by LSTMs
 
-  void* saved;  // out of a training forward, in of backward: any number of them
+  void* saved;  // written by a training forward, read by any number of backward calls
   size_t saved_bytes;
   void* workspace;  // scratch
   size_t workspace_bytes;
@@ -204,53 +209,57 @@ WEFT_DEFINE_INIT(weft_recurrent)
 // Fills in saved, forward, backward. Needs what forward and backward need, but no output.
 WEFT_API weft_status weft_recurrent_sizes(const weft_recurrent* call, weft_sizes* sizes);
 WEFT_API weft_status weft_recurrent_forward(const weft_recurrent* call);
-// On the instruction set that forward was on.
+// Runs on the instruction set that forward ran on, whichever is in use now.
 WEFT_API weft_status weft_recurrent_backward(const weft_recurrent* call);
 
 // ---------------------------------------------------------------------------------------------------------
 // Scaled dot-product attention. B batch, N query heads, Nk key heads (N / Nk query heads share one), T
 // queries, S keys, D and E elements of a key and of a value.
 //
-//   S = scale q k^T       S = softcap tanh(S / softcap) if softcap > 0       S += float_mask + bias
-//   P = softmax(S) over the keys that a query may attend to       out = drop(P) v
+//   S   = scale q k^T
+//   S   = softcap tanh(S / softcap)     where softcap > 0
+//   S  += float_mask + bias
+//   P   = softmax(S)                    over the keys that a query may attend to
+//   out = dropout(P) v
 //
-// A query with nothing to attend to gives zeros. What lies in keys and values that nobody attends to reaches
-// no result.
+// A query with nothing to attend to gives zeros. Keys and values that no query attends to have no effect,
+// even if they are NaN.
 typedef struct weft_sdpa {
   size_t struct_size;
   weft_dtype dtype;
   int32_t threads;
   int32_t windowed;       // 1: a query sees `left` keys before its own position and `right` after it
-  int32_t from_end;       // 1: query t stands at key t + keys - T, where keys are those of its row; else at t
-  int64_t left, right;    // -1: all; causal attention is windowed, left -1, right 0
+  int32_t from_end;       // 1: query t is at position t + (keys of its row) - T of the keys; 0: at position t
+  int64_t left, right;    // -1: all keys. Causal attention: windowed 1, left -1, right 0
   double scale;           // 0: 1 / sqrt(D)
   double softcap;         // 0: none
   double dropout;         // of the weights, in [0, 1)
-  uint64_t seed, offset;  // of its random numbers
+  uint64_t seed, offset;  // of the random numbers of dropout
 
   // Needed by every function.
   weft_view q;           // [B, N, T, D]   in, required
   weft_view k;           // [B, Nk, S, D]  in, required
   weft_view v;           // [B, Nk, S, E]  in, required
-  weft_view mask;        // [B, N, T, S]   in, bytes: not 0 means attend; any strides, 0 where it is broadcast
+  weft_view mask;        // [B, N, T, S]   in, bytes: not 0 means attend; any strides, 0 for a broadcast axis
   weft_view float_mask;  // [B, N, T, S]   in: added; any strides
   weft_view bias;        // [B, N, T, S]   in: added, and may have a gradient; any strides
   weft_view kv_lengths;  // [B]            in, int64: keys of each element of the batch, in 0..S
 
   // Out of forward, required there; in of all others.
   weft_view out;  // [B, N, T, E]
-  // [B, N, T, 2]  contiguous: m = max_s S and sum_s exp(S - m), so that m + log sum is the log-sum-exp. Two
-  // numbers, since it would round the sum away where m is large. -inf and 0 where there is no key.
+  // [B, N, T, 2]  contiguous: m = max_s S and sum = sum_s exp(S - m), so that log-sum-exp is m + log(sum). It
+  // is kept as two numbers, since one would lose the sum to rounding where m is large. Where a query has no
+  // keys they are -inf and 0.
   weft_view normalizer;
 
-  // Needed by backward; dout by the gradient of the bias too.
+  // Needed by backward. The gradient of the bias needs dout too.
   weft_view dout;  // [B, N, T, E]  in, required
   weft_view dq;    // as q          out, required
   weft_view dk;    // as k          out, required
   weft_view dv;    // as v          out, required
   // Contiguous, each axis 1 or that of [B, N, T, S]: summed over the axes along which the bias was broadcast.
   weft_view dbias;    // accumulated, required by the gradient of the bias
-  weft_view weights;  // [B, N, T, S], or [B, 1, T, S] their mean over the heads; contiguous, out
+  weft_view weights;  // [B, N, T, S], or [B, 1, T, S] for their mean over the heads; contiguous, out
 
   void* workspace;  // scratch
   size_t workspace_bytes;
@@ -261,13 +270,18 @@ WEFT_DEFINE_INIT(weft_sdpa)
 WEFT_API weft_status weft_sdpa_sizes(const weft_sdpa* call, weft_sizes* sizes);
 WEFT_API weft_status weft_sdpa_forward(const weft_sdpa* call);
 WEFT_API weft_status weft_sdpa_backward(const weft_sdpa* call);
-// dbias += the gradient of the scores.
+// dbias += dL/dS, summed over the axes along which the bias was broadcast.
 WEFT_API weft_status weft_sdpa_bias_gradient(const weft_sdpa* call);
-// The weights themselves, after dropout; needs normalizer.
+// Computes `weights`, dropout(P); needs normalizer.
 WEFT_API weft_status weft_sdpa_weights(const weft_sdpa* call);
 
 // ---------------------------------------------------------------------------------------------------------
-// y = x W^T + b       dx = dy W       dweight += dy^T x       dbias += the sum of dy over rows
+// Linear layer.
+//
+//   y        = x weight^T + bias
+//   dx       = dy weight
+//   dweight += dy^T x
+//   dbias   += sum over rows of dy
 typedef struct weft_linear {
   size_t struct_size;
   weft_dtype dtype;
@@ -292,7 +306,10 @@ WEFT_API weft_status weft_linear_forward(const weft_linear* call);
 WEFT_API weft_status weft_linear_backward(const weft_linear* call);
 
 // ---------------------------------------------------------------------------------------------------------
-// y[r] = weight[indices[r]]       dweight[indices[r]] += dy[r] for every r in order
+// Embedding.
+//
+//   y[r]                 = weight[indices[r]]
+//   dweight[indices[r]] += dy[r]                  for every r, in order
 typedef struct weft_embedding {
   size_t struct_size;
   weft_dtype dtype;
@@ -312,7 +329,9 @@ WEFT_API weft_status weft_embedding_forward(const weft_embedding* call);
 WEFT_API weft_status weft_embedding_backward(const weft_embedding* call);
 
 // ---------------------------------------------------------------------------------------------------------
-// y = (x - mean) / sqrt(variance + eps) * weight + bias, with the mean and the (biased) variance of each row
+// Layer normalization, with the mean and the (biased) variance of each row.
+//
+//   y = (x - mean) / sqrt(variance + eps) * weight + bias
 typedef struct weft_layer_norm {
   size_t struct_size;
   weft_dtype dtype;
@@ -322,8 +341,8 @@ typedef struct weft_layer_norm {
   weft_view weight;  // [D]     in
   weft_view bias;    // [D]     in
   weft_view y;       // [R, D]  out, required by forward
-  // Out of forward, in of backward, required; mean contiguous: the mean, and what it lost by rounding.
-  weft_view mean;               // [R, 2]
+  // Written by forward, read by backward; required.
+  weft_view mean;               // [R, 2]  contiguous: the mean, and its rounding error
   weft_view inverse_deviation;  // [R]     1 / sqrt(variance + eps)
   // Needed by backward, with x, weight, mean and inverse_deviation.
   weft_view dy;       // [R, D]  in, required
@@ -341,10 +360,14 @@ WEFT_API weft_status weft_layer_norm_forward(const weft_layer_norm* call);
 WEFT_API weft_status weft_layer_norm_backward(const weft_layer_norm* call);
 
 // ---------------------------------------------------------------------------------------------------------
-// y = f(x)       dx = dy f'(x)
+// Activations.
 //
-// relu max(x, 0);  gelu x Phi(x);  gelu_tanh x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2;
-// silu x sigmoid(x)
+//   y = f(x)       dx = dy f'(x)
+//
+//   relu       max(x, 0)
+//   gelu       x Phi(x)
+//   gelu_tanh  x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+//   silu       x sigmoid(x)
 enum { WEFT_RELU = 0, WEFT_GELU = 1, WEFT_GELU_TANH = 2, WEFT_SILU = 3, WEFT_SIGMOID = 4, WEFT_TANH = 5 };
 
 typedef struct weft_activation {
@@ -353,8 +376,8 @@ typedef struct weft_activation {
   int32_t threads;
   int32_t function;  // WEFT_RELU...
   int32_t reserved;
-  weft_view x;   // [N]  in, required by forward, and by the backward of gelu, gelu_tanh, silu
-  weft_view y;   // [N]  out of forward, required; in of the backward of relu, sigmoid, tanh
+  weft_view x;   // [N]  in, required by forward, and by backward of gelu, gelu_tanh, silu
+  weft_view y;   // [N]  out, required by forward; in, required by backward of relu, sigmoid, tanh
   weft_view dy;  // [N]  in, required by backward
   weft_view dx;  // [N]  out, required by backward
 } weft_activation;
@@ -364,7 +387,9 @@ WEFT_API weft_status weft_activation_forward(const weft_activation* call);
 WEFT_API weft_status weft_activation_backward(const weft_activation* call);
 
 // ---------------------------------------------------------------------------------------------------------
-// y = a sigmoid(a) b, with x = [a; b]: one half of the features is a gate for the other
+// SwiGLU: one half of the features is the gate of the other.
+//
+//   y = a sigmoid(a) b,   x = [a; b]
 typedef struct weft_swiglu {
   size_t struct_size;
   weft_dtype dtype;
@@ -380,9 +405,13 @@ WEFT_API weft_status weft_swiglu_forward(const weft_swiglu* call);
 WEFT_API weft_status weft_swiglu_backward(const weft_swiglu* call);
 
 // ---------------------------------------------------------------------------------------------------------
-// Rotary positions turn pairs of features: y_a = x_a cos - x_b sin, y_b = x_b cos + x_a sin; backward turns
-// them back. Pair i of P is (a, b) = (2 i, 2 i + 1) if interleaved, else (i, i + P). Features from 2 P on
-// stay as they are.
+// Rotary positions: each pair of features is rotated by an angle; backward rotates by the opposite angle.
+//
+//   y_a = x_a cos - x_b sin
+//   y_b = x_b cos + x_a sin
+//
+// Pair i of the P pairs is (a, b) = (2 i, 2 i + 1) if interleaved, else (i, i + P). Features from 2 P on are
+// copied unchanged.
 typedef struct weft_rotary {
   size_t struct_size;
   weft_dtype dtype;
@@ -401,8 +430,13 @@ WEFT_API weft_status weft_rotary_forward(const weft_rotary* call);
 WEFT_API weft_status weft_rotary_backward(const weft_rotary* call);
 
 // ---------------------------------------------------------------------------------------------------------
-// y_e = x_e / (1 - p) where element e is kept, else 0; backward does the same to dy. Element e is kept if
-// word e % 4 of Philox 4x32-10's block (e / 4, offset) under the key `seed` is at least p 2^32.
+// Dropout.
+//
+//   y_e  = x_e  / (1 - p)     where element e is kept, else 0
+//   dx_e = dy_e / (1 - p)     likewise
+//
+// Element e is kept if word e % 4 of Philox 4x32-10's block (e / 4, offset) under the key `seed` is at least
+// p 2^32.
 typedef struct weft_dropout {
   size_t struct_size;
   weft_dtype dtype;
@@ -422,10 +456,10 @@ WEFT_API weft_status weft_dropout_backward(const weft_dropout* call);
 // ---------------------------------------------------------------------------------------------------------
 // Softmax cross-entropy, with q_r the smoothed one-hot of targets_r:
 //
-//   loss_r = -weight_r sum_v q_rv log softmax(logits_r)_v
+//   loss_r     = -weight_r sum_v q_rv log softmax(logits_r)_v
 //   dlogits_rv = scale dlosses_r weight_r (softmax(logits_r)_v - q_rv)
 //
-// Rows that are ignored or have weight zero are not read: NaN there reaches nothing.
+// Rows that are ignored or have weight zero are not read, so a NaN there has no effect.
 typedef struct weft_cross_entropy {
   size_t struct_size;
   weft_dtype dtype;
@@ -434,35 +468,36 @@ typedef struct weft_cross_entropy {
   int32_t reserved;
   int64_t ignore_index;
   double label_smoothing;  // s in [0, 1]: the target distribution is (1 - s) one-hot + s uniform
-  double scale;            // backward's, of all rows: 1 for the sum of the losses, 1 / weights for their mean
+  double scale;            // of backward: 1 for the sum of the losses, 1 / weight for their mean
   weft_view logits;        // [R, V]  in, required
   weft_view targets;       // [R]     in, int64, each in [0, V) or ignored; required
   weft_view weight;        // [R]     in: all ones
   weft_view losses;        // [R]     out, required by forward; zero where ignored
-  // [R, 2] contiguous, out of forward, in of backward, required there: the row's maximum and its sum of
-  // exp(logit - maximum)
+  // [R, 2] contiguous; written by forward, read by backward and required there: the row's maximum m and its
+  // sum of exp(logit - m)
   weft_view normalizer;
   weft_view dlosses;  // [R]     in: all ones
   weft_view dlogits;  // [R, V]  out, required by backward
 } weft_cross_entropy;
 WEFT_DEFINE_INIT(weft_cross_entropy)
 
-// loss and weight, each may be null: out, over all rows the sum of the losses, and of the weights of the rows
-// that are not ignored. Their quotient is the mean loss.
+// Writes to *loss the sum of the losses, and to *weight the sum of the weights of the rows that are not
+// ignored. Their quotient is the mean loss. Either pointer may be null.
 WEFT_API weft_status weft_cross_entropy_forward(const weft_cross_entropy* call, double* loss, double* weight);
 WEFT_API weft_status weft_cross_entropy_backward(const weft_cross_entropy* call);
 
 // ---------------------------------------------------------------------------------------------------------
-// Models that Python saved: loaded from their file, run over whole sequences, or stepped in real time.
+// Models that Python saved. They are loaded from their file, then run over whole sequences or stepped in real
+// time.
 //
 //   weft_model* model;
 //   weft_stream* stream;
 //   if (weft_model_load("model.safetensors", &model) != WEFT_OK) return puts(weft_last_error());
 //   if (weft_stream_new(model, 0, &stream) != WEFT_OK) return puts(weft_last_error());
-//   weft_stream_step(stream, x, y);  // x [inputs] -> y [outputs], the state goes on inside
+//   weft_stream_step(stream, x, y);  // x [inputs] -> y [outputs]; the stream keeps the state
 //
-// A model never changes and may be used from any number of threads at once. It and the streams made of it
-// share one set of weights, which lives as long as one of them does: they may be freed in any order. A stream
+// A model never changes and may be used from any number of threads at once. A model and its streams share one
+// set of weights, which lives as long as one of them does, so they may be freed in any order. A stream
 // belongs to one thread at a time.
 typedef struct weft_model weft_model;
 typedef struct weft_stream weft_stream;
@@ -470,26 +505,27 @@ typedef struct weft_stream weft_stream;
 typedef struct weft_model_info {
   size_t struct_size;
   weft_dtype dtype;      // of its weights, and so of x and y
-  int32_t takes_tokens;  // 1: an embedding comes first, x are indices, not features
+  int32_t takes_tokens;  // 1: an embedding comes first, so x are indices, not features
   int64_t inputs;        // features of x, or the size of the vocabulary
   int64_t outputs;       // features of y
-  int64_t context;       // the most steps that it is made for, or 0: no limit
-  const char* obstacle;  // why it cannot be stepped (a layer reads the future), or ""; the model owns it
+  int64_t context;       // the longest sequence that it is made for, or 0: no limit
+  const char* obstacle;  // why it cannot be stepped (a layer reads later steps), or ""; the model owns it
 } weft_model_info;
 WEFT_DEFINE_INIT(weft_model_info)
 
-// Reads a .safetensors that weft's Python layers wrote. *model is null where that fails.
+// Reads a .safetensors file that weft's Python layers wrote. Sets *model to null on failure.
 WEFT_API weft_status weft_model_load(const char* path, weft_model** model);
-// The same from memory of so many bytes, which is not needed afterwards.
+// The same from `size` bytes of memory, which may be freed afterwards.
 WEFT_API weft_status weft_model_parse(const void* file, size_t size, weft_model** model);
-// Null is nothing to free.
+// The pointer may be null.
 WEFT_API void weft_model_free(weft_model* model);
 WEFT_API weft_status weft_model_describe(const weft_model* model, weft_model_info* info);
-// Names of the tensors in its file that it does not use, from index 0 on; null after the last one. The model
-// owns them. As a rule there are none: a file that has some may be of another model than it says.
+// The name of a tensor in the model's file that the model does not use, by index from 0; null after the last
+// one. The model owns the string. Usually there are none: a file that has some may hold another model than it
+// says.
 WEFT_API const char* weft_model_unused_tensor(const weft_model* model, int64_t index);
 
-// y = model(x), from a state of zeros. This allocates.
+// y = model(x), starting from a state of zeros. This allocates.
 typedef struct weft_run {
   size_t struct_size;
   int32_t threads;
@@ -501,22 +537,23 @@ typedef struct weft_run {
 WEFT_DEFINE_INIT(weft_run)
 WEFT_API weft_status weft_model_run(const weft_model* model, const weft_run* call);
 
-// A model in the middle of one sequence. capacity: steps that attention remembers, counted from the last
-// reset; 0: the model's context (at most 65536 of it), or 1024. Models without attention and learned
-// positions step for ever, whatever it is; so do those where all attention has a window that fits. *stream is
-// null where that fails: a model that has an obstacle, or fewer learned positions, is an invalid argument.
-// WEFT_OUT_OF_MEMORY, with the sizes in weft_last_error, where capacity is 0 and the memory would be more
-// than 256 MiB and 16 times the weights: a small file may name a thousand layers and a context of millions,
-// so that is the caller's to ask for.
+// Makes a stream: a model together with the state of one sequence. `capacity` is the number of steps, counted
+// from the last reset, whose keys and values attention can hold; 0 means the model's context, but at most
+// 65536, or 1024 where it has none. Models without attention and without learned positions can be stepped
+// without limit, whatever the capacity. So can models in which every attention has a window that fits. On
+// failure *stream is null. A model that has an obstacle, or fewer learned positions than the capacity, is
+// WEFT_INVALID_ARGUMENT. Where capacity is 0 and the memory would be more than both 256 MiB and 16 times the
+// weights, the result is WEFT_OUT_OF_MEMORY, with the sizes in weft_last_error: a small file may name a
+// thousand layers and a context of millions, so such a stream must be asked for by its capacity.
 WEFT_API weft_status weft_stream_new(const weft_model* model, int64_t capacity, weft_stream** stream);
-// A second one in the same state.
+// Makes a second stream in the same state.
 WEFT_API weft_status weft_stream_copy(const weft_stream* stream, weft_stream** copy);
-// Null is nothing to free.
+// The pointer may be null.
 WEFT_API void weft_stream_free(weft_stream* stream);
 
-// From here on everything is real time: nothing allocates, locks or calls the system. Where a step is not
-// WEFT_OK nothing was written, and the state is as it was. What does not end in _f64 is for models of
-// float32, the others for those of float64: with the wrong one the status is WEFT_WRONG_INPUT.
+// All functions from here on are real-time safe: they never allocate, lock or call the system. Where a step
+// does not return WEFT_OK, nothing was written and the state is unchanged. Functions that end in _f64 are for
+// models of float64, the others for models of float32; the wrong one returns WEFT_WRONG_INPUT.
 
 // One step.
 //   x or token  [inputs]   in
@@ -526,7 +563,8 @@ WEFT_API weft_status weft_stream_step_f64(weft_stream* stream, const double* x, 
 WEFT_API weft_status weft_stream_step_token(weft_stream* stream, int64_t token, float* y);
 WEFT_API weft_status weft_stream_step_token_f64(weft_stream* stream, int64_t token, double* y);
 
-// n steps: x [n, inputs] or tokens [n], y [n, outputs]. All of them, or none where one would not be WEFT_OK.
+// n steps: x [n, inputs] or tokens [n], y [n, outputs]. Does all of them, or none if one of them would not be
+// WEFT_OK.
 WEFT_API weft_status weft_stream_process(weft_stream* stream, const float* x, float* y, int64_t n);
 WEFT_API weft_status weft_stream_process_f64(weft_stream* stream, const double* x, double* y, int64_t n);
 WEFT_API weft_status weft_stream_process_tokens(weft_stream* stream, const int64_t* tokens, float* y,
@@ -534,14 +572,14 @@ WEFT_API weft_status weft_stream_process_tokens(weft_stream* stream, const int64
 WEFT_API weft_status weft_stream_process_tokens_f64(weft_stream* stream, const int64_t* tokens, double* y,
                                                     int64_t n);
 
-// Back to a state of zeros and no memory.
+// Sets the state to zeros and forgets all earlier steps.
 WEFT_API void weft_stream_reset(weft_stream* stream);
-// Take over the state of another stream of the same model and capacity; WEFT_INVALID_ARGUMENT, with nothing
-// done, if it is not one.
+// Copies the state of another stream, which must be of the same model and capacity; else it does nothing and
+// returns WEFT_INVALID_ARGUMENT.
 WEFT_API weft_status weft_stream_assign(weft_stream* stream, const weft_stream* other);
 
-// Steps since the last reset; steps that it has room for, or 0: no limit; bytes of memory that is this
-// stream's own.
+// The number of steps since the last reset; the most steps between two resets, or 0 for no limit; the bytes
+// of memory that belong to this stream alone.
 WEFT_API int64_t weft_stream_position(const weft_stream* stream);
 WEFT_API int64_t weft_stream_capacity(const weft_stream* stream);
 WEFT_API size_t weft_stream_bytes(const weft_stream* stream);

@@ -10,13 +10,13 @@
 //   attention.hpp        scaled dot-product attention, likewise
 //   additive_scores.hpp  the scores of additive attention
 //   dense.hpp            linear, embedding
-//   pointwise.hpp        layer normalisation, activations, swiglu, rotary positions, dropout
+//   pointwise.hpp        layer normalization, activations, swiglu, rotary positions, dropout
 //   loss.hpp             softmax cross-entropy
 //   updates.hpp          the optimizers' updates
 //
-// The kernels allocate nothing: a function that needs a workspace has a neighbour that says how large. What
-// is wrong with a call is thrown, std::invalid_argument, before anything is written; only model.hpp's
-// real-time calls return a Status. weft.h is the same for C, with a stable ABI.
+// The kernels allocate nothing. Next to a function that needs a workspace there is one that says how large it
+// must be. A wrong argument throws std::invalid_argument before anything is written; only the real-time
+// functions of model.hpp return a Status instead. weft.h is the same for C, with a stable ABI.
 #pragma once
 
 #include "weft/additive_scores.hpp"

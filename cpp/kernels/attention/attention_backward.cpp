@@ -1,15 +1,14 @@
 // Scaled dot-product attention, backward.
 //
-//   S = scale q k^T, ...      P = exp(S - m) / sum      out = drop(P) v              (attention_forward.cpp)
+//   S  = scale q k^T, ...        P  = exp(S - m) / sum     out = dropout(P) v    (attention_forward.cpp)
 //
-//   dv = drop(P)^T dout       dS from dout, v, P  (attention_gradient.hpp)
-//   dk = scale dS^T q         dq = scale dS k
+//   dv = dropout(P)^T dout       dk = scale dS^T q         dq  = scale dS k      (dS: attention_gradient.hpp)
 //
 // A task is a block of keys: it owns these rows of dk and dv, and walks over the blocks of queries that see
-// any of them. To dq, all key blocks of a head add; they do it in order, each waiting for its turn at a block
-// of queries, so that the sum's bits do not depend on the threads. A head's tasks are taken in that order
-// too: whoever is waited for has been taken by a thread that is at work. Each thread takes heads; one that
-// finds none left helps with those that others are at.
+// any of them. All key blocks of a head add to dq. For each block of queries they add in the order of the
+// keys, by a spin-wait, so that the bits of the sum do not depend on the threads. Tasks of a head are started
+// in that order too, so that the one waited for is always running. Each thread takes heads; one that finds
+// none left helps with the heads of others.
 //
 //   q [B, N, T, D]   k [B, Nk, S, D]   v [B, Nk, S, E]   out [B, N, T, E]   gradients alike
 //   normalizer [B, N, T, 2] = (m, sum)
@@ -17,7 +16,7 @@
 // Dao et al., "FlashAttention", 2022.
 #include "kernels/attention/attention.hpp"
 #include "kernels/attention/attention_blocks.hpp"
-#include "kernels/memory/ahead.hpp"
+#include "kernels/memory/prefetch.hpp"
 #include "kernels/threads/tasks.hpp"
 
 namespace weft::WEFT_ISA {
@@ -73,34 +72,34 @@ class Task {
     pack_transposed(v, p_.v_stride[2], p_.value_size, count, scratch_.v_packed, 0, padded);
   }
 
-  /// Queries of head n meet the keys: all at once, or along an edge of what they see in strips, each with no
-  /// more keys than it needs.
+  /// The queries of head n against the keys: all at once, or along an edge of what they see in strips, each
+  /// with no more keys than it needs.
   void add_block(int64_t n, int64_t i, Range queries) {
     int32_t* turn = shared_.turn + (b_ * p_.heads + n) * plan_.query_blocks + i;
     const bool first = visible_.of(queries).begin / plan_.keys == block_;
     const int64_t rows = queries.end - queries.begin;
     const int64_t strips = visible_.is_whole(queries, keys_) ? 1 : (rows + edge_strip - 1) / edge_strip;
-    look_ahead(n, i + 1, 3 * strips);
+    prefetch_next(n, i + 1, 3 * strips);
     for (int64_t s = 0; s < strips; ++s)
       add_strip(n, {queries.begin + rows * s / strips, queries.begin + rows * (s + 1) / strips}, first, turn);
     __atomic_store_n(turn, int32_t(block_ + 1), __ATOMIC_RELEASE);
   }
 
   /// The rows of the next block of queries.
-  void look_ahead(int64_t n, int64_t i, int64_t parts) {
+  void prefetch_next(int64_t n, int64_t i, int64_t parts) {
     const Range queries = plan_.block_of_queries(i, p_);
     const int64_t rows = queries.end - queries.begin;
     if (rows <= 0) return;
     const auto from = [&](const T* data, const int64_t* stride, int64_t columns) {
       const T* first = data + b_ * stride[0] + n * stride[1] + queries.begin * stride[2];
-      return Ahead<T>(first, stride[2], rows, columns, parts);
+      return Prefetch<T>(first, stride[2], rows, columns, parts);
     };
     next_[0] = from(p_.q, p_.q_stride, p_.size);
     next_[1] = from(call_.dout, call_.dout_stride, p_.value_size);
     next_[2] = from(call_.dq, call_.dq_stride, p_.size);
   }
   void fetch_part() {
-    for (Ahead<T>& next : next_) next.fetch_part();
+    for (Prefetch<T>& next : next_) next.fetch_part();
   }
 
   void add_strip(int64_t n, Range queries, bool first, const int32_t* turn) {
@@ -124,7 +123,7 @@ class Task {
                              call_.normalizer + 2 * from, shared_.delta + from},
                             scratch_.tile);
       fetch_part();
-      // out = drop(P) v   =>   dv += drop(P)^T dout
+      // out = dropout(P) v   =>   dv += dropout(P)^T dout
       T* dv = scratch_.dv + skipped * plan_.value_row;
       weighted_sum<T>(columns, round_up(p_.value_size, lanes<T>), rows,
                       {scratch_.tile.weights, 1, plan_.tile_row},
@@ -170,7 +169,7 @@ class Task {
   Visibility visible_;
   Range all_keys_, keys_;  // with and without those past the row's end
   bool finite_k_ = true;
-  Ahead<T> next_[3];  // q, dout, dq
+  Prefetch<T> next_[3];  // q, dout, dq
 };
 
 }  // namespace

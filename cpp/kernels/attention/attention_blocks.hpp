@@ -36,7 +36,7 @@ template <class T>
 struct BackwardShared {
   T* delta;             // [B, N, T]
   int32_t* turn;        // [B, N, query blocks]: the key block that may add to dq
-  int32_t* next_block;  // [B, Nk]: the key block that nobody has taken yet
+  int32_t* next_block;  // [B, Nk]: the first key block that no thread has taken yet
 
   static BackwardShared take(Arena& arena, const Attention<T>& p, const BackwardPlan<T>& plan) {
     BackwardShared s;

@@ -1,22 +1,22 @@
-// Scaled dot-product attention, forward: the matrix of scores never exists.
+// Scaled dot-product attention, forward: the matrix of scores is never stored.
 //
 //   S = scale q k^T, capped, biased, masked            (attention_scores.hpp)
-//   P = exp(S - m) / sum      m = max_s S      sum = sum_s exp(S - m)      out = drop(P) v
+//   P = exp(S - m) / sum      m = max_s S      sum = sum_s exp(S - m)      out = dropout(P) v
 //
 // A task is some queries of one key head, of all the query heads that share it. It walks over blocks of keys,
 // and keeps of each query the greatest score m so far, sum = sum_s exp(S - m) and the row sum_s exp(S - m) v;
 // when m grows, both shrink by exp(m_old - m_new). Blocks that none of the queries sees are skipped.
 //
-//   q [B, N, T, D]   k [B, Nk, S, D]   v [B, Nk, S, E]   out [B, N, T, E]   normalizer [B, N, T, 2] = (m,
-//   sum)
+//   q [B, N, T, D]   k [B, Nk, S, D]   v [B, Nk, S, E]   out [B, N, T, E]
+//   normalizer [B, N, T, 2] = (m, sum)
 //
 // Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018; Rabe and Staats, "Self-attention
 // does not need O(n^2) memory", 2021; Dao et al., "FlashAttention", 2022.
 #include "kernels/attention/attention.hpp"
 #include "kernels/attention/attention_dropout.hpp"
 #include "kernels/gemm/weighted_sum.hpp"
-#include "kernels/memory/ahead.hpp"
 #include "kernels/memory/arena.hpp"
+#include "kernels/memory/prefetch.hpp"
 #include "kernels/simd/exponential.hpp"
 #include "kernels/threads/tasks.hpp"
 
@@ -28,15 +28,15 @@ using Eigen::internal::pmax;
 using Eigen::internal::pmul;
 using Eigen::internal::psub;
 
-/// Rows of a strip go through product, softmax and product while they are in the first-level cache. A task
-/// has as many strips as fit in the second, beside the packed keys that all of them meet; fewer, where
-/// threads would be left without work. No bit of a result depends on that.
+/// The rows of a strip go through product, softmax and product while they are in the first-level cache. A
+/// task has as many strips as fit in the second-level cache beside the packed keys that all of them read, but
+/// fewer where threads would be left without work. No bit of a result depends on it.
 template <class T>
 struct Plan {
   static constexpr int64_t strip = tile_rows(2) * (vector_registers == 32 ? 1 : 4), task_bytes = 1 << 18;
 
   int64_t group;
-  bool unpacked;  // k and v are read where they lie: copies would pay only if enough queries met them
+  bool unpacked;  // k and v are read in place: packing pays only where enough queries read them
   int64_t key_block, size_row, value_row, score_row, queries, shares;
 
   Plan(const Attention<T>& p, int threads)
@@ -146,11 +146,11 @@ class Task {
   void run() {
     start();
     const Range keys = visible_.of(queries_);
-    // Blocks begin where they do for every task, since their bounds show in the last bits.
+    // Blocks have the same bounds for every task, since bounds show in the last bits.
     for (int64_t s = keys.begin / plan_.key_block * plan_.key_block; s < keys.end; s += plan_.key_block) {
       const Range block{s, min_of(s + plan_.key_block, keys.end)};
       take_keys(block);
-      if (!plan_.unpacked) look_ahead(block.end, keys.end);
+      if (!plan_.unpacked) prefetch_next(block.end, keys.end);
       for (int64_t g = 0; g < plan_.group; ++g)
         for (int64_t t = queries_.begin; t < queries_.end; t += strip_)
           add_block(g, {t, min_of(t + strip_, queries_.end)}, block);
@@ -161,7 +161,7 @@ class Task {
  private:
   int64_t count() const { return queries_.end - queries_.begin; }
   int64_t head(int64_t g) const { return kv_head_ * plan_.group + g; }
-  /// Where a query's row is in the scratch.
+  /// The scratch row of a query.
   int64_t row(int64_t g, int64_t t) const { return g * count() + t - queries_.begin; }
 
   void start() {
@@ -187,8 +187,8 @@ class Task {
     finite_ = copy_scaled(v_, p_.v_stride[2], columns, p_.value_size, T(1), scratch_.v, plan_.value_row);
   }
 
-  /// What comes after this block of keys: the next, or what the thread's next task is likely to begin with.
-  void look_ahead(int64_t s, int64_t end) {
+  /// Prefetches the next block of keys, or that with which the thread's next task is likely to begin.
+  void prefetch_next(int64_t s, int64_t end) {
     const int64_t strips = (count() + strip_ - 1) / strip_;
     int64_t head = kv_head_, b = b_;
     if (s >= end) {
@@ -208,7 +208,7 @@ class Task {
                p_.value_size, parts};
   }
 
-  /// A strip of queries meets a block of keys.
+  /// One strip of queries against one block of keys.
   void add_block(int64_t g, Range queries, Range block) {
     next_k_.fetch_part();
     next_v_.fetch_part();
@@ -222,7 +222,7 @@ class Task {
     const int64_t rows = tile.rows(), columns = tile.columns(), padded = round_up(columns, lanes<T>);
     const int64_t first = row(g, queries.begin);
     const T* q = scratch_.q + first * plan_.size_row;
-    Ahead<T> values;
+    Prefetch<T> values;
     if (plan_.unpacked)
       values = {v_ + skipped * p_.v_stride[2], p_.v_stride[2], columns, p_.value_size, padded / lanes<T>};
     multiply_keys(p_, tile, q, plan_.size_row, scratch_.k + skipped * p_.size, scratch_.scores,
@@ -250,7 +250,7 @@ class Task {
     Summands<T> v{{scratch_.v + skipped * plan_.value_row, plan_.value_row, lanes<T>}, finite_};
     if (plan_.unpacked) v = {{v_ + skipped * p_.v_stride[2], p_.v_stride[2], lanes<T>}, true};
     weighted_sum<T>(rows, wide, columns, weights, v, {}, scratch_.part, plan_.value_row);
-    // Whether v is finite shows in the sums, and those are no more than a few numbers.
+    // The few sums tell whether all of v is finite.
     if (plan_.unpacked && !is_finite(rows, wide, scratch_.part, plan_.value_row))
       weighted_sum<T>(rows, wide, columns, weights, {v.panels, false}, {}, scratch_.part, plan_.value_row);
   }
@@ -285,7 +285,7 @@ class Task {
   bool finite_ = true;
   int64_t strip_ = 1;
   const T *k_ = nullptr, *v_ = nullptr;  // of the block
-  Ahead<T> next_k_, next_v_, next_q_;
+  Prefetch<T> next_k_, next_v_, next_q_;
 };
 
 }  // namespace

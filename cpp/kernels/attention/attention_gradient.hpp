@@ -1,7 +1,7 @@
 // The gradient of the scores of a tile, which backward needs for q, k and v and again for the bias.
 //
 //   P  = exp(S - m) / sum                 forward's weights, computed again
-//   dP = drop(dout v^T)                   out = drop(P) v
+//   dP = dropout(dout v^T)                out = dropout(P) v
 //   dS = P (dP - delta)                   delta = sum_s P dP = dout . out, a number for each query
 //
 // With a soft cap, dS is taken back through it. Where P is zero, dS is zero, whatever dP is.
@@ -23,11 +23,11 @@ struct KeyBlock {
 /// Buffers of [rows, columns], their rows `row` apart.
 template <class T>
 struct GradientTile {
-  T *weights, *dscores, *slope;  // drop(P), dS, and the soft cap's slope, null without it
+  T *weights, *dscores, *slope;  // dropout(P), dS, and the soft cap's slope, null without it
   int64_t row;
 };
 
-/// What the rows of a tile bring along, each of its first query on.
+/// The rows of a tile's queries, each from the first query on.
 template <class T>
 struct GradientRows {
   const T *q, *dout;  // scale q, padded to whole vectors, and dout

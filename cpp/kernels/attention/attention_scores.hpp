@@ -1,9 +1,11 @@
 // The scores of a tile of queries and keys, from their products to what the softmax takes.
 //
-//   s = scale q k^T       s = c tanh(s / c) with a soft cap c       s += float mask, bias       -inf where
-//   masked
+//   s  = scale q k^T
+//   s  = c tanh(s / c)            with a soft cap c
+//   s += float mask + bias
+//   s  = -inf                     where masked
 //
-// What is masked is replaced, not added to: a NaN there is gone.
+// A masked score is replaced, not added to, so that a NaN there has no effect.
 #pragma once
 
 #include "kernels/attention/attention_visibility.hpp"
@@ -27,7 +29,7 @@ struct AttentionTile {
   }
 };
 
-/// Are there so few queries that k is read where it lies, since a copy would not pay?
+/// Are there so few queries that k is read in place, since packing would not pay?
 template <class T>
 inline bool takes_keys_in_place(const Attention<T>& p) {
   constexpr int64_t few_queries = 6;
@@ -44,8 +46,8 @@ inline void pack_for_scores(const Attention<T>& p, const T* k, int64_t k_row, in
 /// s = q k^T of a tile, in whole vectors of keys. q has been scaled and padded to whole vectors; k_packed are
 /// the tile's panels of k, unless keys are taken in place: then between() is called for each vector of keys.
 ///
-/// Forward and whoever computes scores again do it here, so that they get the same bits: an exponential does
-/// not forgive the rounding of a score of 1e9.
+/// Forward and all that recomputes scores call this, so that they get the same bits: the exponential of a
+/// score of 1e9 magnifies its rounding.
 template <class T, class Between>
 inline void multiply_keys(const Attention<T>& p, const AttentionTile& tile, const T* q, int64_t q_row,
                           const T* k_packed, T* s, int64_t row, const Between& between) {

@@ -1,10 +1,11 @@
 // The softmax of a query's scores, once forward has seen them all: what backward and the weights need of it.
 //
-//   P = exp(S - m) / sum          m = max_s S      sum = sum_s exp(S - m)          normalizer [.., 2] = (m,
-//   sum)
+//   P = exp(S - m) / sum       m = max_s S       sum = sum_s exp(S - m)
 //
-// The two stay apart. In one number, m + log sum, the logarithm would be rounded away where m is large, such
-// as in a row that a mask of -1e9 has pushed down as a whole.
+//   normalizer [B, N, T, 2] = (m, sum)
+//
+// The two are kept apart. In one number, m + log(sum), the logarithm would be lost to rounding where m is
+// large, as in a row to which a mask of -1e9 was added.
 #pragma once
 
 #include "kernels/simd/exponential.hpp"

@@ -1,6 +1,6 @@
 // The weights of scaled dot-product attention, for those who ask for them: a block of queries at a time.
 //
-//   weights = drop(exp(S - m) / sum)      or the mean of that over the heads
+//   weights = dropout(exp(S - m) / sum)      or the mean of that over the heads
 //
 //   weights [B, N, T, S] or [B, T, S]     normalizer [B, N, T, 2] = (m, sum)
 #include "kernels/attention/attention.hpp"

@@ -1,8 +1,9 @@
-// Layer normalisation of rows.
+// Layer normalization of rows.
 //
-//   xhat = (x - mean) r,   r = 1 / sqrt(variance + eps)          y = xhat w + b
-//   g    = dy w            dx = r (g - mean(g) - xhat mean(g xhat))
-//   dw  += sum over rows of dy xhat          db += sum over rows of dy
+//   xhat = (x - mean) r                              r   = 1 / sqrt(variance + eps)
+//   y    = xhat w + b
+//   dx   = r (g - mean(g) - xhat mean(g xhat))       g   = dy w
+//   dw  += sum over rows of dy xhat                  db += sum over rows of dy
 //
 //   x, y [R, D]   w, b [D]   mean [R, 2] = (mean, rest)   r [R]          R rows, D features
 //

@@ -1,4 +1,4 @@
-// The mean and the deviation of a row, and the row normalised by them.
+// The mean and the deviation of a row, and the row normalized by them.
 //
 //   xhat = (x - mean) r          r = 1 / sqrt(variance + eps)          x, xhat [D]
 //

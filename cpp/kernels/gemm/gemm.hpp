@@ -1,11 +1,12 @@
 // The packed product: C[m, n] = init[m, n] + sum_k A[m, k] B[k, n], the one that everything else is built on.
 //
 //   A    M x K, any strides: element (m, k) at data[m * row + k * col]
-//   B    packed in panels of `lanes` columns: element (k, n) at data[(n / lanes) * panel + k * step + n %
-//   lanes].
-//        pack() makes panels (step = lanes, panel = K * lanes); a row-major matrix whose rows are padded to
-//        whole vectors is one already (step = its row stride, panel = lanes).
+//   B    K x N, in panels of `lanes` columns:
+//        element (k, n) at data[(n / lanes) * panel + k * step + n % lanes]
 //   C    M x N, rows of stride `row`
+//
+// pack() makes panels of step = lanes, panel = K * lanes. A row-major matrix whose rows are padded to whole
+// vectors is in panels already: step = its row stride, panel = lanes.
 //
 // The sum over k runs in order, one fused multiply-add after the other, whatever M, N and the tile: an
 // element's bits do not depend on its neighbours, on the batch or on the number of threads. After every

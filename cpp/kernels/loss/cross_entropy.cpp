@@ -10,7 +10,7 @@
 //
 // Where the target is the most likely class, e_t = 1 and log S = log1p(others): what the other classes have
 // left keeps its digits, however little it is, since it is never added to the 1. All terms of the loss are
-// >= 0, so that nothing cancels. One logit of +infinity has all of the probability; two have no softmax: NaN.
+// >= 0, so that nothing cancels. A single logit of +infinity has probability 1; two of them give NaN.
 //
 // A row that is ignored, or whose weight is zero, is never read.
 #include <math.h>
@@ -41,7 +41,7 @@ T maximum(const T* z, int64_t size) {
   if (size >= lanes<T>) {
     Vec<T> top = load(z);
     for (int64_t i = lanes<T>; i + lanes<T> <= size; i += lanes<T>) top = pmax(top, load(z + i));
-    top = pmax(top, load(z + size - lanes<T>));  // overlaps what was seen: a maximum does not mind
+    top = pmax(top, load(z + size - lanes<T>));  // overlaps, which does not change a maximum
     largest = predux_max(top);
   } else {
     for (int64_t i = 1; i < size; ++i) largest = z[i] > largest ? z[i] : largest;
@@ -166,7 +166,7 @@ void cross_entropy_backward(const CrossEntropyBackward<T>& p, int threads) {
       double scale = p.scale;
       if (p.weight != nullptr) scale *= double(p.weight[r]);
       if (p.dlosses != nullptr) scale *= double(p.dlosses[r]);
-      if (!is_counted<T>(p, r) || scale == 0) {  // what counts for nothing is not multiplied: it may be NaN
+      if (!is_counted<T>(p, r) || scale == 0) {  // ignored rows are not multiplied: they may be NaN
         __builtin_memset(dz, 0, size_t(p.classes) * sizeof(T));
         continue;
       }

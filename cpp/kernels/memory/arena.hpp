@@ -25,8 +25,8 @@ class Arena {
   size_t used_ = 0;
 };
 
-/// Elements from one row of a buffer to the next: whole cache lines, and not a multiple of 512 bytes, since
-/// rows that far apart compete for the same sets of the first-level cache.
+/// Elements from one row of a buffer to the next: whole cache lines, and not a multiple of 512 bytes, which
+/// would cause cache-set conflicts between rows in the first-level cache.
 template <class T>
 constexpr int64_t row_stride(int64_t elements) {
   constexpr int64_t line = 64 / sizeof(T);

@@ -1,4 +1,4 @@
-// Adagrad, as PyTorch has it; the caller has put the decay into lr.
+// Adagrad, as PyTorch has it; lr already contains its decay.
 //
 //   g = grad + weight_decay w
 //   s = s + g^2

@@ -1,6 +1,6 @@
 // Adam and AdamW, as PyTorch has them, at step t = 1, 2, ...
 //
-//   Adam:  g = grad + weight_decay w            AdamW (decoupled):  w = w - lr weight_decay w,  g = grad
+//   g = grad + weight_decay w                   AdamW (decoupled): w = w - lr weight_decay w,  g = grad
 //   m = beta1 m + (1 - beta1) g
 //   v = beta2 v + (1 - beta2) g^2               amsgrad: v_max = max(v_max, v) in place of v below
 //   w = w - lr m / (1 - beta1^t) / (sqrt(v) / sqrt(1 - beta2^t) + eps)

@@ -1,9 +1,12 @@
 // RMSprop, as PyTorch has it.
 //
 //   g = grad + weight_decay w
-//   s = alpha s + (1 - alpha) g^2            centered: a = alpha a + (1 - alpha) g, and s - a^2 in place of s
-//   below u = g / (sqrt(s) + eps)                  with momentum: b = momentum b + u, and b in place of u w =
-//   w - lr u
+//   s = alpha s + (1 - alpha) g^2
+//   u = g / (sqrt(s) + eps)
+//   w = w - lr u
+//
+//   centered        a = alpha a + (1 - alpha) g        u = g / (sqrt(s - a^2) + eps)
+//   with momentum   b = momentum b + u                 w = w - lr b
 //
 // Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centered: Graves,
 // "Generating sequences with recurrent neural networks", 2013.

@@ -2,7 +2,10 @@
 //
 //   g = grad + weight_decay w
 //   v = momentum v + (1 - dampening) g
-//   w = w - lr v            Nesterov: w - lr (g + momentum v)            without momentum: w - lr g
+//   w = w - lr v
+//
+//   Nesterov           w = w - lr (g + momentum v)
+//   without momentum   w = w - lr g
 //
 // Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
 #include "kernels/pointwise/elementwise.hpp"

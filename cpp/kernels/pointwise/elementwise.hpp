@@ -16,16 +16,16 @@ inline void for_each_vector_parallel(int64_t size, int threads, const Body& body
   });
 }
 
-/// Elements ahead of a loop whose arithmetic fills the processor's window, so that it would not reach for
-/// them itself.
-inline constexpr int64_t ahead = 128;
+/// Elements from a load to its prefetch. The arithmetic of these loops fills the processor's window, so that
+/// it would not issue the loads early enough itself.
+inline constexpr int64_t prefetch_distance = 128;
 
 /// y = f(x)
 template <class T, class F>
 inline void map(int64_t size, int threads, const T* x, T* y, const F& f) {
   for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    __builtin_prefetch(x + i + ahead);
-    __builtin_prefetch(y + i + ahead, 1);
+    __builtin_prefetch(x + i + prefetch_distance);
+    __builtin_prefetch(y + i + prefetch_distance, 1);
     store(y + i, f(load(x + i, n)), n);
   });
 }
@@ -34,9 +34,9 @@ inline void map(int64_t size, int threads, const T* x, T* y, const F& f) {
 template <class T, class F>
 inline void map(int64_t size, int threads, const T* x, const T* y, T* z, const F& f) {
   for_each_vector_parallel<T>(size, threads, [&](int64_t i, int64_t n) {
-    __builtin_prefetch(x + i + ahead);
-    __builtin_prefetch(y + i + ahead);
-    __builtin_prefetch(z + i + ahead, 1);
+    __builtin_prefetch(x + i + prefetch_distance);
+    __builtin_prefetch(y + i + prefetch_distance);
+    __builtin_prefetch(z + i + prefetch_distance, 1);
     store(z + i, f(load(x + i, n), load(y + i, n)), n);
   });
 }

@@ -1,11 +1,15 @@
 // Gaussian error linear unit, exact and in its tanh form.
 //
-//   gelu       y = x Phi(x)                    dx = dy (Phi(x) + x phi(x))                     Phi, phi:
-//   normal.hpp gelu_tanh  y = x (1 + tanh(u)) / 2         = x s,  s = sigmoid(2u),  u = sqrt(2/pi) (x +
-//   0.044715 x^3)
-//              dx = dy (s + x s (1 - s) 2u'),  u' = sqrt(2/pi) (1 + 3 * 0.044715 x^2)
+//   gelu        y = x Phi(x)
+//              dx = dy (Phi(x) + x phi(x))
 //
-// Both keep x for backward. Hendrycks and Gimpel, "Gaussian error linear units", 2016.
+//   gelu_tanh   y = x (1 + tanh(u)) / 2 = x s        u  = sqrt(2/pi) (x + 0.044715 x^3)
+//              dx = dy (s + 2 x s (1 - s) u')        u' = sqrt(2/pi) (1 + 3 * 0.044715 x^2)
+//                                                    s  = sigmoid(2u)
+//
+// Phi and phi: normal.hpp. Both keep x for backward.
+//
+// Hendrycks and Gimpel, "Gaussian error linear units", 2016.
 #include "kernels/pointwise/elementwise.hpp"
 #include "kernels/pointwise/pointwise.hpp"
 #include "kernels/simd/math.hpp"

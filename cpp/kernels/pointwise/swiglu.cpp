@@ -1,6 +1,6 @@
-// SwiGLU: one half of the features is a gate for the other.
+// SwiGLU: one half of the features is the gate of the other.
 //
-//   x = [a; b]     y = a s b,   s = sigmoid(a)
+//   x  = [a; b]                      s  = sigmoid(a)        y = a s b
 //   da = dy b s (1 + a (1 - s))      db = dy a s
 //
 //   x, dx [R, 2 F]   y, dy [R, F]        R rows, F features

@@ -1,5 +1,5 @@
-// Shares of a piece of work on several threads. Where a phase needs all of the one before it, these are two
-// pieces of work, one after the other: no thread waits inside a share.
+// Divides a piece of work into shares for several threads. Where one phase needs all of another, they are two
+// pieces of work, one after the other, so that no thread waits inside a share.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ inline void for_shares(int shares, const Body& body) {
       shares, [](const void* work, int share, int) { (*static_cast<const Body*>(work))(share); }, &body);
 }
 
-/// body(share, shares), with as many shares as there are threads, or one while helpers do not come: for work
-/// that is divided by their number anew each time.
+/// body(share, shares), with as many shares as there are threads, or one while helpers get no processor: for
+/// work that can be divided into any number of shares.
 template <class Body>
 inline void parallel(int threads, const Body& body) {
   const int shares = worthwhile_shares(threads);

@@ -24,15 +24,14 @@ struct StepCost {
   double work;     ///< multiply-adds of one row and block
   int64_t steps;
 
-  static constexpr double weights_as_rows = 4, meeting = 25e3, start = 400e3;
+  static constexpr double weights_as_rows = 4, barrier = 25e3, start = 400e3;
 
-  /// In multiply-adds of one thread. Reading a block's weights costs about as much as four rows of
-  /// arithmetic; what a meeting and the start of a thread cost are
-  /// estimates for two cores.
+  /// In multiply-adds of one thread. Reading a block's weights costs about as much as the arithmetic of four
+  /// rows; the costs of a barrier and of starting a thread are estimates for two cores.
   double on(Grid grid) const {
     const auto divided = [](int64_t n, int by) { return double((n + by - 1) / by); };
     const double one = divided(blocks, grid.parts) * work * (divided(rows, grid.teams) + weights_as_rows) +
-                       (grid.parts > 1 ? meeting * (1 + 0.25 * grid.parts) : 0.0);
+                       (grid.parts > 1 ? barrier * (1 + 0.25 * grid.parts) : 0.0);
     return double(steps) * one + (grid.threads() > 1 ? start * (1 + 0.1 * grid.threads()) : 0.0);
   }
   /// Whether it is worth a thread of its own.

@@ -1,5 +1,5 @@
-// What kernels ask of the threads that help a call. cpp/src/thread_team.cpp has them; this header belongs to
-// no instruction set.
+// What kernels ask of the threads that help a call. The threads are in cpp/src/runtime/thread_team.cpp; this
+// header belongs to no instruction set.
 #pragma once
 
 namespace weft {
@@ -7,17 +7,17 @@ namespace weft {
 /// One share of a piece of work: body(work, share, shares).
 using ShareBody = void (*)(const void* work, int share, int shares);
 
-/// Runs the shares 0 ... shares - 1, and returns when all have ended. Helpers take shares as they come, and
-/// the caller takes those that nobody has begun: it waits for a share under way, never for a thread. May be
-/// called from within a share. Does not throw.
+/// Runs the shares 0 ... shares - 1, and returns when all have ended. Helpers take shares as they become
+/// free, and the caller takes those that no helper has begun: it waits for shares under way, never for a
+/// thread to start. May be called from within a share. Does not throw.
 void run_shares(int shares, ShareBody body, const void* work) noexcept;
 
-/// Waits, within a share, until *word is `value`, which a share under way will write. Whoever writes it must
-/// not wait for this one.
+/// A spin-wait within a share, until *word is `value`. A share under way will write it, which must not wait
+/// for this one.
 void wait_until(const int* word, int value) noexcept;
 
-/// How many shares are worth having now, of `threads` at most: one where this thread's helpers have lately
-/// cost more than they gave, because other processes have the processors.
+/// How many shares to make now, at most `threads`: one where this thread's helpers have lately cost more time
+/// than they saved, because other processes use the processors.
 int worthwhile_shares(int threads) noexcept;
 
 /// Whether the call that this thread works for shall end early (weft/interruptible.hpp). Cheap enough to be

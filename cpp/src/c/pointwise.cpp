@@ -1,4 +1,4 @@
-// The C interface: layer normalisation, activations, swiglu, rotary positions, dropout.
+// The C interface: layer normalization, activations, swiglu, rotary positions, dropout.
 #include "weft/pointwise.hpp"
 
 #include "src/c/call.hpp"

@@ -1,8 +1,9 @@
 // Reads .safetensors files as if they were hostile: whatever their bytes, they give tensors that lie within
 // the file, or an error.
 //
-//   8 bytes: the header's length, little endian; the header: JSON, name -> dtype, shape, data_offsets, and
-//   "__metadata__": str -> str; then the tensors' bytes, in some order, nothing between or behind them.
+//   8 bytes   the header's length, little endian
+//   header    JSON: name -> dtype, shape, data_offsets; "__metadata__": str -> str
+//   the rest  the tensors' bytes, in any order, nothing between or behind them
 //
 // Refused too, as by Python's reader: types that NumPy lacks, a name that comes twice, more than 131,072
 // tensors. And what none of our files has: more than 8 axes. Nothing but the header is read before it is

@@ -1,4 +1,4 @@
-"""Where training reads from: text streams, windows, arrays, ragged sequences; splitting and standardising.
+"""Sources of training batches: text streams, windows, arrays, ragged sequences; splitting and standardizing.
 
 Every source gives `batches(epoch)` and a length, and is a function of its arguments, its seed and the epoch.
 """

@@ -1,7 +1,7 @@
-"""RaggedBatches: sequences of different lengths, batched with their like so that little is padding.
+"""RaggedBatches: sequences of different lengths, batched by similar length so that little is padding.
 
 Padding comes last in a row, and is never read: recurrent layers stop at each row's own length, attention does
-not look beyond it, the loss gives it no weight. docs/ragged.md shows how padding on the left is turned.
+not look beyond it, the loss gives it no weight. docs/ragged.md shows what to do with padding on the left.
 """
 
 from __future__ import annotations

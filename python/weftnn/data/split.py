@@ -1,4 +1,4 @@
-"""split: one part of the data to train on, one to choose by, one to judge by."""
+"""split: data into a training, a validation and a test part."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def split(
     """Cuts data along its first axis into train, validation and test parts.
 
     data: arrays, tables (of pandas, by rows), lists or texts of the same length N, cut at the same places;
-        what has a shape is an array, of any library. Without `shuffle` the order stays: validation follows
-        training and test follows validation, as text and time series need, and arrays stay views.
+        whatever has a shape is an array. Without `shuffle` the order stays: validation follows training
+        and test follows validation, as text and time series need, and parts of arrays are views.
     validation, test: their shares of N; the rest is for training. A share of 0 gives an empty part.
     Raises ValueError where the lengths differ or a part with a share would be empty, TypeError for what has
     no order of its own, such as a dict.

@@ -17,15 +17,16 @@ class TextStream:
     """Cuts a text into `batch_size` parallel streams, `sequence_length` ids a batch; targets are the next
     ids.
 
-        x[b, t] = text[b L + t],    y[b, t] = text[b L + t + 1],    L = (N - 1) // batch_size
+        x[b, t] = text[b L + t]
+        y[b, t] = text[b L + t + 1]        L = (N - 1) // batch_size
 
     Each batch continues the one before it; the last of an epoch may be shorter. Batches are views of the
     text.
 
     text: str or bytes (read as bytes), or ids int[N].
     starts: positions where a document begins; the state starts afresh there (`resets`).
-    seed: with a seed each epoch begins at another of the text's first `sequence_length` places, so that every
-        epoch cuts it elsewhere; None reads the same batches in every epoch.
+    seed: with a seed each epoch begins at another of the text's first `sequence_length` positions, so that
+        every epoch cuts it elsewhere; None reads the same batches in every epoch.
     Raises ValueError where the text is too short for one step of every stream.
 
     >>> stream = TextStream("abcdefg", batch_size=2, sequence_length=2)

@@ -1,4 +1,4 @@
-"""Writes `.safetensors` files, so that a crash costs nothing; safetensors_reader.py has the format."""
+"""Writes `.safetensors` files, so that a crash leaves the old file; safetensors_reader.py has the format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_safetensors(
     package writes non-contiguous arrays wrongly, and returns before its bytes are on the disk.)
 
     Raises TypeError for a dtype the format lacks and for metadata that is not str -> str, ValueError for
-    names that the format cannot hold, OSError when the disk is full. The old file survives them all.
+    names that the format cannot hold, OSError when the disk is full. The old file is then unchanged.
 
     >>> import pathlib, tempfile
     >>> from weftnn.files import read_safetensors

@@ -1,4 +1,4 @@
-"""ByteModel: what every language model over bytes can do: draw text, and be a file that says what it is.
+"""ByteModel: what every language model over bytes can do: draw text, save itself and be loaded.
 
     p(x_{t+1} | x_1 ... x_t) = softmax(logits_t)                x[B,T] int, 0 to 255 -> logits[B,T,256]
 
@@ -66,7 +66,7 @@ class ByteModel(nn.Layer):
         top_k: int | None = None,
         top_p: float | None = None,
     ) -> Iterator[int]:
-        """Bytes that continue the prompt, without end; none costs more for the text before it being longer.
+        """Yields bytes that continue the prompt, without end. A byte costs the same however long the text is.
 
         Raises ValueError for an empty prompt and for settings that `sampling.sample` refuses.
 
@@ -87,7 +87,7 @@ class ByteModel(nn.Layer):
             logits = read(token[:, None])
 
     def metadata(self) -> dict[str, str]:
-        """What a model file says of itself: its graph, and enough to build the model again."""
+        """The metadata of the model file: its graph, and what is needed to build the model again."""
         description = describe(self) | {"model": type(self).__name__, "config": self.config}
         if self.context:
             description["context"] = self.context

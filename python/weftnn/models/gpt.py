@@ -1,14 +1,16 @@
-"""GPT: a decoder-only transformer: it predicts each byte of a text from those before it in a window.
+"""GPT: a decoder-only transformer, which predicts each byte of a text from those before it in a window.
 
-    h_0 = dropout(embedding(x) + position);   h_l = layer_l(h_{l-1}), causal, pre-norm;   n = norm(h_L)
-    logits_t = W n_t + b;   p(x_{t+1} | x_1 ... x_t) = softmax(logits_t)
+    h_0      = dropout(embedding(x) + position)
+    h_l      = layer_l(h_{l-1})                     l = 1 ... L, causal, norm first
+    logits_t = W norm(h_L)_t + b
+    p(x_{t+1} | x_1 ... x_t) = softmax(logits_t)
 
 B batch, T time, at most C = context, V = 256 bytes, E hidden size, L layers.     x[B,T] int -> logits[B,T,V]
-Positions are learned vectors as above, or they are within attention: rotary (the default), or ALiBi.
+Positions are learned vectors as above, or part of the attention: rotary (the default), or ALiBi.
 
 Source: Radford et al., "Language models are unsupervised multitask learners" (GPT-2), 2019. Initial weights
-are N(0, 1/E), and by sqrt(2 L) less where a product ends beside the way past, as there; GPT-2's N(0, 0.02^2)
-is for widths about 1000, and narrow models learn much slower from it.
+are N(0, 1/E), divided by sqrt(2 L) where a residual connection adds the product, as there. The N(0, 0.02^2)
+of GPT-2 is for widths of about 1000; narrow models learn much more slowly from it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ __all__ = ["HeldOutWindows"]
 class HeldOutWindows:
     """A text to validate on, as a data source: x[B,T], its next bytes y[B,T], weight[B,T] 0 or 1.
 
-    ids: int[N], N >= 2. context: the longest T. batch_size: windows side by side, which changes no result.
+    ids: int[N], N >= 2. context: the longest T. batch_size: windows per batch, which changes no result.
     Raises ValueError for a text of less than two bytes.
 
     >>> windows = HeldOutWindows(np.arange(8, dtype=np.uint8), context=4)

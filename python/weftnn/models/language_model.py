@@ -1,6 +1,8 @@
 """A language model over bytes: it predicts each byte of a text from all bytes before it.
 
-    e_t = embedding(x_t);   h_t = rnn(dropout(e_t), h_{t-1});   logits_t = W dropout(h_t) + b
+    e_t      = embedding(x_t)
+    h_t      = rnn(dropout(e_t), h_{t-1})
+    logits_t = W dropout(h_t) + b
     p(x_{t+1} | x_1 ... x_t) = softmax(logits_t)
 
 B batch, T time, V = 256 bytes, E embedding size, H hidden size, L layers.

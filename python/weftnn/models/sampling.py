@@ -1,7 +1,9 @@
 """Drawing the next token from a language model's logits.
 
-    p = softmax(logits / temperature), restricted to the k most likely tokens (top-k) and then to the
-    smallest set of tokens whose probabilities add up to p or more (top-p, the nucleus)
+    P = softmax(logits / temperature)
+
+P is restricted to the k most likely tokens (top-k), then to the smallest set of tokens whose probabilities
+add up to p or more (top-p, the nucleus).
 
 logits[..., V], any float dtype; everything is computed in float64, so that the draw for a seed does not
 depend on the model's dtype more than the logits themselves do. Pure functions: nothing is written in place.

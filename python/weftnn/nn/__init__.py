@@ -1,4 +1,4 @@
-"""Layers, losses and their files. A call gives the result and the way back; composing is calling.
+"""Layers, losses and their files. A call returns the result and its backprop function.
 
 >>> import numpy as np
 >>> from weftnn import nn

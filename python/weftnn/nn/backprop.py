@@ -1,4 +1,4 @@
-"""The way back through one call of a layer: it checks its argument, runs once, and lets go of what it held.
+"""The backprop function of one call of a layer. It checks its argument, runs once, and frees what it held.
 
     y, backprop = layer(x)                      dx = backprop(dy)
     (y, state), backprop = layer(x, state)      dx, dstate = backprop(dy, dstate)       None means zero

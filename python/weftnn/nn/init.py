@@ -1,11 +1,11 @@
-"""Initialisers: first values for a weight of a given shape, drawn in float64 and then rounded to dtype.
+"""Initializers: first values for a weight of a given shape, drawn in float64 and then rounded to dtype.
 
     layer.weight.data[...] = init.orthogonal(layer.weight.shape, rng=0)
     for gate in np.split(lstm.weight_hh_l0.data, 4):        # views, one a gate
         gate[...] = init.orthogonal(gate.shape, rng=rng)
 
 A weight[O, I] has fan-in I and fan-out O; further axes multiply both, as in a convolution.
-`rng` is a seed, a NumPy generator, or None for the system's entropy.
+`rng` is a seed, a NumPy generator, or None for a seed from the system.
 """
 
 from __future__ import annotations

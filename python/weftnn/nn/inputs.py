@@ -2,7 +2,7 @@
 
     GRU: x must have dtype float32, got float64 (x.astype(np.float32), or dtype=np.float64 for the layer)
 
-An op would blame the weight, which the user never passed; NumPy would say that a list has no shape.
+The op's own error would name the weight, which the user never passed; NumPy's, that a list has no shape.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def check_array(
     Traceback (most recent call last):
     TypeError: Linear: x must be a NumPy array, got list (np.asarray(x, np.float32))
     """
-    # All that a call which is right comes to: a small layer computes in microseconds.
+    # A valid call ends here: a small layer takes microseconds.
     if (
         type(x) is np.ndarray
         and (x.dtype is dtype if dtype is not None else x.dtype in _FLOATS)

@@ -1,4 +1,4 @@
-"""Layer: what every layer is. A call gives the result and the way back; predict gives the result alone.
+"""Layer: the base of all layers. A call returns the result and its backprop; predict returns the result.
 
     y, backprop = layer(x)                      dx = backprop(dy)
     y = layer.predict(x)
@@ -8,11 +8,11 @@ A stateful layer runs over sequences x[B,T,I] and also takes a state and gives t
     (y, state), backprop = layer(x, state, lengths=None, resets=None)       dx, dstate = backprop(dy, dstate)
     y, state = layer.predict(x, state, lengths=None, resets=None)
 
-A layer without a state may take lengths too: it says so in `takes_lengths`, and in `reads` which steps it
-reads. By these, Sequential and the Trainer know what to give it; what would go wrong is refused.
+A layer without a state may take lengths too, which `takes_lengths` says. `reads` says which steps it reads.
+Sequential and the Trainer go by these two, and refuse a call whose result would be wrong.
 
 backprop adds dL/dw to the `.grad` of the layer's parameters, and writes to no array that it was given. A
-result may share memory with an argument (Dropout's predict gives x itself): so do not write into either.
+result may share memory with an argument (Dropout's predict returns x itself), so do not write to either.
 
 A layer of one's own keeps Parameters and Layers as attributes (or in lists and dicts), has __call__ and
 predict, and wraps its backward in weftnn.nn.Backprop (and `graph`, if native code shall run it):
@@ -79,10 +79,9 @@ class Layer:
 
     @property
     def reads(self) -> str | None:
-        """Which steps of x[B,T,...] decide step t of y: "step" (x[t] alone), "place" (t itself too), "past"
-        (no later ones) or "all". None: it does not say, and is refused where that matters (sequences.py).
-
-        A layer of one's own says it as an attribute of the class: `reads = "step"`.
+        """Which steps of x[B,T,...] step t of y depends on: "step" (x[t] alone), "place" (also on t), "past"
+        (no later ones) or "all". None: unknown, and refused where it matters (sequences.py).
+        Your own layer sets it as an attribute of the class: `reads = "step"`.
         """
         return None
 
@@ -157,7 +156,7 @@ class Layer:
                 yield path, parameter
 
     def parameters(self) -> list[Parameter]:
-        """Every parameter inside, each once: what an optimizer takes."""
+        """Every parameter inside, each once, as an optimizer takes them."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def zero_grad(self) -> None:
@@ -210,14 +209,14 @@ class Layer:
     def graph(self, writer: GraphWriter) -> Node:
         """How predict computes y from x, in the operations of a model file (docs/model_format.md).
 
-        `writer.node(op, weight=self.weight, ...)` is one operation, `writer.sequence(self.a, self.b)` one
-        layer after the other. Raises NoNativeForm where these cannot say it, as here: its file is then for
-        Python alone.
+        `writer.node(op, weight=self.weight, ...)` is one operation, `writer.sequence(self.a, self.b)` two
+        layers one after the other. Raises NoNativeForm if the operations cannot express the layer, as here:
+        its files are then for Python alone.
         """
         raise writer.obstacle(self, f"{type(self).__name__} defines no graph")
 
     def metadata(self) -> dict[str, str]:
-        """What a model file says of itself: its graph, from which native code computes."""
+        """The metadata of its model file: the graph that native code runs."""
         return {"weft": json.dumps(describe(self), sort_keys=True)}
 
     # ---- randomness ----
@@ -227,7 +226,7 @@ class Layer:
         self.seed = int(np.random.default_rng(rng).integers(2**63))
 
     def next_draw(self) -> dict[str, int]:
-        """Where dropout_forward gets its next random numbers: no two draws of a layer are the same."""
+        """The seed and offset of the next dropout_forward: no two draws of a layer are the same."""
         if self.seed is None:
             raise RuntimeError(f"{type(self).__name__}: draw_from must come before next_draw")
         self.calls += 1
@@ -238,7 +237,7 @@ class Layer:
         return _Undrawn(self)
 
     def random_state(self) -> dict[str, list[int]]:
-        """path -> [seed, calls] of every layer that draws: with it, training goes on to the same bits."""
+        """path -> [seed, calls] of every layer that draws, from which training resumes to the same bits."""
         return {path: [layer.seed, layer.calls] for path, layer in self._drawing_layers()}
 
     def load_random_state(self, state: Mapping[str, list[int]]) -> None:

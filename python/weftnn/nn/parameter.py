@@ -16,15 +16,15 @@ Seed: TypeAlias = "int | np.random.Generator | None"  # a string: numpy.random i
 class Parameter:
     """An array that is learned and its gradient.
 
-    data: float32 or float64, C order, aligned, writeable; not copied if it is so already. It stays the same
-        array for good, and tied layers and optimizers see what is written: `parameter.data[...] = values`.
-        `parameter.data = values` does the same, with values of its shape; so does `parameter.data *= 0.5`.
-    grad: dL/d(data), same shape and dtype, or None until a backward pass first adds to it. An array that is
-        assigned is kept, or if it is not such as `data` must be, a copy of it.
+    data: float32 or float64, C order, aligned, writeable; copied only if it is not. It is the same array for
+        the parameter's whole life, so tied layers and optimizers see every change. `parameter.data = values`
+        writes into it, as `parameter.data[...] = values` and `parameter.data *= 0.5` do.
+    grad: dL/d(data), same shape and dtype, or None until a backward pass first adds to it. An assigned array
+        is kept, or copied if it is not as `data` must be.
 
-    The same Parameter in two layers is a tied weight: both add to its gradient, an optimizer moves it once.
-    Copies and pickles, out-of-band ones too, are parameters that train. Raises TypeError for what is not an
-    array of float32 or float64, and ValueError for another shape.
+    The same Parameter in two layers is a tied weight: both add to its gradient, and an optimizer updates it
+    once. Copies and unpickled parameters can be trained, too. Raises TypeError for what is not an array of
+    float32 or float64, and ValueError for another shape.
 
     >>> from weftnn.nn import Embedding, Linear, Sequential
     >>> encoder, decoder = Embedding(256, 64), Linear(64, 256)

@@ -1,17 +1,18 @@
-"""What layers do to the steps of a sequence, and what they can therefore be given.
+"""Which steps of a sequence a layer reads, and which sequences it may therefore be given.
 
-A layer says in `reads` which steps of x decide step t of y:
+A layer's `reads` says which steps of x step t of y depends on:
 
     "step"      x[t] alone                           (Linear, LayerNorm, activations)
     "place"     x[t], and t itself                   (SinusoidalPositions, LearnedPositions)
     "past"      x[0], ..., x[t]                      (GRU, causal attention)
     "all"       later steps too                      (bidirectional layers, attention)
-    None        it does not say: the worst is assumed
+    None        unknown: the worst is assumed
 
-and what its call takes beside x. From that follows what a row's end, another sequence within a row, and a cut
-between two calls mean to a layer that is told nothing of them: nothing, or numbers that are wrong.
+`takes_lengths` and `takes_resets` say what its call takes beside x. A layer that is not told where a row
+ends, where another sequence begins within a row, or where a sequence was cut between two calls, may compute
+wrong numbers. These are right without being told:
 
-                       is right without being told, if it reads
+                       layers that read
     a row's end        step, place, past: padding comes after all valid steps
     another sequence   step
     a cut              step, or past where a state carries the past over

@@ -78,8 +78,8 @@ def additive_scores_backward(
     """Gradients of `additive_scores_forward`, given dL/dscores.
 
     With u = tanh(q_t + k_s) and scores_ts = w . u:  dq_t and dk_s are sums of dscores_ts w (1 - u^2),
-    dw is that of dscores_ts u. u is computed again: nothing of size T S A is held. Where dscores is zero, as
-    in masked places, what q and k hold does not matter.
+    dw is that of dscores_ts u. u is computed again, so that no array of size T S A is stored. Where dscores
+    is zero, as it is where attention is masked, q and k are not read.
 
     Args:
         saved: what forward returned; it may be used again, and the forward's arrays must be unchanged.

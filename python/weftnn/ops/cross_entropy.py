@@ -1,6 +1,6 @@
 """Softmax cross-entropy over the last axis, forward and backward.
 
-    p = softmax(z)        q = (1 - s) onehot(t) + s / V
+    p    = softmax(z)                  q    = (1 - s) onehot(t) + s / V
     loss = -w sum_v q_v log p_v        dz_v = dloss w (p_v - q_v)
 
 z logits, t the target class, w the element's weight, s label smoothing, V classes. Reductions over all
@@ -55,10 +55,10 @@ def softmax_cross_entropy_forward(
     Args:
         logits: [..., V], float32 or float64, any strides. Classes last, where PyTorch has them second.
         targets: [...], integers of any dtype, each in [0, V) or ignore_index.
-        ignore_index: elements with this target count for nothing, whatever their logits hold.
+        ignore_index: elements with this target are ignored, whatever their logits hold.
         label_smoothing: s in [0, 1].
         weight: [...] or its leading axes, of each element, row or step (not of each class); None for ones.
-            Elements of weight zero count for nothing, whatever their logits hold.
+            Elements of weight zero are ignored, whatever their logits hold.
         reduction: "mean" or "sum" (a scalar of the logits' dtype, summed in double precision), or "none" (an
             array [...]). The mean is 0 where there is no weight at all.
 

@@ -1,10 +1,11 @@
 """Dropout whose mask is a function of (seed, offset, element) alone, forward and backward.
 
-    y_e = x_e [word_e >= p 2^32] / (1 - p)        dx_e = dy_e [word_e >= p 2^32] / (1 - p)
+    y_e  = x_e  [word_e >= p 2^32] / (1 - p)
+    dx_e = dy_e [word_e >= p 2^32] / (1 - p)
 
 Element e, counted in C order, takes word e % 4 of block e // 4 of Philox 4x32-10 under the key `seed`, with
-the counter (block, offset). Backward draws the same words again: nothing but p, seed and offset is kept, and
-neither other elements nor the number of threads matter.
+the counter (block, offset). Backward draws the same words again, so only p, seed and offset are kept. An
+element depends on no other element and not on the number of threads.
 
 Sources: Srivastava et al., "Dropout", 2014; Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy
 as 1, 2, 3", 2011.
@@ -49,7 +50,7 @@ def dropout_forward(x: Array, p: float, *, seed: int, offset: int = 0) -> tuple[
     """Zero each element with probability p and divide the others by 1 - p, as (y, saved).
 
     Args:
-        x: [...], float32 or float64, any strides. What it holds where it is dropped does not matter.
+        x: [...], float32 or float64, any strides. Elements that are dropped may be NaN.
         p: probability to drop, in [0, 1]; 1 drops everything.
         seed: the key of the random numbers, in [0, 2**64).
         offset: which of 2**64 independent masks of that seed; a layer counts its calls with it.

@@ -1,6 +1,6 @@
 """Weights: how much each element counts, given for every element or for a whole part of the leading axes.
 
-A weight of shape (B,) counts a row, one of (B, T) a step: it holds for all that lies behind these axes. The
+A weight of shape (B,) counts a row, one of (B, T) a step: it holds for all elements of that row or step. The
 shape alone decides, axis by axis from the first, so that (B,) never means (T,) where both are as long.
 """
 

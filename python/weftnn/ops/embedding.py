@@ -1,6 +1,7 @@
 """Embedding: rows of a table, by index, forward and backward.
 
-    y[...] = W[indices[...]]        dW[v] = sum of dy over the places where v was looked up
+    y[...] = W[indices[...]]
+    dW[v]  = sum of dy over the elements whose index is v
 
 V vocabulary, D size of a row.
 """

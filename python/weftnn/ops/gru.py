@@ -1,10 +1,4 @@
-"""The gated recurrent unit, forward and backward.
-
-    r_t = sigmoid(W_r x_t + b_ir + U_r h_{t-1} + b_hr)
-    z_t = sigmoid(W_z x_t + b_iz + U_z h_{t-1} + b_hz)
-    n_t = tanh(W_n x_t + b_in + r_t (U_n h_{t-1} + b_hn))       reset_after=True: PyTorch, cuDNN
-    n_t = tanh(W_n x_t + b_in + U_n (r_t h_{t-1}) + b_hn)       reset_after=False: the paper's form
-    h_t = (1 - z_t) n_t + z_t h_{t-1}
+"""The gated recurrent unit, forward and backward. Equations: help(weftnn.nn.GRU).
 
 T time, B batch, I input, H hidden; gates r z n. Source: Cho et al., "Learning phrase representations", 2014.
 """
@@ -101,8 +95,12 @@ def gru_backward(
 ) -> GRUGrads:
     """Gradients of `gru_forward`, given dL/dy and dL/dh_n (None means zero).
 
-    With dh_t = dL/dh_t:  dn = dh (1 - z) (1 - n^2),  dz = dh (h_{t-1} - n) z (1 - z),
-    dr = dn q r (1 - r) where q = U_n h_{t-1} + b_hn,  dh_{t-1} = z dh + U_r' dr + U_z' dz + U_n' (r dn).
+    With reset_after, q = U_n h_{t-1} + b_hn, and dn, dz, dr the gradients before tanh and sigmoid:
+
+        dn       = dh (1 - z) (1 - n^2)
+        dz       = dh (h_{t-1} - n) z (1 - z)
+        dr       = dn q r (1 - r)
+        dh_{t-1} = z dh + U_rᵀ dr + U_zᵀ dz + U_nᵀ (r dn)
 
     Args:
         saved: what forward returned; it may be used again, and the forward's arrays must be unchanged.

@@ -1,8 +1,9 @@
-"""Layer normalisation over the last axis, forward and backward.
+"""Layer normalization over the last axis, forward and backward.
 
-    xhat = (x - mean) / sqrt(variance + eps)        y = xhat w + b
-    dx = (g - mean(g) - xhat mean(g xhat)) / sqrt(variance + eps),   g = dy w
-    dw = sum over rows of dy xhat        db = sum over rows of dy
+    xhat = (x - mean) / sqrt(variance + eps)
+    y    = xhat w + b
+    dx   = (g - mean(g) - xhat mean(g xhat)) / sqrt(variance + eps)        g = dy w
+    dw   = sum over rows of dy xhat        db = sum over rows of dy
 
 D features (the last axis). Source: Ba, Kiros and Hinton, "Layer normalization", 2016.
 """
@@ -45,7 +46,7 @@ class LayerNormSaved(NamedTuple):
 def layer_norm_forward(
     x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float = 1e-5
 ) -> tuple[Array, LayerNormSaved]:
-    """Normalise the last axis: y = (x - mean) / sqrt(variance + eps) w + b, as (y[..., D], saved).
+    """Normalize the last axis: y = (x - mean) / sqrt(variance + eps) w + b, as (y[..., D], saved).
 
     The variance is the biased one, as in PyTorch.
 
@@ -81,8 +82,11 @@ def layer_norm_backward(
 ) -> LayerNormGrads:
     """Gradients of `layer_norm_forward`, given dL/dy.
 
-    With y = xhat w + b, g = dy w:  dx = (g - mean(g) - xhat mean(g xhat)) / sqrt(variance + eps),
-    dw = sum over rows of dy xhat,  db = sum over rows of dy.
+    With y = xhat w + b and g = dy w:
+
+        dx = (g - mean(g) - xhat mean(g xhat)) / sqrt(variance + eps)
+        dw = sum over rows of dy xhat
+        db = sum over rows of dy
 
     Args:
         saved: what forward returned; it may be used again, and the forward's arrays must be unchanged.

@@ -1,6 +1,9 @@
 """The linear layer, forward and backward.
 
-    y = x W' + b        dx = dy W        dW = sum over rows of dy' x        db = sum over rows of dy
+    y  = x Wᵀ + b
+    dx = dy W
+    dW = dyᵀ x
+    db = sum over rows of dy
 
 R rows (all leading axes), I inputs, O outputs.
 """
@@ -38,7 +41,7 @@ class LinearSaved(NamedTuple):
 
 
 def linear_forward(x: Array, weight: Array, bias: Array | None = None) -> tuple[Array, LinearSaved]:
-    """A linear map of the last axis: y = x W' + b, as (y[..., O], saved).
+    """A linear map of the last axis: y = x Wᵀ + b, as (y[..., O], saved).
 
     Args:
         x: [..., I], float32 or float64; all arrays share its dtype. Any strides; nothing is copied where the
@@ -73,7 +76,7 @@ def linear_backward(
 ) -> LinearGrads:
     """Gradients of `linear_forward`, given dL/dy.
 
-    With y = x W' + b:  dx = dy W,  dW = sum over rows of dy' x,  db = sum over rows of dy.
+    With y = x Wᵀ + b:  dx = dy W,  dW = dyᵀ x,  db = sum over rows of dy.
 
     Args:
         saved: what forward returned; it may be used again, and the forward's arrays must be unchanged.

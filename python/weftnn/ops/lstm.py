@@ -1,11 +1,4 @@
-"""Long short-term memory, forward and backward.
-
-    i_t = sigmoid(W_i x_t + b_ii + U_i h_{t-1} + b_hi + p_i c_{t-1})
-    f_t = sigmoid(W_f x_t + b_if + U_f h_{t-1} + b_hf + p_f c_{t-1})      coupled: f_t = 1 - i_t
-    g_t = tanh   (W_g x_t + b_ig + U_g h_{t-1} + b_hg)
-    c_t = f_t c_{t-1} + i_t g_t
-    o_t = sigmoid(W_o x_t + b_io + U_o h_{t-1} + b_ho + p_o c_t)
-    h_t = W_proj (o_t tanh(c_t))                                          or o_t tanh(c_t), if there is none
+"""Long short-term memory, forward and backward. Equations: help(weftnn.nn.LSTM).
 
 T time, B batch, I input, H hidden, P width of the state h; gates i f g o. Sources: Hochreiter & Schmidhuber
 1997; Gers et al. 2002 (peepholes); Sak et al. 2014 (projection); Greff et al. 2017 (coupled gates).
@@ -68,8 +61,8 @@ def lstm_forward(
         b_ih, b_hh: [4H] or [3H], or None.
         h0, c0: [B, P] and [B, H] initial states; None is zero.
         w_peephole: [3, H], rows i f o; when coupled, row f has no effect.
-        w_proj: [P, H] projects the output, and the state that returns to the gates.
-        coupled: one gate for input and forgetting, f = 1 - i.
+        w_proj: [P, H], projects o tanh(c) to h, which is both the output and the next step's state.
+        coupled: no forget gate of its own: f = 1 - i.
         **options
 
     Raises:
@@ -117,9 +110,11 @@ def lstm_backward(
 ) -> LSTMGrads:
     """Gradients of `lstm_forward`, given dL/dy, dL/dh_n and dL/dc_n (None means zero).
 
-    With h = o tanh(c):   do = dh tanh(c) o (1 - o),   dc += dh o (1 - tanh(c)^2)
-    c = f c_{t-1} + i g:  di = dc g i (1 - i),  df = dc c_{t-1} f (1 - f),  dg = dc i (1 - g^2),
-                          dc_{t-1} = dc f
+    From h = o tanh(c) and c = f c_{t-1} + i g, with di, df, dg, do the gradients before sigmoid and tanh:
+
+        do       = dh tanh(c) o (1 - o)            di = dc g i (1 - i)
+        dc      += dh o (1 - tanh(c)^2)            df = dc c_{t-1} f (1 - f)
+        dc_{t-1} = dc f                            dg = dc i (1 - g^2)
 
     Args:
         saved: what forward returned; it may be used again, and the forward's arrays must be unchanged.

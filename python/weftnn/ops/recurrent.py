@@ -135,10 +135,10 @@ def recurrent_forward(call: RecurrentCall) -> RecurrentResults:
 
 
 def recurrent_forward_all(calls: Sequence[RecurrentCall]) -> list[RecurrentResults]:
-    """Several calls of `recurrent_forward`, side by side on the threads.
+    """Several calls of `recurrent_forward` at the same time, on several threads.
 
     All are of one cell and dtype, and none depends on another: both directions of a layer, say. Results are
-    those of calls one by one.
+    those of one call after the other.
 
     Raises:
         ValueError, TypeError: as in `recurrent_forward`, before anything has run; or cells that differ.
@@ -195,7 +195,7 @@ def recurrent_backward(
 
 
 def recurrent_backward_all(calls: Sequence[Mapping[str, Any]]) -> list[RecurrentGrads]:
-    """Several calls of `recurrent_backward`, given as their arguments by name, side by side on the threads.
+    """Several calls of `recurrent_backward`, given as arguments by name, at the same time on several threads.
 
     All are of one cell and dtype. Calls that accumulate into the same array run one after the other.
 

@@ -1,6 +1,4 @@
-"""The plain recurrent layer, forward and backward.
-
-    h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)        f = tanh or relu
+"""The plain recurrent layer, forward and backward. Equations: help(weftnn.nn.RNN).
 
 T time, B batch, I input, H hidden. Source: Elman, "Finding structure in time", 1990.
 """
@@ -101,8 +99,13 @@ def rnn_backward(
 ) -> RNNGrads:
     """Gradients of `rnn_forward`, given dL/dy and dL/dh_n (None means zero).
 
-    With h_t = f(a_t):  da_t = f'(a_t) (dy_t + W_hh' da_{t+1}),  dx_t = W_ih' da_t,  dW_ih = sum_t da_t x_t',
-    dW_hh = sum_t da_t h_{t-1}',  db = sum_t da_t.
+    With h_t = f(a_t):
+
+        da_t  = f'(a_t) (dy_t + W_hhᵀ da_{t+1})
+        dx_t  = W_ihᵀ da_t
+        dW_ih = sum over t of da_t x_tᵀ
+        dW_hh = sum over t of da_t h_{t-1}ᵀ
+        db    = sum over t of da_t
 
     Args:
         saved: what forward returned; it may be used again, and the forward's arrays must be unchanged.

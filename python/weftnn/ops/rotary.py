@@ -1,9 +1,9 @@
-"""Rotary positions, forward and backward: pairs of features are turned by angles that grow with the step.
+"""Rotary positions, forward and backward: pairs of features are rotated by an angle for each step.
 
-    y_a = x_a c - x_b s         y_b = x_b c + x_a s         c = cos(angle), s = sin(angle)
-    dx_a = dy_a c + dy_b s      dx_b = dy_b c - dy_a s      the same turn, backwards
+    y_a  = x_a c - x_b s        y_b  = x_b c + x_a s        c = cos(angle), s = sin(angle)
+    dx_a = dy_a c + dy_b s      dx_b = dy_b c - dy_a s      rotation by the opposite angle
 
-Pair i is (a, b) = (i, i + P), or interleaved (2i, 2i + 1); features from 2P on stay as they are.
+Pair i is (a, b) = (i, i + P), or interleaved (2i, 2i + 1); features from 2P on are copied unchanged.
 B batch, N heads, T time, D features, P pairs. Source: Su et al., "RoFormer", 2021.
 """
 
@@ -30,7 +30,7 @@ class RotarySaved(NamedTuple):
 def rotary_forward(
     x: Array, cos: Array, sin: Array, *, interleaved: bool = False, out: Array | None = None
 ) -> tuple[Array, RotarySaved]:
-    """Turn pairs of features: y_a = x_a cos - x_b sin, y_b = x_b cos + x_a sin, as (y[B,N,T,D], saved).
+    """Rotate pairs of features: y_a = x_a cos - x_b sin, y_b = x_b cos + x_a sin, as (y[B,N,T,D], saved).
 
     Args:
         x: [B, N, T, D], float32 or float64, any strides but the last axis contiguous.

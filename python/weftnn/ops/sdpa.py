@@ -1,12 +1,14 @@
 """Scaled dot-product attention, forward and backward.
 
-    S = scale q k'        S = softcap tanh(S / softcap) if softcap > 0        S += mask (of floats), bias
-    P = softmax(S) over the keys that a query may attend to                   out = drop(P) v
+    S   = scale q kᵀ
+    S   = softcap tanh(S / softcap)     where softcap > 0
+    S  += mask (of floats) + bias
+    P   = softmax(S)                    over the keys that a query may attend to
+    out = dropout(P) v
 
-    dv = drop(P)' dout        dP = drop(dout v')        dS = P (dP - dout . out)
-    dk = scale dS' q          dq = scale dS k           dbias = dS, summed where bias was broadcast
-
-The matrix of scores never exists: memory grows with T and S, not with T S, forward and backward.
+    dv  = dropout(P)ᵀ dout        dP = dropout(dout vᵀ)        dS    = P (dP - dout . out)
+    dk  = scale dSᵀ q             dq = scale dS k              dbias = dS, summed where bias was broadcast
+The matrix of scores is never stored: memory grows with T + S, not with T S, forward and backward.
 
 B batch, N query heads, Nk key heads, T queries, S keys, D and E elements of a key and of a value.
 Sources: Vaswani et al., "Attention is all you need", 2017; Dao et al., "FlashAttention", 2022; Ainslie et
@@ -47,7 +49,7 @@ class SDPAGrads(NamedTuple):
 
 
 class SDPASaved(NamedTuple):
-    """What `sdpa_backward` needs: the forward's arrays, not copied, its result, two numbers a query."""
+    """What `sdpa_backward` needs: the forward's arrays (not copied), its result, and two numbers a query."""
 
     kernel: _core.AttentionSaved
     shapes: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]  # of q, k, v, out
@@ -90,12 +92,12 @@ def sdpa_forward(
         seed, offset: of the random numbers, as in `dropout_forward`: element e is that of [B, N, T, S].
         kv_lengths: [B] integers in [0, S]; keys and values from there on are never read.
         bias: broadcasts to [B, N, T, S], added to the scores; it has a gradient.
-        return_weights: True appends drop(P)[B,N,T,S], "mean" its mean over the heads [B,T,S].
+        return_weights: True appends dropout(P)[B,N,T,S], "mean" its mean over the heads [B,T,S].
         return_logsumexp: appends log(sum over keys of exp(S)) [B,N,T].
         training: False saves nothing, and gives None for saved.
 
     A query with nothing to attend to gets zeros, a logsumexp of -inf, and zero gradients. Keys and values
-    that nobody attends to change nothing, whatever they hold.
+    that no query attends to have no effect, even if they are NaN.
 
     Raises:
         ValueError: a shape or value does not fit; the message names the argument, what it must be and is.

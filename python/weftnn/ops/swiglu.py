@@ -1,6 +1,7 @@
-"""SwiGLU, forward and backward: one half of the features is a gate for the other.
+"""SwiGLU, forward and backward: one half of the features is the gate of the other.
 
-    x = [a; b]      y = a s b,  s = sigmoid(a)      da = dy b s (1 + a (1 - s)),  db = dy a s
+    x  = [a; b]                      s  = sigmoid(a)        y = a s b
+    da = dy b s (1 + a (1 - s))      db = dy a s
 
 Leading axes any, 2 F features (the last axis). Source: Shazeer, "GLU variants improve transformer", 2020.
 """

@@ -1,4 +1,4 @@
-"""The optimizers' updates, fused and in place, with PyTorch's formulas; and what clipping by norm needs.
+"""The updates of the optimizers, fused and in place, with PyTorch's formulas; what clipping by norm needs.
 
 All arrays of a call have one shape and dtype (float32 or float64). Those that are updated are C-contiguous
 and may not overlap any other.
@@ -34,10 +34,10 @@ def sgd_update(
     weight_decay: float = 0.0,
     maximize: bool = False,
 ) -> None:
-    """Gradient descent: g = grad + weight_decay w,  v = momentum v + (1 - dampening) g,  w = w - lr v.
+    """One step of gradient descent with momentum. Equations: help(weftnn.optim.SGD).
 
-    Nesterov: w = w - lr (g + momentum v). Without velocity: w = w - lr g. `maximize` takes -grad for grad.
-    PyTorch's first step, v = g, is dampening=0 on a velocity of zeros.
+    Without velocity, w = w - lr g. `maximize` takes -grad for grad. PyTorch's first step, v = g, is
+    dampening=0 on a velocity of zeros.
     Source: Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
 
     Args:
@@ -81,11 +81,9 @@ def adam_update(
     step: int,
     max_v: Array | None = None,
 ) -> None:
-    """Adam: w = w - lr m_hat / (sqrt(v_hat) + eps), running means m of g and v of g^2.
+    """One step of Adam, or with `decoupled` of AdamW. Equations: help(weftnn.optim.Adam).
 
-    m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, g = grad + weight_decay w;
-    m_hat = m / (1 - beta1^step), v_hat = v / (1 - beta2^step). AdamW (`decoupled`): g = grad, and first
-    w = (1 - lr weight_decay) w. With max_v (amsgrad), the largest v so far takes v's place in v_hat.
+    With max_v (amsgrad), v_hat is made of the largest v so far.
     Sources: Kingma and Ba, "Adam", 2015; Loshchilov and Hutter, "Decoupled weight decay regularization",
     2019; Reddi et al., "On the convergence of Adam and beyond", 2018.
 
@@ -128,10 +126,8 @@ def rmsprop_update(
     momentum: float = 0.0,
     grad_avg: Array | None = None,
 ) -> None:
-    """RMSprop: w = w - lr g / (sqrt(s) + eps),  s = alpha s + (1 - alpha) g^2.
+    """One step of RMSprop. Equations: help(weftnn.optim.RMSprop). It is centered where there is a grad_avg.
 
-    g = grad + weight_decay w. With grad_avg (centered): a = alpha a + (1 - alpha) g, and s - a^2 under the
-    root. With momentum_buffer: b = momentum b + g / (sqrt(s) + eps), and w = w - lr b.
     Sources: Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centered:
     Graves, "Generating sequences with recurrent neural networks", 2013.
 
@@ -182,9 +178,8 @@ def adagrad_update(
     lr_decay: float = 0.0,
     step: int = 1,
 ) -> None:
-    """Adagrad: w = w - lr / (1 + (step - 1) lr_decay) g / (sqrt(s) + eps),  s = s + g^2.
+    """One step of Adagrad. Equations: help(weftnn.optim.Adagrad).
 
-    g = grad + weight_decay w.
     Source: Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning", 2011.
 
     Args:
@@ -214,7 +209,7 @@ def grad_norm(arrays: Iterable[Array]) -> float:
     """The Euclidean norm of all elements of all arrays: sqrt(sum of x^2), in double precision.
 
     The sum is taken over fixed blocks in order, so its bits depend on the arrays alone. It is infinite only
-    where the norm is: squares beyond what float64 holds are summed once more, of scaled elements.
+    if the norm is: where squares overflow float64, the sum is taken again over scaled elements.
 
     Raises:
         TypeError: an element of `arrays` is no float32 or float64 array.

@@ -1,8 +1,5 @@
 """Adagrad: the gradient divided by the root of the sum of all its squares so far.
 
-g = grad + weight_decay w                    s = s + g^2
-w = w - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
-
 Duchi, Hazan and Singer, "Adaptive subgradient methods", 2011; PyTorch's form.
 """
 
@@ -16,7 +13,11 @@ from weftnn.optim.optimizer import Array, HasGradient, Optimizer
 
 
 class Adagrad(Optimizer):
-    """Adagrad: w = w - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps), with s = s + g^2.
+    """Adagrad, at step t = 1, 2, ...:
+
+        g = grad + weight_decay w
+        s = s + g^2
+        w = w - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
 
     The arguments are those of `torch.optim.Adagrad`; `l1` and `l2` are the penalties of `Optimizer`.
     Raises ValueError for a number out of its range, TypeError for what is no parameter.

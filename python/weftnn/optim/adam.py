@@ -1,10 +1,6 @@
 """Adam and AdamW.
 
-g = grad + weight_decay w                    (Adam)      w = (1 - lr weight_decay) w     (AdamW: decoupled)
-m = beta1 m + (1 - beta1) g                  v = beta2 v + (1 - beta2) g^2
-w = w - lr m_hat / (sqrt(v_hat) + eps)       m_hat = m / (1 - beta1^t),  v_hat = v / (1 - beta2^t)
-
-amsgrad takes the largest v so far in place of v. Kingma and Ba, "Adam", 2015; Loshchilov and Hutter,
+Kingma and Ba, "Adam", 2015; Loshchilov and Hutter,
 "Decoupled weight decay regularization", 2019; Reddi et al., "On the convergence of Adam and beyond", 2018.
 """
 
@@ -18,7 +14,14 @@ from weftnn.optim.optimizer import Array, HasGradient, Optimizer
 
 
 class Adam(Optimizer):
-    """Adam: w = w - lr m_hat / (sqrt(v_hat) + eps), with the weight decay inside the gradient.
+    """Adam, with the weight decay in the gradient, at step t = 1, 2, ...:
+
+        g = grad + weight_decay w
+        m = beta1 m + (1 - beta1) g          m_hat = m / (1 - beta1^t)
+        v = beta2 v + (1 - beta2) g^2        v_hat = v / (1 - beta2^t)
+        w = w - lr m_hat / (sqrt(v_hat) + eps)
+
+    With amsgrad, v_hat is made of the largest v so far.
 
     The arguments are those of `torch.optim.Adam`; `l1` and `l2` are the penalties of `Optimizer`.
     Raises ValueError for a number out of its range, TypeError for what is no parameter.
@@ -74,10 +77,12 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay: w = (1 - lr weight_decay) w - lr m_hat / (sqrt(v_hat) + eps).
+    """Adam with decoupled weight decay, with m_hat and v_hat of g = grad as in `Adam`:
+
+        w = (1 - lr weight_decay) w - lr m_hat / (sqrt(v_hat) + eps)
 
     The arguments are those of `torch.optim.AdamW`; `l1` and `l2` are the penalties of `Optimizer`,
-    which unlike the weight decay pass through m and v.
+    which unlike the weight decay are part of g.
 
     >>> import numpy as np
     >>> from weftnn import nn, optim

@@ -1,7 +1,7 @@
 """Gradient clipping, by the norm of all gradients together and by value.
 
-by norm:  g = g * min(1, max_norm / (|g| + 1e-6)),   |g| the L2 norm over all parameters
-by value: g = min(max(g, -clip_value), clip_value)
+    by norm     g = g min(1, max_norm / (|g| + 1e-6))        |g| is the L2 norm over all parameters
+    by value    g = min(max(g, -clip_value), clip_value)
 
 Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013; PyTorch's form.
 """

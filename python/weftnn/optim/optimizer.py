@@ -32,9 +32,10 @@ class HasGradient(Protocol):
 class Optimizer:
     """Base of the optimizers: a list of parameters and, beside each, the arrays named in `slots`.
 
-    To write an optimizer: name its arrays in `slots` (they start as zeros) and write `_update`, which is told
-    how often the parameter has been updated, this time included: each counts its own updates, as in PyTorch,
-    so that one whose first gradient comes late starts as all did. `steps` counts the calls of `step`.
+    To write an optimizer, name its arrays in `slots` (they start as zeros) and write `_update`. That is told
+    how often the parameter has been updated, this time included. Each parameter counts its own updates, as in
+    PyTorch, so one whose first gradient comes late starts like the others. `steps` counts the calls of
+    `step`.
 
     `l1` and `l2` add the gradients of the penalties l1 * sum|w| and l2/2 * sum w^2 to `.grad` before the
     update, after any clipping. A gradient that is None counts as zero and its parameter is left as it is.
@@ -83,7 +84,7 @@ class Optimizer:
             parameter.zero_grad()
 
     def _update(self, data: Array, grad: Array, state: dict[str, Array], step: int) -> None:
-        """Moves a parameter. step: 1 at its first update."""
+        """Updates a parameter. step: 1 at its first update."""
         raise NotImplementedError(f"{self.name}: _update must be written")
 
     def _add_penalties(self, data: Array, grad: Array) -> None:

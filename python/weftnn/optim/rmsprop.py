@@ -1,11 +1,7 @@
 """RMSprop: the gradient divided by the root of a running mean of its squares.
 
-g = grad + weight_decay w
-s = alpha s + (1 - alpha) g^2                a = alpha a + (1 - alpha) g   and s - a^2 in place of s: centered
-b = momentum b + g / (sqrt(s) + eps)         w = w - lr b
-
-Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centred: Graves, "Generating
-sequences with recurrent neural networks", 2013. PyTorch's form.
+Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012; centered: Graves,
+"Generating sequences with recurrent neural networks", 2013. PyTorch's form.
 """
 
 from __future__ import annotations
@@ -18,7 +14,15 @@ from weftnn.optim.optimizer import Array, HasGradient, Optimizer
 
 
 class RMSprop(Optimizer):
-    """RMSprop: w = w - lr g / (sqrt(s) + eps), with s = alpha s + (1 - alpha) g^2.
+    """RMSprop:
+
+        g = grad + weight_decay w
+        s = alpha s + (1 - alpha) g^2
+        u = g / (sqrt(s) + eps)
+        w = w - lr u
+
+        centered        a = alpha a + (1 - alpha) g        u = g / (sqrt(s - a^2) + eps)
+        with momentum   b = momentum b + u                 w = w - lr b
 
     The arguments are those of `torch.optim.RMSprop`; `l1` and `l2` are the penalties of `Optimizer`.
     Raises ValueError for a number out of its range, TypeError for what is no parameter.

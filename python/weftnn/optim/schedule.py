@@ -1,7 +1,7 @@
 """Learning-rate schedules: pure functions of the step, `lr = schedule(step, base_lr)`.
 
 `step` counts the optimizer's updates and is 0 at the first; `base_lr` is the optimizer's own rate. Any
-function of that form is a schedule. `PlateauLR` alone has state: it listens to the validation loss.
+function of that form is a schedule. Only `PlateauLR` has state: it follows the validation loss.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class StepLR:
 class CosineLR:
     """A linear rise to base_lr over `warmup_steps`, then half a cosine down to `min_lr` at `total_steps`.
 
-    lr = min_lr + (base_lr - min_lr) (1 + cos(pi (step - warmup_steps) / (total_steps - warmup_steps))) / 2,
+        lr = min_lr + (base_lr - min_lr) (1 + cos(pi done)) / 2
+        done = (step - warmup_steps) / (total_steps - warmup_steps)
+
     and min_lr from `total_steps` on. Loshchilov and Hutter, "SGDR", 2017.
 
     >>> [round(CosineLR(total_steps=4, min_lr=0.2)(step, 1.0), 2) for step in range(6)]

@@ -1,9 +1,5 @@
 """Stochastic gradient descent with momentum.
 
-g = grad + weight_decay w
-v = momentum v + (1 - dampening) g          (a parameter's first step: v = g)
-w = w - lr v                                 or, Nesterov: w - lr (g + momentum v)
-
 Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013; PyTorch's form.
 """
 
@@ -17,7 +13,11 @@ from weftnn.optim.optimizer import Array, HasGradient, Optimizer
 
 
 class SGD(Optimizer):
-    """Gradient descent: w = w - lr v, with v = momentum v + (1 - dampening) (grad + weight_decay w).
+    """Gradient descent with momentum:
+
+        g = grad + weight_decay w
+        v = momentum v + (1 - dampening) g        a parameter's first step: v = g
+        w = w - lr v                              nesterov: w = w - lr (g + momentum v)
 
     The arguments are those of `torch.optim.SGD`; `l1` and `l2` are the penalties of `Optimizer`.
     Raises ValueError for a number out of its range, TypeError for what is no parameter.

@@ -1,12 +1,13 @@
-"""Checkpoints that survive: whatever happens during a save, the folder holds the old one or the new one,
-whole.
+"""Checkpoints that survive a crash: whatever happens during a save, the old or the new one is whole.
 
 A checkpoint is a folder of three files: `model.safetensors` (weights), `training.safetensors` (optimizer and
 carried state) and `config.json` (all numbers). Each save has a random id, written into all three. To save:
 
-    1. write model.safetensors.<id>.new and training.safetensors.<id>.new    (whole, on the disk)
-    2. replace config.json                                 (the switch: from here on the new one holds)
+    1. write model.safetensors.<id>.new and training.safetensors.<id>.new
+    2. replace config.json
     3. rename both .new files into place
+
+Step 1 ends when both files are whole on the disk. Step 2 is the switch: from then on the new one holds.
 
 A reader takes, of each file, the one whose id config.json names, and begins again if a save has changed the
 id meanwhile; so it never returns a mix. The next save first completes or clears away what an interrupted one

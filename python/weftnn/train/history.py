@@ -1,4 +1,4 @@
-"""History: what happened in training, record by record; it plots itself and writes itself as CSV."""
+"""History: what happened in training, record by record, to plot or to write as CSV."""
 
 from __future__ import annotations
 

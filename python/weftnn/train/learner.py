@@ -1,7 +1,10 @@
 """Learner: one update of the weights, from one or several segments.
 
-    g = sum_i n_i dL_i/dw / sum_i n_i        over the segments of an update; n_i elements in the mean loss L_i
-    g = clip(g);  w = optimizer(w, g)
+    g = sum_i n_i dL_i/dw / sum_i n_i        over the segments i of an update
+    g = clip(g)
+    w = optimizer(w, g)
+
+where L_i is the mean loss of n_i elements.
 
 So accumulating over small batches gives the gradient of one large batch, however ragged they are. Norm and
 clipping are of the parameters that the optimizer holds: what is frozen does not count.

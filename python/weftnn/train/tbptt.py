@@ -119,7 +119,7 @@ class Unroll:
         self._obstacle = why_not_to_cut(model) if model.stateful else None
 
     def forward(self, segment: Batch) -> tuple[Array, Callable[[Array], None]]:
-        """The prediction for the segment, and the way back for its gradient."""
+        """The prediction for the segment, and the backprop for its gradient."""
         if not self.model.stateful:
             prediction, backprop = self.model(segment.x, **self._options(segment))
             return prediction, lambda dy: _discard(backprop(dy))

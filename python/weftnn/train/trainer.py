@@ -1,11 +1,11 @@
-"""Trainer: the training loop. What it is made of stands in files of its own:
+"""Trainer: the training loop. Its parts have files of their own:
 
 tbptt.py    cutting batches into segments, carrying the state, backprop that reaches k2 steps back
 learner.py  one update: gradients added up, clipped, given to the optimizer
 training.py what a trainer has: the parts, where training stands, what was measured so far
 fit.py      one call of fit: the loop, and what is due after an update
 meter.py, watch.py, history.py, csv_log.py, progress.py    what is measured, noticed, recorded and shown
-checkpoint.py, snapshot.py                                 saving, and going on as if nothing had happened
+checkpoint.py, snapshot.py                                 saving, and resuming to the same bits
 """
 
 from __future__ import annotations

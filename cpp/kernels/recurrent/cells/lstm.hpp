@@ -1,14 +1,17 @@
 // Long short-term memory, with its variants.
 //
 //   i_t = sigmoid(W_i x_t + U_i h_{t-1} + b_i + p_i c_{t-1})
-//   f_t = sigmoid(W_f x_t + U_f h_{t-1} + b_f + p_f c_{t-1})        coupled: f_t = 1 - i_t, no weights of its
-//   own g_t = tanh   (W_g x_t + U_g h_{t-1} + b_g) c_t = f_t c_{t-1} + i_t g_t o_t = sigmoid(W_o x_t + U_o
-//   h_{t-1} + b_o + p_o c_t) h_t = o_t tanh(c_t)                                             the driver
-//   projects it where there is a w_proj
+//   f_t = sigmoid(W_f x_t + U_f h_{t-1} + b_f + p_f c_{t-1})        coupled: f_t = 1 - i_t
+//   g_t = tanh   (W_g x_t + U_g h_{t-1} + b_g)
+//   c_t = f_t c_{t-1} + i_t g_t
+//   o_t = sigmoid(W_o x_t + U_o h_{t-1} + b_o + p_o c_t)
+//   h_t = o_t tanh(c_t)
 //
-// Gates i f g o (coupled: i g o). Peepholes p are rows i f o of `extra`. Saved: the gates; c_t is recomputed
-// from them. Sources: Hochreiter & Schmidhuber 1997; Gers, Schraudolph & Schmidhuber 2002 (peepholes); Sak,
-// Senior & Beaufays 2014 (projection); Greff et al. 2017 (coupled).
+// Gates i f g o (coupled: i g o, since f then has no weights). Peepholes p are rows i f o of `extra`. The driver
+// multiplies h_t by w_proj where there is one. Saved: the gates; c_t is recomputed from them.
+//
+// Sources: Hochreiter & Schmidhuber 1997; Gers, Schraudolph & Schmidhuber 2002 (peepholes); Sak, Senior &
+// Beaufays 2014 (projection); Greff et al. 2017 (coupled).
 #pragma once
 
 #include "kernels/recurrent/cells/tile.hpp"

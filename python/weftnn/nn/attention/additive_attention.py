@@ -20,7 +20,10 @@ from weftnn.nn.parameter import Array, Parameter, Seed
 
 
 class AdditiveAttention(MemoryAttention):
-    """Reads a memory by a net's scores: y_t = sum of softmax(w · tanh(W query_t + b + U key_s))_s value_s.
+    """Attention whose scores a small network computes.
+
+        score_ts = w · tanh(W query_t + b + U key_s)
+        y_t      = sum over s of softmax(score_t)_s value_s
 
         y, backprop = attention(query, memory)           dquery, dmemory = backprop(dy)
         y, backprop = attention(query, key, value)       dquery, dkey, dvalue = backprop(dy)
@@ -29,7 +32,7 @@ class AdditiveAttention(MemoryAttention):
     query[B, T, query_size], memory or key[B, S, key_size], value[B, S, E], y[B, T, E]; masks, lengths and
     weights of a call are those of weftnn.nn.memory_attention. Parameters: query_proj.weight W and .bias b,
     key_proj.weight U, weight w[units], which starts uniform within 1/sqrt(units). dropout is the probability
-    to drop a weight of the softmax; causal lets no step read a later one.
+    to drop a weight of the softmax. With causal, no step reads a later one.
     Raises ValueError and TypeError for sizes and arrays that do not fit.
 
     >>> attention = AdditiveAttention(query_size=4, key_size=8, units=16)

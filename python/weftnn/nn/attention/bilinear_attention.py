@@ -1,6 +1,10 @@
 """BilinearAttention: score(query_t, key_s) = (W query_t) · key_s, the "general" score of its source.
 
-Backward: q = W query,  dq_t = sum over s of dscore_ts key_s,  dquery = dq W,  dW += sum of dq_t query_tᵀ.
+Backward, with q = W query:
+
+    dq_t   = sum over s of dscore_ts key_s
+    dquery = dq W
+    dW    += sum over t of dq_t query_tᵀ
 W[key_size, query_size]. Luong, Pham and Manning, "Effective approaches to attention-based neural machine
 translation", 2015
 """
@@ -17,7 +21,10 @@ from weftnn.nn.parameter import Array, Seed
 
 
 class BilinearAttention(MemoryAttention):
-    """Reads a memory by products through a matrix: y_t = sum of softmax((W query_t) · key_s)_s value_s.
+    """Attention whose scores are products of query and key through a matrix.
+
+        score_ts = (W query_t) · key_s
+        y_t      = sum over s of softmax(score_t)_s value_s
 
         y, backprop = attention(query, memory)           dquery, dmemory = backprop(dy)
         y, backprop = attention(query, key, value)       dquery, dkey, dvalue = backprop(dy)
@@ -25,7 +32,7 @@ class BilinearAttention(MemoryAttention):
 
     query[B, T, query_size], memory or key[B, S, key_size], value[B, S, E], y[B, T, E]; masks, lengths and
     weights of a call are those of weftnn.nn.memory_attention. W is query_proj.weight[key_size, query_size].
-    dropout is the probability to drop a weight of the softmax; causal lets no step read a later one.
+    dropout is the probability to drop a weight of the softmax; with causal, no step reads a later one.
     Raises ValueError and TypeError for sizes and arrays that do not fit.
 
     >>> attention = BilinearAttention(query_size=4, key_size=8)

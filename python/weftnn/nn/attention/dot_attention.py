@@ -12,7 +12,10 @@ from weftnn.nn.parameter import Array, Seed
 
 
 class DotAttention(MemoryAttention):
-    """Reads a memory by products: y_t = sum of softmax(scale query_t · key_s)_s value_s.
+    """Attention whose scores are products of query and key.
+
+        score_ts = scale query_t · key_s
+        y_t      = sum over s of softmax(score_t)_s value_s
 
         y, backprop = attention(query, memory)           dquery, dmemory = backprop(dy)
         y, backprop = attention(query, key, value)       dquery, dkey, dvalue = backprop(dy)
@@ -20,7 +23,7 @@ class DotAttention(MemoryAttention):
 
     query[B, T, D], memory or key[B, S, D], value[B, S, E], y[B, T, E]; masks, lengths and weights of a call
     are those of weftnn.nn.memory_attention. scale is 1 as in the source; None is 1 / sqrt(D). dropout is the
-    probability to drop a weight; causal lets no step read a later one.
+    probability to drop a weight; with causal, no step reads a later one.
     Raises ValueError and TypeError for arrays that do not fit.
 
     >>> import numpy as np

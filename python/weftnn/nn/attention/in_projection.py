@@ -1,10 +1,12 @@
-"""InProjection: what attention does first, q = query Wqᵀ + bq, k = key Wkᵀ + bk, v = value Wvᵀ + bv.
+"""InProjection: the linear projections at the beginning of attention.
+
+    q = query Wqᵀ + bq        k = key Wkᵀ + bk        v = value Wvᵀ + bv
 
 Backward:  dquery = dq Wq,  dWq += dqᵀ query,  dbq += sum of dq;  key and value likewise.
 
 q, k and v of one array are one product, and views of its result; so are dq, dk and dv in backward.
-B batch, T time, E = embed_dim = N D, N heads of D features, K heads of keys and values (K divides N).
-q[B,N,T,D]  k, v[B,K,T,D]  Wq[ND,E]  Wk[KD,kdim]  Wv[KD,vdim]  bq[ND]  bk, bv[KD]
+B batch, T time, E = embed_dim = N D, N heads of D features, Nk heads of keys and values (Nk divides N).
+q[B,N,T,D]  k, v[B,Nk,T,D]  Wq[N D,E]  Wk[Nk D,kdim]  Wv[Nk D,vdim]  bq[N D]  bk, bv[Nk D]
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ Product: TypeAlias = tuple[int, list[int]]  # of which array; for which of q, k 
 class InProjection(Layer):
     """Base of MultiheadAttention: the weights before attention, by PyTorch's names, and their products.
 
-    in_proj_weight[(N+2K)D, E] is Wq, Wk and Wv; where kdim or vdim is not E it is None, and there are
-    q_proj_weight, k_proj_weight and v_proj_weight. in_proj_bias[(N+2K)D] is bq, bk and bv, or None.
+    in_proj_weight[(N+2Nk)D, E] is Wq, Wk and Wv; where kdim or vdim is not E it is None, and there are
+    q_proj_weight, k_proj_weight and v_proj_weight. in_proj_bias[(N+2Nk)D] is bq, bk and bv, or None.
     """
 
     def __init__(

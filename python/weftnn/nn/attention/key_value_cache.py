@@ -1,9 +1,9 @@
-"""KeyValueCache: the keys and values of all steps so far, so that decoding a step costs a step.
+"""KeyValueCache: the keys and values of all steps so far, so that decoding a step computes that step alone.
 
-    keys[B,N,S,D], values[B,N,S,V] = cache.append(k[B,N,T,D], v[B,N,T,V])           S = steps before + T
+    keys[B,Nk,S,D], values[B,Nk,S,E] = cache.append(k[B,Nk,T,D], v[B,Nk,T,E])        S = steps before + T
 
 Both are views of two buffers whose capacity doubles when it is reached: n steps, appended one by one, copy
-less than 2n steps. N heads of keys, D and V the sizes of a key and a value.
+less than 2n steps. Nk heads of keys, D and E the sizes of a key and a value.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from weftnn.ragged import check_lengths
 class CachedKeys(NamedTuple):
     """What attention reads: views, right until the next append."""
 
-    keys: Array  # [B,N,S,D]
-    values: Array  # [B,N,S,V]
+    keys: Array  # [B,Nk,S,D]
+    values: Array  # [B,Nk,S,E]
     lengths: Array | None  # [B], the steps of each row; None: all have S
 
 
@@ -32,11 +32,11 @@ class KeyValueCache:
     """Grows by the keys and values of each call of MultiheadAttention.predict(x, cache=cache).
 
     capacity: steps to make room for at first.
-    fixed: never grow: a step beyond the capacity is a ValueError, and the memory is known from the start.
+    fixed: the cache never grows. A step beyond the capacity is a ValueError.
 
-    Rows may begin with prompts of several lengths: `lengths` of the first append. Each then goes on from its
-    own end. Raises ValueError for rows, heads or sizes other than those it began with. What was refused has
-    changed nothing.
+    Rows may begin with prompts of several lengths: `lengths` of the first append. Each row then goes on from
+    its own end. Raises ValueError for other rows, heads or sizes than those of the first append; the cache is
+    then unchanged.
 
     >>> cache = KeyValueCache(capacity=4)
     >>> for _ in range(5):
@@ -60,7 +60,7 @@ class KeyValueCache:
 
     @property
     def offset(self) -> int | Array:
-        """Where the next step stands: the steps before it, [B] of them where rows may differ."""
+        """The position of the next step: how many steps came before it; [B] where rows may differ."""
         return self._length if self._lengths is None else self._lengths
 
     @property
@@ -69,7 +69,7 @@ class KeyValueCache:
         return sum(buffer.nbytes for buffer in (self._keys, self._values) if buffer is not None)
 
     def append(self, k: Array, v: Array, lengths: npt.ArrayLike | None = None) -> CachedKeys:
-        """Copy k[B,N,T,D] and v[B,N,T,V] behind what is there; lengths[B] of the first ones may differ."""
+        """Copy k[B,Nk,T,D] and v[B,Nk,T,E] behind what is there; lengths[B] of the first ones may differ."""
         rows, time = k.shape[0], k.shape[2]
         if lengths is not None:
             if self.begun:
@@ -109,7 +109,7 @@ class KeyValueCache:
         return CachedKeys(self._keys[:, :, : self._length], self._values[:, :, : self._length], self._lengths)
 
     def truncate(self, length: int) -> None:
-        """Forget all but the first `length` steps of every row: to take back what was tried."""
+        """Forget all but the first `length` steps of every row."""
         length = check_count("KeyValueCache.truncate", "length", length, low=0)
         if length == 0:
             self._length, self._lengths, self.begun = 0, None, False
@@ -119,7 +119,7 @@ class KeyValueCache:
             self._set_lengths(np.minimum(self._lengths, length))
 
     def select(self, rows: npt.ArrayLike) -> None:
-        """Row i becomes what row rows[i] was: a beam search goes on from the best. Rows may come and go.
+        """Row i becomes what row rows[i] was, as a beam search needs. The number of rows may change.
 
         rows: integers in 0..B-1, in any order, any of them often. Before the first append there is nothing to
         choose from.

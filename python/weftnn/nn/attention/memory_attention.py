@@ -1,6 +1,7 @@
-"""MemoryAttention: what attention with one score for each query and key has in common.
+"""MemoryAttention: what all attention with one score for each pair of query and key has in common.
 
-    weights = softmax of score(query_t, key_s) over s          y_t = sum over s of weights_ts value_s
+    weights_t = softmax over s of score(query_t, key_s)
+    y_t       = sum over s of weights_ts value_s
 
 Backward: ops.sdpa_backward gives the gradients of value and of what the scores are made of; `compare`, which
 each kind of attention defines, takes the latter back to query and key.
@@ -30,7 +31,7 @@ Back: TypeAlias = Callable[[ops.SDPAGrads], tuple[Array, Array]]
 
 
 class MemoryAttention(Layer):
-    """Each step of a query reads the steps of a memory, by a score for each pair. A base: see `compare`.
+    """Base of attention in which each step of a query reads a memory, by a score for each pair of steps.
 
         y, backprop = attention(x)                       dx = backprop(dy)          x reads itself
         y, backprop = attention(query, memory)           dquery, dmemory = backprop(dy)
@@ -121,7 +122,7 @@ class MemoryAttention(Layer):
         lengths: npt.ArrayLike | None,
         kv_lengths: npt.ArrayLike | None,
     ) -> tuple[list[Array], Array | None, Array | None]:
-        """The arrays that were given, checked, with zeros for padding (no product may meet a NaN there), and
+        """The arrays that were given, checked, with zeros for padding (no product may read a NaN there), and
         the valid steps of the query and of the memory."""
         given = given_arrays(self, ("query", "memory", "value"), arrays)
         query, key, value = given[0], given[min(1, len(given) - 1)], given[-1]

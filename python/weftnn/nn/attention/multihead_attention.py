@@ -1,10 +1,12 @@
-"""MultiheadAttention: y = [head_1; ...; head_N] Woᵀ + bo,   head_n = softmax(q_n k_nᵀ / sqrt(D)) v_n.
+"""MultiheadAttention: scaled dot-product attention in N heads, between linear projections.
 
-    q = query Wqᵀ + bq,    k = key Wkᵀ + bk,    v = value Wvᵀ + bv,     each split into heads of D features
+    q = query Wqᵀ + bq        k = key Wkᵀ + bk        v = value Wvᵀ + bv        in heads of D features
+    head_n = softmax(q_n k_nᵀ / sqrt(D)) v_n
+    y      = [head_1; ...; head_N] Woᵀ + bo
 
 Backward: dhead = dy Wo, then dq, dk, dv of each head (ops.sdpa_backward), then dquery = dq Wq and so on.
 
-B batch, T time of the query, S of key and value, E = embed_dim = N D, K heads of keys and values.
+B batch, T time of the query, S of key and value, E = embed_dim = N D, Nk heads of keys and values.
 Vaswani et al., "Attention is all you need", 2017; fewer heads of keys: Ainslie et al., "GQA", 2023
 """
 
@@ -33,19 +35,19 @@ from weftnn.ragged import check_lengths
 
 
 class MultiheadAttention(InProjection):
-    """Each step of a sequence reads from the steps of another, or of its own, by N learned measures of fit.
+    """Multi-head attention: each step of a sequence attends to the steps of another sequence, or of its own.
 
         y, backprop = attention(x)                    dx = backprop(dy)                     x[B,T,E]
         y, backprop = attention(x, memory)            dx, dmemory = backprop(dy)            memory[B,S,E]
         y, backprop = attention(query, key, value)    dquery, dkey, dvalue = backprop(dy)   key[B,S,kdim] ...
 
-    There is a gradient for each array given, so that of an array given twice is the sum of two.
-    attention(x) is one product for q, k and v, and faster than attention(x, x, x).
+    There is one gradient for each argument: those of an array that is given twice must be added.
+    attention(x) computes q, k and v in one product, and is faster than attention(x, x, x).
 
     The constructor's arguments are PyTorch's, and:
-        num_kv_heads: K, for groups of heads that share keys and values; None: N.
+        num_kv_heads: Nk, for groups of heads that share keys and values; None: N.
         causal: no step reads a later one.
-        window: (left, right), how far from its own place a step reads; -1 is open.
+        window: (left, right), how many steps before and after its own a step reads; -1: all.
         positions: RotaryPositions, ALiBi or RelativePositions, for attention(x).
     A call's arguments:
         mask: broadcast to [B,N,T,S]; bool, True where a step may read (as in scaled_dot_product_attention),
@@ -54,13 +56,13 @@ class MultiheadAttention(InProjection):
         lengths[B]: valid steps of the query. y is zero past a row's end, and nothing there is read.
         kv_lengths[B]: valid steps of key and value; of attention(x), `lengths`.
         need_weights: ((y, weights), backprop) = attention(...), with weights[B,T,S], averaged over heads, or
-            weights[B,N,T,S] if average_attn_weights is False. They are for looking at: no gradient.
+            weights[B,N,T,S] if average_attn_weights is False. They have no gradient.
 
     predict(x, cache=KeyValueCache()) goes on after the steps in the cache, and adds x to them; it needs
     causal=True. predict(x, memory, cache=...) keeps the memory's keys and values there for the next calls,
     which may leave kv_lengths out.
 
-    Weights are in_proj_weight[(N+2K)D, E], or where kdim or vdim is not E q_proj_weight, k_proj_weight and
+    Weights are in_proj_weight[(N+2Nk)D, E], or where kdim or vdim is not E q_proj_weight, k_proj_weight and
     v_proj_weight; in_proj_bias; out_proj.weight and out_proj.bias, which is all that a step with nothing to
     read gets. Raises ValueError and TypeError for sizes and arrays that do not fit.
 
@@ -216,7 +218,7 @@ class MultiheadAttention(InProjection):
         lengths: npt.ArrayLike | None,
         kv_lengths: npt.ArrayLike | None,
     ) -> tuple[list[Array], Array | None, Array | None]:
-        """The arrays that were given, with zeros for padding (no product may meet a NaN there), and the valid
+        """The arrays that were given, with zeros for padding (no product may read a NaN there), and the valid
         steps of query and keys."""
         given = given_arrays(self, ("query", "key", "value"), arrays)
         self.check_given(given)
@@ -248,7 +250,7 @@ class MultiheadAttention(InProjection):
         }
 
     def _turn(self, heads: list[Array], offset: int | Array) -> list[Any]:
-        """Turns q and k where they lie, if positions do; gives the ways back."""
+        """Rotates q and k in place, if positions do; returns their backprops."""
         if self.positions is None:
             return []
         backs = [self.positions.turn_in_place(part, offset) for part in heads]
@@ -275,7 +277,7 @@ class MultiheadAttention(InProjection):
         return total, back
 
     def _causal_after(self, cache: KeyValueCache) -> Literal["top_left", "bottom_right"]:
-        """Where the steps after those in the cache stand: at the end of the keys."""
+        """How `causal` places the steps after those in the cache: at the end of the keys."""
         if not self.causal:
             raise ValueError(
                 "MultiheadAttention: cache needs causal=True, else earlier steps would have to read x too"

@@ -21,7 +21,7 @@ from weftnn.nn.rows import lengths_of, resets_backwards, resets_of, reverse_rows
 class Bidirectional(Layer):
     """Any two stateful layers over the same sequences, the second from each row's end to its beginning.
 
-    x[B,T,...], y[B,T,F+G] if the layers give F and G features; lengths and resets as for a RecurrentLayer.
+    x[B,T,...], y[B,T,F1+F2] if the layers give F1 and F2 features. lengths and resets: see RecurrentLayer.
     state: (state of forwards, state of backwards), either may be None, and so may their gradients.
     For one type of cell, `GRU(..., bidirectional=True)` is the same and faster.
     Raises TypeError if a layer is not stateful.

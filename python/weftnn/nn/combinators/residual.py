@@ -20,7 +20,7 @@ from weftnn.nn.sequences import masks_padding, options_for
 
 
 class Residual(Layer):
-    """A layer that adds to what goes past it: y = x + layer(x). It is stateful if its layer is.
+    """A residual connection around a layer: y = x + layer(x). It is stateful if its layer is.
 
     x, y of one shape. lengths and resets go to the layer if it takes them. With lengths, y is zero past a
     row's end, and nothing of x and dy is read there. Parameters keep their names behind "layer.".

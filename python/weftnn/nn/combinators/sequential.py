@@ -26,7 +26,7 @@ class Sequential(Layer):
     lengths[B] and resets[B,T] go to every layer that takes them. With lengths, y is zero past a row's end,
     and nothing of x and dy is read there.
     Raises TypeError for what is not a layer, or is a cell (a single step: use the layer of that name); and
-    for lengths or resets with a layer that does not take them and cannot do without.
+    for lengths or resets with a layer that does not take them but would need them.
 
     >>> import numpy as np
     >>> from weftnn.nn import GRU, Linear

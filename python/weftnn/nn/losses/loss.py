@@ -1,11 +1,13 @@
-"""Losses: what a prediction costs, and dL/d(prediction).
+"""Losses: how far a prediction is from its target, and the gradient of that.
 
     loss, backprop = loss_fn(prediction, target, weight=None)       dprediction = backprop(dloss=1.0)
 
-An element costs l(p, t) and counts by its weight w:
-    reduction "sum"  sum of w l        "mean"  sum of w l / sum of w        "none"  w l
-The weight has the shape of the elements or of their leading axes: (B,) counts rows, (B, T) steps. Where it is
-0, as in padding, nothing is looked at: there may be NaN. If the weights sum to 0, the mean is 0.
+The loss of an element is l(p, t), its weight w:
+    reduction="sum"     sum of w l
+    reduction="mean"    sum of w l / sum of w
+    reduction="none"    w l
+The weight has the shape of the elements or of their leading axes: (B,) weights rows, (B, T) steps. Elements
+of weight 0, such as padding, are not read and may be NaN. If the weights sum to 0, the mean is 0.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class LossBackprop(Backprop):
 class Loss:
     """Base of the losses. loss is a float, or an array for reduction "none".
 
-    Raises ValueError for shapes and words that do not fit, TypeError for dtypes.
+    Raises ValueError for shapes and reductions that do not fit, TypeError for dtypes.
     """
 
     reductions: tuple[str, ...] = ("mean", "sum", "none")

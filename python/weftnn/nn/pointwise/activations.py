@@ -1,7 +1,8 @@
 """Activations: y = f(x), element by element but for SwiGLU. Backward: dx = dy f'(x).
 
     ReLU      max(x, 0)
-    GELU      x Phi(x), Phi the normal distribution; "tanh": x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+    GELU      x Phi(x), with Phi the normal distribution function
+              or x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 with approximate="tanh"
     SiLU      x sigmoid(x)
     Tanh      (exp(x) - exp(-x)) / (exp(x) + exp(-x))
     Sigmoid   1 / (1 + exp(-x))
@@ -61,7 +62,7 @@ class ReLU(Activation):
 
 
 class GELU(Activation):
-    """x Phi(x), or with approximate="tanh" its approximation by a tanh. Raises ValueError for another word.
+    """x Phi(x), or its approximation by a tanh if approximate="tanh". Raises ValueError for other words.
 
     >>> import numpy as np
     >>> GELU().predict(np.array([-1.0, 2.0])).round(4)
@@ -121,7 +122,7 @@ class Sigmoid(Activation):
 
 
 class SwiGLU(Activation):
-    """silu(a) b, where x[..., 2F] = [a; b]: one half of the features is a gate for the other; y[..., F].
+    """silu(a) b, where x[..., 2F] = [a; b]: one half of the features is the gate of the other; y[..., F].
 
     Raises ValueError for an odd last axis.
 

@@ -1,9 +1,10 @@
-"""AttentionPositions: what tells the steps of attention(x) where they stand, inside of the attention.
+"""AttentionPositions: how attention(x) learns the positions of its steps.
 
-    q, k = turn(q), turn(k)          score = q kᵀ / sqrt(D) + score_bias          either, both or none
+    q, k  = rotate(q), rotate(k)
+    score = q kᵀ / sqrt(D) + score_bias
 
-RotaryPositions turn, ALiBi and RelativePositions add. Positions that are added to x itself come before, as
-layers: SinusoidalPositions, LearnedPositions.
+RotaryPositions rotate queries and keys; ALiBi and RelativePositions add to the scores. Positions that are
+added to x itself are layers before the attention: SinusoidalPositions, LearnedPositions.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ def check_scores(layer: Layer, scores: Array, num_heads: int, dtype: Any) -> Non
 
 
 class AttentionPositions(Layer):
-    """Base of what MultiheadAttention takes as `positions`: it calls these three, which do nothing here.
+    """Base of what MultiheadAttention takes as `positions`: it calls these methods, which do nothing here.
 
-    offset: how many steps came before x, an int, or [B] where the rows of a cache differ.
+    offset: the position of the first step of x, an int, or [B] where the rows of a cache differ.
     """
 
     reads = "place"
 
     def check_fits(self, num_heads: int, head_size: int) -> None:
-        """Raises ValueError where it is not for heads so many and so large."""
+        """Raises ValueError if it was made for another number or size of heads."""
 
     def turn_in_place(self, x: Array, offset: int | Array) -> Callable[[Array], Any] | None:
-        """Overwrites x[B,N,T,D], queries or keys; the way back overwrites its gradient."""
+        """Rotates x[B,N,T,D], queries or keys, in place; its backprop overwrites the gradient likewise."""
         return None
 
     # Its `graph` gives the entry `positions` of attention's node.
@@ -49,6 +50,6 @@ class AttentionPositions(Layer):
     ) -> tuple[Array | None, BiasBackprop | None]:
         """(bias, back): bias broadcasts to [B,N,T,S]; back(dbias) adds to the gradients of what it learns.
 
-        Query t stands at key offset + t. With causal, bias need only be right for earlier keys.
+        Query t is at the position of key offset + t. With causal, bias need only be right for earlier keys.
         """
         return None, None

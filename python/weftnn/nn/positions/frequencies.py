@@ -1,4 +1,4 @@
-"""Waves of growing length, by which positions are told: base^(-2i/size) radians a step for the i-th pair."""
+"""The frequencies of sinusoidal and rotary positions: base^(-2i/size) radians a step for the i-th pair."""
 
 from __future__ import annotations
 

@@ -20,11 +20,10 @@ from weftnn.nn.positions.steps import steps_from
 
 
 class LearnedPositions(Layer):
-    """Adds to each step a learned vector of its place; weight[max_len, d_model], at first N(0, 0.02^2).
+    """Adds to each step a learned vector for its position; weight[max_len, d_model], at first N(0, 0.02^2).
 
-    x, y[B,T,d_model]; offset: how many steps came before x, an int, or [B] where rows differ.
-    Raises ValueError and TypeError for what does not fit, and ValueError for a place before 0 or from max_len
-    on.
+    x, y[B,T,d_model]; offset: the position of the first step, an int, or [B] where rows differ.
+    Raises ValueError and TypeError for what does not fit, and ValueError for a position outside 0..max_len-1.
 
     >>> y, backprop = LearnedPositions(16, 4)(np.ones((2, 3, 4), np.float32), offset=5)
     >>> y.shape

@@ -1,7 +1,8 @@
-"""RelativePositions: y[n, t, s] = score[n, t, s] + W[bucket(s - t), n], a learned number for how far apart.
+"""RelativePositions: y[n, t, s] = score[n, t, s] + W[bucket(s - t), n], a learned bias for each distance.
 
-    bucket(d) = d for small d, then longer and longer ranges up to max_distance, beyond which all is one;
-    of R buckets, the first half is for d <= 0 and the second for d > 0, or all are for d <= 0
+Small distances have a bucket each. Larger ones share buckets whose ranges grow with the logarithm up to
+max_distance; all distances beyond share one. Of R buckets, the first half is for d <= 0 and the second for
+d > 0, or all are for d <= 0.
 
 Backward:  dscore = dy,  dW[b, n] += sum of dy[n, t, s] where bucket(s - t) = b.
 B batch, N heads, T time of the query, S of the keys      scores, y[B,N,T,S]  W[R,N]
@@ -29,8 +30,8 @@ class RelativePositions(AttentionPositions):
 
     weight[num_buckets, num_heads], at first N(0, 0.02^2). One object may serve several layers: they share its
     weight. bidirectional=False has no buckets for later keys, which causal attention never reads.
-    As a layer: scores, y[B,N,T,S]; offset: how many keys stand before the first query, an int, or [B].
-    Raises ValueError for other heads, and unless half a side's buckets is below max_distance.
+    As a layer: scores, y[B,N,T,S]; offset: the position of the first query among the keys, an int, or [B].
+    Raises ValueError for another number of heads, and unless half of a side's buckets is below max_distance.
 
     >>> RelativePositions(2, 8, 20).buckets(np.array([-30, -5, -2, -1, 0, 1, 2, 5, 30]))
     array([3, 2, 2, 1, 0, 5, 6, 6, 7])

@@ -1,10 +1,12 @@
-"""RotaryPositions: y = x with pairs of features turned by an angle that grows with the step.
+"""RotaryPositions: pairs of features are rotated by an angle that grows with the step.
 
-    y_a = x_a cos(t f_i) - x_b sin(t f_i),    y_b = x_b cos(t f_i) + x_a sin(t f_i),    f_i = base^(-2i/P)
+    y_a = x_a cos(t f_i) - x_b sin(t f_i)
+    y_b = x_b cos(t f_i) + x_a sin(t f_i)        f_i = base^(-2i/dim)
 
-Backward: the same turn, backwards. The product of a turned query and a turned key depends on how far apart
-they are, not on where. Pair i is (a, b) = (i, i + P/2), or interleaved (2i, 2i + 1), of the first P features.
-x, y[B,N,T,D]: B batch, N heads, T time, D features, P = dim <= D.
+Backward rotates by the opposite angle. The product of a rotated query and a rotated key depends on the
+distance between them, not on their positions. Pair i is (a, b) = (i, i + dim/2), or interleaved
+(2i, 2i + 1), of the first dim features.
+x, y[B,N,T,D]: B batch, N heads, T time, D features, dim <= D.
 Su et al., "RoFormer: enhanced transformer with rotary position embedding", 2021
 """
 
@@ -28,13 +30,13 @@ from weftnn.nn.positions.steps import steps_from
 
 
 class RotaryPositions(AttentionPositions):
-    """Turns queries and keys by where they stand: MultiheadAttention(..., positions=RotaryPositions(dim)).
+    """Rotates queries and keys by their positions: MultiheadAttention(..., positions=RotaryPositions(dim)).
 
-    dim: features of a head that turn, an even number, at most all D of them.
+    dim: how many features of a head are rotated, an even number, at most D.
     interleaved: pairs are neighbours (RoFormer, GPT-J); else they are dim/2 apart (GPT-NeoX, LLaMA).
 
-    As a layer: x, y[B,N,T,D]; offset: how many steps came before x, an int, or [B] where rows differ. None is
-    too far, and a place before zero, as left padding has with a negative offset, turns the other way.
+    As a layer: x, y[B,N,T,D]; offset: the position of the first step, an int, or [B] where rows differ.
+    There is no largest position. Negative positions, as left padding has, rotate the other way.
     Raises ValueError for an odd dim, and ValueError or TypeError for an x or an offset that does not fit.
 
     >>> x = np.array([[[[1.0, 0.0], [1.0, 0.0]]]])

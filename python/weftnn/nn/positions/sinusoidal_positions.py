@@ -1,6 +1,7 @@
-"""SinusoidalPositions: y = x + p, where p tells each step where it stands, by waves of growing length.
+"""SinusoidalPositions: y = x + p, with sines and cosines of each step's position.
 
-    p[t, 2i] = sin(t / 10000^(2i/E)),    p[t, 2i+1] = cos(t / 10000^(2i/E))
+    p[t, 2i]   = sin(t / 10000^(2i/E))
+    p[t, 2i+1] = cos(t / 10000^(2i/E))
 
 Backward: dx = dy.      x, y[B,T,E]      Vaswani et al., "Attention is all you need", 2017
 """
@@ -21,10 +22,10 @@ from weftnn.nn.positions.steps import steps_from
 
 
 class SinusoidalPositions(Layer):
-    """Adds to each step its place among the others; nothing is learned, and no place is too far.
+    """Adds to each step an encoding of its position. It has no parameters and no largest position.
 
-    x, y[B,T,d_model]; offset: how many steps came before x, an int, or [B] where rows differ. A place before
-    zero, as left padding has with a negative offset, is one like others. Raises ValueError and TypeError for
+    x, y[B,T,d_model]; offset: the position of the first step, an int, or [B] where rows differ; it may be
+    negative, as for left padding. Raises ValueError and TypeError for
     an x or an offset that does not fit.
 
     >>> SinusoidalPositions(4).predict(np.zeros((1, 2, 4)), offset=1).round(2)

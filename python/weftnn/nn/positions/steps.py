@@ -1,4 +1,4 @@
-"""Where the steps of x[B, T, ...] stand, if they go on after others."""
+"""The positions of the steps of x[B, T, ...], if they go on after others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FARTHEST = 2**53  # beyond it float64, in which angles are computed, skips plac
 
 
 def steps_from(layer: object, offset: Any, time: int, batch: int | None = None) -> Array:
-    """The places offset, ..., offset + T - 1: [T], or for an offset[B] [B, T]. int64, negative ones too.
+    """The positions offset, ..., offset + T - 1: [T], or for an offset[B] [B, T]. int64, negative ones too.
 
     Raises TypeError for an offset of other numbers, ValueError for one of another shape or beyond 2^53.
 

@@ -30,7 +30,7 @@ class RecurrentCell(Layer):
     x[B,I]; state h[B,P], for LSTM (h[B,P], c[B,H]); None is zeros. Weights are PyTorch's: weight_ih[GH,I],
     weight_hh[GH,P], bias_ih and bias_hh[GH] (or None), uniform within 1/sqrt(H).
 
-    A cell of one's own is its weights and the names by which ops knows it.
+    To write a cell, declare its weights and the name of the op's cell.
     """
 
     reads = "step"

@@ -1,13 +1,11 @@
-"""GRU: reset gate r, update gate z, candidate n.
+"""GRU: gated recurrent units. The equations are in the docstring of the layer, `GRU`.
 
-    r = sigmoid(W_r x + b_r + U_r h + c_r)          z = sigmoid(W_z x + b_z + U_z h + c_z)
-    n = tanh(W_n x + b_n + r (U_n h + c_n))         reset_after (PyTorch, cuDNN)
-    n = tanh(W_n x + b_n + U_n (r h) + c_n)         reset_after=False (the paper)
-    h' = (1 - z) n + z h,   y = h'
+Backward of h_t = (1 - z_t) n_t + z_t h_{t-1}:
 
-Backward of the last line:  dn = (1 - z) dh',  dz = (h - n) dh',  dh = z dh' + what comes through the gates.
+    dn_t     = (1 - z_t) dh_t
+    dz_t     = (h_{t-1} - n_t) dh_t
+    dh_{t-1} = z_t dh_t + what comes through the gates
 
-weight_ih[3H,I] = W_r W_z W_n   weight_hh[3H,H] = U_r U_z U_n   bias_ih, bias_hh[3H] = b, c
 Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014
 """
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class GRUCell(RecurrentCell):
-    """One step of a GRU: h' = (1 - z) n + z h, with r, z and n as at the head of this file.
+    """One step of a GRU: h_t = (1 - z_t) n_t + z_t h_{t-1}. All equations: see `GRU`.
 
     `h, backprop = cell(x[B,I], h[B,H])`, `dx, dh = backprop(dh)`; an h of None is zeros. Parameters are
     PyTorch's, gates in the order r z n: weight_ih[3H,I], weight_hh[3H,H], bias_ih[3H], bias_hh[3H].
@@ -64,11 +62,18 @@ class GRUCell(RecurrentCell):
 
 @with_layer_options
 class GRU(RecurrentLayer):
-    """Layers of gated recurrent units: h' = (1 - z) n + z h, with r, z and n as at the head of this file.
+    """Layers of gated recurrent units: reset gate r, update gate z, candidate n.
+
+        r_t = sigmoid(W_r x_t + b_ir + U_r h_{t-1} + b_hr)
+        z_t = sigmoid(W_z x_t + b_iz + U_z h_{t-1} + b_hz)
+        n_t = tanh(W_n x_t + b_in + r_t (U_n h_{t-1} + b_hn))     reset_after=True: PyTorch, cuDNN
+        n_t = tanh(W_n x_t + b_in + U_n (r_t h_{t-1}) + b_hn)     reset_after=False: the paper
+        h_t = (1 - z_t) n_t + z_t h_{t-1}
+        y_t = h_t
 
     x[B,T,I], y[B,T,DH], state h[LD,B,H].
-    Parameters are PyTorch's, gates in the order r z n: weight_ih_l0[3H,I], weight_hh_l0[3H,H],
-    bias_ih_l0[3H], bias_hh_l0[3H], and so on.
+    Parameters are PyTorch's, gates in the order r z n: weight_ih_l0[3H,I] is W, weight_hh_l0[3H,H] is U,
+    bias_ih_l0[3H] and bias_hh_l0[3H] are b_i and b_h, and so on.
 
     input_size, hidden_size, num_layers: I, H and L; each layer reads the y of the one before.
     reset_after: PyTorch's form; False is the paper's, which PyTorch lacks.

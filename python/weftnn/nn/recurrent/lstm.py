@@ -1,16 +1,12 @@
-"""LSTM: input gate i, forget gate f, candidate g, output gate o, cell state c.
+"""LSTM: long short-term memory. The equations are in the docstring of the layer, `LSTM`.
 
-    i = sigmoid(W_i x + U_i h + b_i + p_i c)
-    f = sigmoid(W_f x + U_f h + b_f + p_f c), or 1 - i if coupled
-    g = tanh(W_g x + U_g h + b_g)
-    c' = f c + i g
-    o = sigmoid(W_o x + U_o h + b_o + p_o c')
-    h' = W_hr (o tanh(c')),   y = h'
+Backward of c_t = f_t c_{t-1} + i_t g_t:
 
-Backward of c':  df = c dc',  di = g dc',  dg = i dc',  dc = f dc' + what comes through the peepholes.
+    df_t     = c_{t-1} dc_t
+    di_t     = g_t dc_t
+    dg_t     = i_t dc_t
+    dc_{t-1} = f_t dc_t + what comes through the peepholes
 
-weight_ih[4H,I] = W_i W_f W_g W_o    weight_hh[4H,P] = U    bias_ih + bias_hh[4H] = b    (coupled: 3H, no f)
-weight_peephole[3,H] = p_i p_f p_o, or none    weight_hr[P,H] projects, or none: then P = H
 Hochreiter and Schmidhuber, "Long short-term memory", 1997; Gers, Schmidhuber and Cummins, "Learning to
 forget", 2000; Gers and Schmidhuber, "Recurrent nets that time and count", 2000 (peepholes); Sak, Senior and
 Beaufays, "Long short-term memory recurrent neural network architectures", 2014 (projection)
@@ -35,13 +31,13 @@ if TYPE_CHECKING:
 
 
 class LSTMCell(RecurrentCell):
-    """One step of an LSTM: c' = f c + i g, h' = o tanh(c'), as at the head of this file.
+    """One step of an LSTM: c_t = f_t c_{t-1} + i_t g_t, h_t = o_t tanh(c_t). All equations: see `LSTM`.
 
     `(h, c), backprop = cell(x[B,I], (h[B,P], c[B,H]))`, `dx, (dh, dc) = backprop((dh, dc))`; None is zeros.
     Parameters are PyTorch's, gates in the order i f g o: weight_ih[4H,I], weight_hh[4H,P], bias_ih[4H],
     bias_hh[4H], weight_hr[P,H] if proj_size, and weight_peephole[3,H] (i f o) if peephole.
-    forget_bias: where the forget gate's bias starts, so that a new LSTM remembers. None: drawn like the
-        others, as PyTorch does. With coupled, where f = 1 - i, the input gate's starts at its negative.
+    forget_bias: the first value of the forget gate's bias, so that a new LSTM remembers. None: drawn like
+        the others, as in PyTorch. With coupled, where f = 1 - i, the input gate's starts at its negative.
     Raises ValueError and TypeError for arguments that do not fit.
 
     >>> cell, state = LSTMCell(3, 4), None
@@ -100,11 +96,21 @@ class LSTMCell(RecurrentCell):
 
 @with_layer_options
 class LSTM(RecurrentLayer):
-    """Layers of long short-term memory: c' = f c + i g, h' = o tanh(c'), as at the head of this file.
+    """Layers of long short-term memory: gates i (input), f (forget), o (output), candidate g, cell state c.
 
+        i_t = sigmoid(W_i x_t + U_i h_{t-1} + b_i + p_i c_{t-1})
+        f_t = sigmoid(W_f x_t + U_f h_{t-1} + b_f + p_f c_{t-1})     coupled: f_t = 1 - i_t
+        g_t = tanh   (W_g x_t + U_g h_{t-1} + b_g)
+        c_t = f_t c_{t-1} + i_t g_t
+        o_t = sigmoid(W_o x_t + U_o h_{t-1} + b_o + p_o c_t)
+        h_t = o_t tanh(c_t)                                          with proj_size: W_hr (o_t tanh(c_t))
+        y_t = h_t
+
+    The peepholes p are zero unless peephole=True.
     x[B,T,I], y[B,T,DP], state (h[LD,B,P], c[LD,B,H]), where P = proj_size or H.
-    Parameters are PyTorch's, gates in the order i f g o: weight_ih_l0[4H,I], weight_hh_l0[4H,P],
-    bias_ih_l0[4H], bias_hh_l0[4H], weight_hr_l0[P,H], and so on; and weight_peephole_l0[3,H].
+    Parameters are PyTorch's, gates in the order i f g o (coupled: i g o): weight_ih_l0[4H,I] is W,
+    weight_hh_l0[4H,P] is U, bias_ih_l0[4H] + bias_hh_l0[4H] is b, weight_hr_l0[P,H] is W_hr, and so on;
+    weight_peephole_l0[3,H] is p, rows i f o.
 
     input_size, hidden_size, num_layers: I, H and L; each layer reads the y of the one before.
     proj_size: P, what W_hr projects h to; 0 for no projection.

@@ -1,12 +1,12 @@
 """What RNN, LSTM and GRU share: a stack of cells, in pairs if bidirectional.
 
-    y_l = [cell_l(x_l); reverse cell_l(x_l)] along the last axis,    x_{l+1} = dropout(y_l)
+    y_l     = [cell_l(x_l); reverse cell_l(x_l)]        along the last axis
+    x_{l+1} = dropout(y_l)
 
 Backward walks the layers from last to first; dx of a layer is the sum over its directions.
 
-Both directions of a layer run side by side.
-
-A new cell is one file: a RecurrentCell (its weights, what ops calls it) and a RecurrentLayer that makes it.
+Both directions of a layer run at the same time.
+A new cell is one file: a RecurrentCell (its weights, its name in ops) and a RecurrentLayer of such cells.
 T time, B batch, I input, H hidden, P output (projection or H), L layers, D directions (1 or 2).
 """
 
@@ -151,7 +151,10 @@ class RecurrentLayer(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> tuple[tuple[Array, State], StatefulBackprop]:
-        """(y, state), backprop = layer(x, state);   dx, dstate = backprop(dy, dstate)
+        """Run over a batch of sequences.
+
+            (y, state), backprop = layer(x, state, lengths=None, resets=None)
+            dx, dstate = backprop(dy, dstate)
 
         x: [B,T,I].  y: [B,T,DP], zero past a row's end.
         state: h[LD,B,P], for LSTM (h[LD,B,P], c[LD,B,H]). None is zeros, for dy and dstate too.
@@ -281,7 +284,7 @@ class RecurrentLayer(Layer):
         return dy, _stacked(dinitial)
 
     def _masks(self, shape: tuple[int, int], cell: RecurrentCell, training: bool) -> list[Array | None]:
-        """recurrent_dropout_mask of 0 and 1/(1-p); zoneout_mask of the units that stay, or their share."""
+        """recurrent_dropout_mask of 0 and 1/(1-p); zoneout_mask of the units that keep their value, or p."""
         recurrent_dropout_mask = zoneout_mask = None
         size, dtype = cell.output_size, cell.weight_ih.dtype
         if self.recurrent_dropout and training:

@@ -1,9 +1,12 @@
-"""RNN: h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f = tanh or relu; y_t = h_t.
+"""RNN: plain recurrent layers. The equations are in the docstring of the layer, `RNN`.
 
-Backward, from the last step to the first, with da_t = f'(a_t) (dy_t + dh_t) and a_t the argument of f:
-    dW_ih += da_t x_tᵀ,  dW_hh += da_t h_{t-1}ᵀ,  db += da_t,  dx_t = W_ihᵀ da_t,  dh_{t-1} = W_hhᵀ da_t
+Backward, from the last step to the first, where a_t is the argument of f:
 
-W_ih[H,I]  W_hh[H,H]  b_ih, b_hh[H].        Elman, "Finding structure in time", 1990
+    da_t     = f'(a_t) (dy_t + dh_t)
+    dx_t     = W_ihᵀ da_t         dW_ih += da_t x_tᵀ
+    dh_{t-1} = W_hhᵀ da_t         dW_hh += da_t h_{t-1}ᵀ        db += da_t
+
+Elman, "Finding structure in time", 1990
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class RNNCell(RecurrentCell):
-    """One step of an RNN: h = f(W_ih x + b_ih + W_hh h + b_hh).
+    """One step of an RNN: h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).
 
     `h, backprop = cell(x[B,I], h[B,H])`, `dx, dh = backprop(dh)`; an h of None is zeros. Parameters are
     PyTorch's: weight_ih[H,I], weight_hh[H,H], bias_ih[H], bias_hh[H].
@@ -60,7 +63,10 @@ class RNNCell(RecurrentCell):
 
 @with_layer_options
 class RNN(RecurrentLayer):
-    """Plain recurrent layers: h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f = "tanh" or "relu".
+    """Plain recurrent layers.
+
+        h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)     f = tanh or relu
+        y_t = h_t
 
     x[B,T,I], y[B,T,DH], state h[LD,B,H].
     Parameters are PyTorch's: weight_ih_l0[H,I], weight_hh_l0[H,H], bias_ih_l0[H], bias_hh_l0[H], and so on.

@@ -1,4 +1,4 @@
-"""FeedForward: y = dropout(f(x W1ᵀ + b1)) W2ᵀ + b2, each step by itself.
+"""FeedForward: y = dropout(f(x W1ᵀ + b1)) W2ᵀ + b2 at each step.
 
 Backward: the backprops of the four, last to first.    x, y[..., E]  W1[F, E], or [2F, E] for swiglu  W2[E, F]
 Vaswani et al., "Attention is all you need", 2017
@@ -23,7 +23,7 @@ _ACTIVATIONS: dict[str, type[Layer]] = {"relu": ReLU, "gelu": GELU, "silu": SiLU
 
 
 class FeedForward(Layer):
-    """The part of a transformer that mixes the features of a step: wider by linear1, bent, back by linear2.
+    """The position-wise feed-forward network of a transformer: linear1, an activation, dropout, linear2.
 
     activation: "relu", "gelu", "silu", "swiglu" (linear1 then gives 2 dim_feedforward features, the gate
     first), or a layer such as nn.GELU("tanh"). Raises ValueError for another word.

@@ -28,7 +28,7 @@ from weftnn.nn.transformer.transformer_encoder_layer import TransformerEncoderLa
 
 
 class Transformer(Layer):
-    """An encoder reads the source, a decoder reads it and its own steps so far.
+    """An encoder reads the source. A decoder reads the encoder's result and its own earlier steps.
 
         y, backprop = model(source, x)      dsource, dx = backprop(dy)
         y = model.predict(source, x)

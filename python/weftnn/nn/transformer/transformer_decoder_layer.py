@@ -1,7 +1,9 @@
-"""TransformerDecoderLayer: steps read from those before, then from a memory, then each is bent by itself.
+"""TransformerDecoderLayer: self-attention, attention to a memory, a position-wise feed-forward network.
 
-    norm_first:  g = x + attention(norm1(x)),    h = g + attention(norm2(g), memory),    y = h + ff(norm3(h))
-    else:        g = norm1(x + attention(x)),    h = norm2(g + attention(g, memory)),    y = norm3(h + ff(h))
+    norm_first=True                          norm_first=False
+    g = x + attention(norm1(x))              g = norm1(x + attention(x))
+    h = g + attention(norm2(g), memory)      h = norm2(g + attention(g, memory))
+    y = h + ff(norm3(h))                     y = norm3(h + ff(h))
 
 Backward: the three sublayers', last to first (transformer_layer.py).
 B batch, T time, S time of the memory, E = d_model    x, y[B,T,E]  memory[B,S,E]
@@ -31,14 +33,15 @@ from weftnn.nn.transformer.transformer_layer import TransformerLayer
 
 
 class DecoderCache(NamedTuple):
-    """What a decoder's layer keeps from step to step."""
+    """The keys and values that a decoder's layer keeps from step to step."""
 
     steps: KeyValueCache  # of its own steps: grows
     memory: KeyValueCache  # of the memory: filled by the first call
 
 
 class TransformerDecoderLayer(TransformerLayer):
-    """Self attention, attention to a memory, and a feed-forward part.
+    """Self-attention, attention to a memory, and a position-wise feed-forward network, each with a residual
+    connection and layer normalization.
 
         y, backprop = layer(x, memory)      dx, dmemory = backprop(dy)
         y = layer.predict(x, memory)        y = layer.predict(x, memory, cache=cache)

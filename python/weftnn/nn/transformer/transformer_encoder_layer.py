@@ -1,7 +1,8 @@
-"""TransformerEncoderLayer: steps read from each other, then each is bent by itself; both beside a way past.
+"""TransformerEncoderLayer: self-attention and a position-wise feed-forward network.
 
-    norm_first:  h = x + attention(norm1(x)),    y = h + feed_forward(norm2(h))
-    else:        h = norm1(x + attention(x)),    y = norm2(h + feed_forward(h))
+    norm_first=True                      norm_first=False
+    h = x + attention(norm1(x))          h = norm1(x + attention(x))
+    y = h + feed_forward(norm2(h))       y = norm2(h + feed_forward(h))
 
 Backward: the two sublayers', last to first (transformer_layer.py).    x, y[B,T,E]  E = d_model
 Vaswani et al., "Attention is all you need", 2017
@@ -30,7 +31,8 @@ from weftnn.nn.transformer.transformer_layer import TransformerLayer
 
 
 class TransformerEncoderLayer(TransformerLayer):
-    """Self attention and a feed-forward part. With causal=True it is a layer of a language model.
+    """Self-attention and a position-wise feed-forward network, each with a residual connection and layer
+    normalization. With causal=True it is a layer of a language model.
 
         y, backprop = layer(x)      dx = backprop(dy)           with bias=...: dx, dbias = backprop(dy)
         y = layer.predict(x)        y = layer.predict(x, cache=cache)

@@ -1,7 +1,7 @@
-"""TransformerLayer: sublayers, each a function f beside what goes past it, normalised before or after.
+"""TransformerLayer: sublayers, each a function f with a residual connection, normalized before or after.
 
-    norm_first:  y = x + dropout(f(norm(x)))            dx = dy + norm'(f'(dropout'(dy)))
-    else:        y = norm(x + dropout(f(x)))            dx = ds + f'(dropout'(ds)),  ds = norm'(dy)
+    norm_first=True     y = x + dropout(f(norm(x)))     dx = dy + norm'(f'(dropout'(dy)))
+    norm_first=False    y = norm(x + dropout(f(x)))     dx = ds + f'(dropout'(ds))     ds = norm'(dy)
 
 After: Vaswani et al., "Attention is all you need", 2017; before: Xiong et al., "On layer normalization in the
 transformer architecture", 2020
@@ -63,7 +63,7 @@ class TransformerLayer(Layer):
         return y, backprop
 
     def predict_sublayer(self, x: Array, function: Callable[[Array], Array], norm: LayerNorm) -> Array:
-        """The same without dropout and without a way back."""
+        """The same without dropout and without backprop."""
         y = function(norm.predict(x) if self.norm_first else x)
         y += x
         return y if self.norm_first else norm.predict(y)

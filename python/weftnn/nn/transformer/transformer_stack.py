@@ -1,4 +1,4 @@
-"""TransformerStack: layers one after the other, and perhaps a last normalisation; caches, one a layer."""
+"""TransformerStack: layers one after the other, an optional last normalization, a cache for each layer."""
 
 from __future__ import annotations
 

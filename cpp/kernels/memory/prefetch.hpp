@@ -1,5 +1,5 @@
-// Rows that will be read soon, brought nearer a few at a time between arithmetic, which hides how long memory
-// takes: the processor itself reaches only over what is read in sequence.
+// Software prefetch of rows that will be read soon, a few at a time between arithmetic, which hides the latency
+// of memory. The processor's own prefetcher follows sequential reads alone.
 #pragma once
 
 #include "kernels/simd/isa.hpp"
@@ -7,11 +7,11 @@
 namespace weft::WEFT_ISA {
 
 template <class T>
-class Ahead {
+class Prefetch {
  public:
-  Ahead() = default;
-  /// That many parts will be asked for, one after the other.
-  Ahead(const T* data, int64_t row, int64_t rows, int64_t columns, int64_t parts)
+  Prefetch() = default;
+  /// fetch_part() will be called `parts` times.
+  Prefetch(const T* data, int64_t row, int64_t rows, int64_t columns, int64_t parts)
       : data_(data),
         row_(row),
         rows_(rows),
