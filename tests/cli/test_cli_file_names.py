@@ -55,7 +55,7 @@ def test_every_command_takes_it(name: bytes, locale: dict[str, str], tmp_path: P
     assert resume is not None
     # The other locale has to find the same files from what this one has written.
     words = shlex.join([sys.executable, "-m", "weftnn"])
-    script = b"command_line() { " + words.encode() + b' "$@"; }; ' + resume.group(1)
+    script = b"weftnn() { " + words.encode() + b' "$@"; }; ' + resume.group(1)
     other = STRICT if locale is OLD else OLD
     done = subprocess.run(["bash", "-c", script], capture_output=True, cwd=tmp_path, env=os.environ | other)
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ ROOT = Path(weftnn.__file__).parent
 
 # Each line may import from those above it, a room from itself; rooms in one line do not know each other.
 LEVELS = (
-    ("_core", "arguments", "config", "files", "ragged", "shortened"),
+    ("_core", "arguments", "config", "files", "options", "ragged", "shortened"),
     ("ops",),
     ("nn", "optim", "data"),
     ("train", "stream"),

@@ -101,7 +101,7 @@ def test_resume_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     assert first["records"][-1]["step"] == 13  # the look at the end of the first part is no part of the whole
 
 
-# ---- crashes ---------------------------------------------------------------------------------------------
+# ---- interrupted --------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGINT for a child")

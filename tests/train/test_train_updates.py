@@ -181,7 +181,7 @@ def test_accuracy_of_weighted_rows() -> None:
         train.accuracy(scores, target[0])
 
 
-# ---- bad arguments ---------------------------------------------------------------------------------------
+# ---- no more than that --------------------------------------------------------------------------------
 
 
 def test_no_needless_work_in_a_step(monkeypatch: pytest.MonkeyPatch) -> None:

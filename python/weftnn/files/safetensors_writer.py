@@ -1,4 +1,4 @@
-"""Writes `.safetensors` so that a crash leaves the old file intact; safetensors_reader.py has the format."""
+"""Writes `.safetensors` files, so that a crash leaves the old file; safetensors_reader.py has the format."""
 
 from __future__ import annotations
 

@@ -25,8 +25,9 @@ from weftnn.nn.dense.linear import Linear
 from weftnn.nn.files import load, save
 from weftnn.nn.graph import GraphWriter, NoNativeForm
 from weftnn.nn.layer import Layer
-from weftnn.nn.losses.cross_entropy_loss import CrossEntropyLoss, Loss
+from weftnn.nn.losses.cross_entropy_loss import CrossEntropyLoss
 from weftnn.nn.losses.elementwise_losses import BCEWithLogitsLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss
+from weftnn.nn.losses.loss import Loss
 from weftnn.nn.parameter import Parameter
 from weftnn.nn.pointwise.activations import GELU, ReLU, Sigmoid, SiLU, SwiGLU, Tanh
 from weftnn.nn.pointwise.dropout import Dropout

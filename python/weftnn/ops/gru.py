@@ -5,11 +5,22 @@ T time, B batch, I input, H hidden; gates r z n. Source: Cho et al., "Learning p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from weftnn.ops.arrays import require_gradients
-from weftnn.ops.recurrent import Array, RecurrentCall, Saved, recurrent_backward, recurrent_forward
+from weftnn.ops.recurrent import (
+    Array,
+    RecurrentCall,
+    RecurrentOptions,
+    Saved,
+    recurrent_backward,
+    recurrent_forward,
+    with_recurrent_options,
+)
+from weftnn.options import check_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class GRUGrads(NamedTuple):
@@ -23,6 +34,7 @@ class GRUGrads(NamedTuple):
     dh0: Array | None
 
 
+@with_recurrent_options
 def gru_forward(
     x: Array,
     w_ih: Array,
@@ -32,13 +44,7 @@ def gru_forward(
     *,
     h0: Array | None = None,
     reset_after: bool = True,
-    lengths: Array | Sequence[int] | None = None,
-    resets: Array | None = None,
-    reverse: bool = False,
-    recurrent_dropout_mask: Array | None = None,
-    zoneout_mask: Array | None = None,
-    checkpoint_every: int | None = None,
-    training: bool = True,
+    **options: Unpack[RecurrentOptions],
 ) -> tuple[Array, Array, Saved | None]:
     """A GRU over a batch of sequences: (y[B,T,H], h_n[B,H], saved).
 
@@ -48,8 +54,7 @@ def gru_forward(
         b_ih, b_hh: [3H], or None.
         h0: [B, H] initial state; None is zero.
         reset_after: whether r multiplies the recurrent product (PyTorch's form) or the state before it.
-        lengths, resets, reverse, recurrent_dropout_mask, zoneout_mask, checkpoint_every, training: as in
-            `rnn_forward`.
+        **options
 
     Raises:
         ValueError: a shape or value does not fit; the message names the argument, what it must be and is.
@@ -63,6 +68,7 @@ def gru_forward(
         >>> h_n                                    # z = 1/2 and n = 0: the state halves at each step
         array([[0.25, 0.25, 0.25, 0.25]])
     """
+    check_options("gru_forward", options, RecurrentOptions)
     y, h_n, _, saved = recurrent_forward(
         RecurrentCall(
             "gru",
@@ -73,13 +79,7 @@ def gru_forward(
             b_ih,
             b_hh,
             h0=h0,
-            lengths=lengths,
-            resets=resets,
-            reverse=reverse,
-            recurrent_dropout_mask=recurrent_dropout_mask,
-            zoneout_mask=zoneout_mask,
-            checkpoint_every=checkpoint_every,
-            training=training,
+            **options,
         )
     )
     return y, h_n, saved

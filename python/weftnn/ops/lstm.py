@@ -6,11 +6,22 @@ T time, B batch, I input, H hidden, P width of the state h; gates i f g o. Sourc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from weftnn.ops.arrays import require_gradients
-from weftnn.ops.recurrent import Array, RecurrentCall, Saved, recurrent_backward, recurrent_forward
+from weftnn.ops.recurrent import (
+    Array,
+    RecurrentCall,
+    RecurrentOptions,
+    Saved,
+    recurrent_backward,
+    recurrent_forward,
+    with_recurrent_options,
+)
+from weftnn.options import check_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class LSTMGrads(NamedTuple):
@@ -27,6 +38,7 @@ class LSTMGrads(NamedTuple):
     dw_proj: Array | None
 
 
+@with_recurrent_options
 def lstm_forward(
     x: Array,
     w_ih: Array,
@@ -39,13 +51,7 @@ def lstm_forward(
     w_peephole: Array | None = None,
     w_proj: Array | None = None,
     coupled: bool = False,
-    recurrent_dropout_mask: Array | None = None,
-    zoneout_mask: Array | None = None,
-    lengths: Array | Sequence[int] | None = None,
-    resets: Array | None = None,
-    reverse: bool = False,
-    checkpoint_every: int | None = None,
-    training: bool = True,
+    **options: Unpack[RecurrentOptions],
 ) -> tuple[Array, Array, Array, Saved | None]:
     """An LSTM over a batch of sequences: (y[B,T,P], h_n[B,P], c_n[B,H], saved).
 
@@ -57,8 +63,7 @@ def lstm_forward(
         w_peephole: [3, H], rows i f o; when coupled, row f has no effect.
         w_proj: [P, H], projects o tanh(c) to h, which is both the output and the next step's state.
         coupled: no forget gate of its own: f = 1 - i.
-        recurrent_dropout_mask, zoneout_mask: [B, P] or [B, T, P], as in `rnn_forward`; they act on h, not c.
-        lengths, resets, reverse, checkpoint_every, training: as in `rnn_forward`; resets zero both states.
+        **options
 
     Raises:
         ValueError: a shape or value does not fit; the message names the argument, what it must be and is.
@@ -72,6 +77,7 @@ def lstm_forward(
         >>> c_n                                    # f = 1/2: the cell's content halves at each step
         array([[0.25, 0.25, 0.25, 0.25]])
     """
+    check_options("lstm_forward", options, RecurrentOptions)
     cell = "lstm" + "_coupled" * bool(coupled) + "_peephole" * (w_peephole is not None)
     y, h_n, c_n, saved = recurrent_forward(
         RecurrentCall(
@@ -86,13 +92,7 @@ def lstm_forward(
             c0=c0,
             w_peephole=w_peephole,
             w_proj=w_proj,
-            lengths=lengths,
-            resets=resets,
-            reverse=reverse,
-            recurrent_dropout_mask=recurrent_dropout_mask,
-            zoneout_mask=zoneout_mask,
-            checkpoint_every=checkpoint_every,
-            training=training,
+            **options,
         )
     )
     assert c_n is not None

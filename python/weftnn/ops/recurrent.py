@@ -6,13 +6,14 @@ T time, B batch, I input, H hidden units, G gates, P width of the state (H, or t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weftnn import _core
 from weftnn.arguments import check_count
+from weftnn.options import takes
 from weftnn.ragged import check_lengths, check_resets
 
 Array: TypeAlias = NDArray[Any]
@@ -44,6 +45,31 @@ class RecurrentCall(NamedTuple):
     reverse: bool = False
     checkpoint_every: int | None = None
     training: bool = True
+
+
+class RecurrentOptions(TypedDict, total=False):
+    """Options of every recurrent operation; P is H, or the projection's.
+
+    lengths: [B] valid steps of each row, in any order, zero allowed. y is zero past them, the last state is
+        the last valid one, and nothing is computed on padding.
+    resets: bool [B, T]; True zeroes the state (of an LSTM, both) before that step.
+    reverse: run from each row's last valid step to its first; y[:, t] is still the output at time t.
+    recurrent_dropout_mask: [B, P] or [B, T, P], a factor of h_{t-1} in the product W_hh h_{t-1}.
+    zoneout_mask: [B, P] or [B, T, P], bool or in [0, 1]: h_t = m h_{t-1} + (1 - m) h_t.
+    checkpoint_every: k keeps every k-th state only; backward recomputes the others.
+    training: False keeps nothing: saved is None.
+    """
+
+    lengths: Array | Sequence[int] | None
+    resets: Array | None
+    reverse: bool
+    recurrent_dropout_mask: Array | None
+    zoneout_mask: Array | None
+    checkpoint_every: int | None
+    training: bool
+
+
+with_recurrent_options = takes(RecurrentOptions, RecurrentCall._field_defaults)
 
 
 class RecurrentResults(NamedTuple):

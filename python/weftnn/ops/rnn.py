@@ -5,11 +5,22 @@ T time, B batch, I input, H hidden. Source: Elman, "Finding structure in time", 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from weftnn.ops.arrays import require_gradients
-from weftnn.ops.recurrent import Array, RecurrentCall, Saved, recurrent_backward, recurrent_forward
+from weftnn.ops.recurrent import (
+    Array,
+    RecurrentCall,
+    RecurrentOptions,
+    Saved,
+    recurrent_backward,
+    recurrent_forward,
+    with_recurrent_options,
+)
+from weftnn.options import check_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class RNNGrads(NamedTuple):
@@ -23,6 +34,7 @@ class RNNGrads(NamedTuple):
     dh0: Array | None
 
 
+@with_recurrent_options
 def rnn_forward(
     x: Array,
     w_ih: Array,
@@ -32,13 +44,7 @@ def rnn_forward(
     *,
     h0: Array | None = None,
     nonlinearity: str = "tanh",
-    lengths: Array | Sequence[int] | None = None,
-    resets: Array | None = None,
-    reverse: bool = False,
-    recurrent_dropout_mask: Array | None = None,
-    zoneout_mask: Array | None = None,
-    checkpoint_every: int | None = None,
-    training: bool = True,
+    **options: Unpack[RecurrentOptions],
 ) -> tuple[Array, Array, Saved | None]:
     """A plain recurrent layer over a batch of sequences: (y[B,T,H], h_n[B,H], saved).
 
@@ -48,14 +54,7 @@ def rnn_forward(
         b_ih, b_hh: [H], or None.
         h0: [B, H] initial state; None is zero.
         nonlinearity: "tanh" or "relu".
-        lengths: [B] valid steps of each row, in any order, zero allowed. y is zero past them, h_n is the last
-            valid state, and nothing is computed on padding.
-        resets: bool [B, T]; True zeroes the state before that step.
-        reverse: run from each row's last valid step to its first; y[:, t] is still the output at time t.
-        recurrent_dropout_mask: [B, H] or [B, T, H], a factor of h_{t-1} in the product W_hh h_{t-1}.
-        zoneout_mask: [B, H] or [B, T, H], bool or in [0, 1]: h_t = m h_{t-1} + (1 - m) h_t.
-        checkpoint_every: k keeps every k-th state only; backward recomputes the others.
-        training: False keeps nothing: saved is None.
+        **options
 
     Raises:
         ValueError: a shape or value does not fit; the message names the argument, what it must be and is.
@@ -71,6 +70,7 @@ def rnn_forward(
         >>> ops.rnn_backward(saved, dh_n=np.ones((1, 2))).dx[0, :, 0]
         array([1., 1., 1.])
     """
+    check_options("rnn_forward", options, RecurrentOptions)
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f"rnn_forward: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
     y, h_n, _, saved = recurrent_forward(
@@ -83,13 +83,7 @@ def rnn_forward(
             b_ih,
             b_hh,
             h0=h0,
-            lengths=lengths,
-            resets=resets,
-            reverse=reverse,
-            recurrent_dropout_mask=recurrent_dropout_mask,
-            zoneout_mask=zoneout_mask,
-            checkpoint_every=checkpoint_every,
-            training=training,
+            **options,
         )
     )
     return y, h_n, saved

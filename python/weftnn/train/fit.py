@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from weftnn import ops
 from weftnn.arguments import check_choice
 from weftnn.data import Batch
-from weftnn.train import snapshot
 from weftnn.train.claim import check_folder, claim_folder
 from weftnn.train.csv_log import CsvLog
 from weftnn.train.diverged import DivergedError, first_not_finite
@@ -245,7 +244,7 @@ class Fit:
         if not math.isfinite(ops.grad_norm([data for _, data in weights])):
             raise self._diverged("the weights became NaN or infinite", first_not_finite(weights))
         folder = self.plan.checkpoint_dir / name
-        snapshot.save(self.trainer, folder)
+        self.trainer.save(folder)
         self.history.checkpoint = folder
 
     def _take_watch(self) -> None:

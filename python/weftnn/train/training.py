@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,10 @@ class Training:
     def k1(self) -> int | None:
         """Steps of a segment; None takes batches whole."""
         return self.tbptt[0] if self.tbptt else None
+
+    def save(self, folder: str | PathLike[str]) -> None:
+        """Saves all this as a checkpoint."""
+        raise NotImplementedError
 
     def evaluate(self, data: DataSource) -> dict[str, float]:
         """Loss, metrics and what is derived from the loss, on data that is not trained on, without dropout.

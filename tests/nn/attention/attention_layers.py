@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from weftnn import nn
 
@@ -37,3 +38,7 @@ def stack(dtype: Any, **options: Any) -> nn.TransformerEncoder:
         for i in range(2)
     ]
     return nn.TransformerEncoder(layers, nn.LayerNorm(E, dtype=dtype))
+
+
+dtypes = pytest.mark.parametrize("dtype", FLOATS)
+positions = pytest.mark.parametrize("place", POSITIONS.values(), ids=POSITIONS)

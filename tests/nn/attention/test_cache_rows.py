@@ -7,27 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ragged_layers import B, E, X, attention, encoder
+from ragged_layers import LONG, STEP, E, X, attention, encoder, held
 from weftnn import nn
 from weftnn.models import GPT, LanguageModel
-
-
-def held(caches: Any) -> list[Any]:
-    """All that caches hold, up to each row's own end."""
-    found = []
-    for cache in caches:
-        found.append(
-            (len(cache), cache.capacity, cache.begun, np.asarray(cache.offset).tolist(), cache.nbytes)
-        )
-        if cache.begun:
-            keys, values, lengths = cache.read()
-            ends = [keys.shape[2]] * len(keys) if lengths is None else lengths
-            found += [part[row, :, :end].tobytes() for part in (keys, values) for row, end in enumerate(ends)]
-    return found
-
-
-STEP = X[:, :1]
-LONG = np.ones((B, 20, E), np.float32)
 
 
 def test_a_cache_of_rows_of_several_lengths_goes_on_after_select() -> None:

@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attention_layers import FLOATS, POSITIONS, B, E, N, T, near, normal, stack
+from attention_layers import B, E, N, T, dtypes, near, normal, positions, stack
 from weftnn import nn
-
-dtypes = pytest.mark.parametrize("dtype", FLOATS)
-positions = pytest.mark.parametrize("place", POSITIONS.values(), ids=POSITIONS)
-
 
 # ---- decoding ----
 

@@ -7,11 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from attention_layers import FLOATS, POSITIONS, B, E, N, T, near, normal
+from attention_layers import B, E, N, T, dtypes, near, normal, positions
 from weftnn import nn
-
-dtypes = pytest.mark.parametrize("dtype", FLOATS)
-positions = pytest.mark.parametrize("place", POSITIONS.values(), ids=POSITIONS)
 
 
 @dtypes

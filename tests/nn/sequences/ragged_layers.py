@@ -24,3 +24,21 @@ def encoder(**options: Any) -> nn.TransformerEncoder:
 
 def decoder() -> nn.TransformerDecoder:
     return nn.TransformerDecoder([nn.TransformerDecoderLayer(E, 2, 8, 0.5, rng=i) for i in (0, 1)])
+
+
+def held(caches: Any) -> list[Any]:
+    """All that caches hold, up to each row's own end."""
+    found = []
+    for cache in caches:
+        found.append(
+            (len(cache), cache.capacity, cache.begun, np.asarray(cache.offset).tolist(), cache.nbytes)
+        )
+        if cache.begun:
+            keys, values, lengths = cache.read()
+            ends = [keys.shape[2]] * len(keys) if lengths is None else lengths
+            found += [part[row, :, :end].tobytes() for part in (keys, values) for row, end in enumerate(ends)]
+    return found
+
+
+STEP = X[:, :1]
+LONG = np.ones((B, 20, E), np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from nn_cases import B, H, I, T
 from weftnn import nn
@@ -22,3 +23,14 @@ def make(cell: str, **options) -> nn.Layer:
 
 def inputs(batch: int = B, time: int = T, size: int = I) -> np.ndarray:
     return np.random.default_rng(3).normal(size=(batch, time, size))
+
+
+each_cell = pytest.mark.parametrize("cell", LAYERS)
+
+
+def copy_weights(source: nn.Layer, target: nn.Layer, suffix: str, target_suffix: str = "_l0") -> nn.Layer:
+    """The weights of one direction of one layer."""
+    for name, parameter in source.named_parameters():
+        if name.endswith(suffix) and (suffix.endswith("reverse") or not name.endswith("reverse")):
+            getattr(target, name.removesuffix(suffix) + target_suffix).data[...] = parameter.data
+    return target

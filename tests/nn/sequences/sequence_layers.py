@@ -41,3 +41,28 @@ class Silent(nn.Layer):
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         return x
+
+
+STACKS = {
+    "linear": lambda: nn.Sequential(linear(), nn.Tanh(), linear()),
+    "nothing": lambda: nn.Sequential(),
+    "encoder": lambda: nn.Sequential(linear(), encoder(), linear()),
+    "encoder first": lambda: nn.Sequential(encoder(), nn.LayerNorm(E, dtype=np.float64)),
+    "recurrent and encoder": lambda: nn.Sequential(linear(), recurrent(), encoder(), linear()),
+    "nested": lambda: nn.Sequential(nn.Sequential(linear(), nn.Sequential(encoder())), recurrent()),
+    "residual": lambda: nn.Sequential(nn.Residual(nn.Sequential(linear(), self_attention())), linear()),
+    "residuals": lambda: nn.Residual(
+        nn.Sequential(nn.Residual(linear()), recurrent(), nn.Residual(encoder()))
+    ),
+    "both ways": lambda: nn.Bidirectional(
+        nn.Sequential(recurrent(), encoder()), nn.Sequential(linear(), recurrent(), linear())
+    ),
+    "dot attention": lambda: nn.Sequential(linear(), nn.DotAttention(), linear()),
+    "places": lambda: nn.Sequential(nn.SinusoidalPositions(E), self_attention(), linear()),
+}
+
+
+def only_y(result: Any) -> np.ndarray:
+    while isinstance(result, tuple):
+        result = result[0]
+    return result

@@ -7,18 +7,8 @@ import pytest
 
 from nn_cases import LENGTHS, RECURRENT, RESETS, B, H, I, T
 from nn_kinds import Case, flat, initial_state, like, run
-from recurrent_layers import CELLS, LAYERS, inputs, make, rounding
+from recurrent_layers import CELLS, LAYERS, copy_weights, each_cell, inputs, make, rounding
 from weftnn import nn
-
-each_cell = pytest.mark.parametrize("cell", LAYERS)
-
-
-def copy_weights(source: nn.Layer, target: nn.Layer, suffix: str, target_suffix: str = "_l0") -> nn.Layer:
-    """The weights of one direction of one layer."""
-    for name, parameter in source.named_parameters():
-        if name.endswith(suffix) and (suffix.endswith("reverse") or not name.endswith("reverse")):
-            getattr(target, name.removesuffix(suffix) + target_suffix).data[...] = parameter.data
-    return target
 
 
 def states_at(state, index: int):
@@ -221,7 +211,7 @@ def test_checkpoints_give_the_same_gradients(cell):
             np.testing.assert_allclose(a, b, **rounding())
 
 
-# ---- arguments ----
+# ---- sizes and strides ----
 
 
 @each_cell

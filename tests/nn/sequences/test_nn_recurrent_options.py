@@ -7,19 +7,10 @@ import pytest
 
 from nn_cases import B, H, I, T
 from nn_kinds import flat
-from recurrent_layers import CELLS, LAYERS, inputs, make, rounding
+from recurrent_layers import CELLS, LAYERS, copy_weights, each_cell, inputs, make, rounding
 from weftnn import nn
 
 ALL = 1 - 1e-9  # as a probability: none of the few units here is spared
-each_cell = pytest.mark.parametrize("cell", LAYERS)
-
-
-def copy_weights(source: nn.Layer, target: nn.Layer, suffix: str, target_suffix: str = "_l0") -> nn.Layer:
-    """The weights of one direction of one layer."""
-    for name, parameter in source.named_parameters():
-        if name.endswith(suffix) and (suffix.endswith("reverse") or not name.endswith("reverse")):
-            getattr(target, name.removesuffix(suffix) + target_suffix).data[...] = parameter.data
-    return target
 
 
 # ---- what is drawn at random ----

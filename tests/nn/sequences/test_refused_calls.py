@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ragged_layers import MEMORY, B, E, S, T, X, attention, decoder, encoder
+from ragged_layers import LONG, MEMORY, STEP, E, S, T, X, attention, decoder, encoder, held
 from weftnn import nn
 from weftnn.nn.attention.key_value_cache import unchanged_if_refused
 
@@ -22,22 +22,6 @@ def test_draws(layer: nn.Layer) -> None:
     assert layer.random_state() != draws
 
 
-def held(caches: Any) -> list[Any]:
-    """All that caches hold, up to each row's own end."""
-    found = []
-    for cache in caches:
-        found.append(
-            (len(cache), cache.capacity, cache.begun, np.asarray(cache.offset).tolist(), cache.nbytes)
-        )
-        if cache.begun:
-            keys, values, lengths = cache.read()
-            ends = [keys.shape[2]] * len(keys) if lengths is None else lengths
-            found += [part[row, :, :end].tobytes() for part in (keys, values) for row, end in enumerate(ends)]
-    return found
-
-
-STEP = X[:, :1]
-LONG = np.ones((B, 20, E), np.float32)
 REFUSED: dict[str, dict[str, Any]] = {
     "mask": {"mask": np.ones((3, 3), bool)},
     "bias": {"bias": np.ones((3, 3), np.float32)},

@@ -12,7 +12,20 @@ import weftnn
 from native import NATIVE, close, weighted
 from nn_cases import CASES
 from nn_kinds import Case, predicted
-from sequence_layers import FLOATS, LENGTHS, RESETS, E, Silent, T, encoder, linear, recurrent, self_attention
+from sequence_layers import (
+    FLOATS,
+    LENGTHS,
+    RESETS,
+    STACKS,
+    E,
+    Silent,
+    T,
+    encoder,
+    linear,
+    only_y,
+    recurrent,
+    self_attention,
+)
 from weftnn import nn
 from weftnn.models import GPT, LanguageModel
 from weftnn.nn.sequences import READS, options_for, widest
@@ -27,30 +40,7 @@ def on_sequences(case: Case) -> bool:
 
 SEQUENCES = [case for case in CASES if on_sequences(case)]
 each_case = pytest.mark.parametrize("case", SEQUENCES, ids=lambda case: case.name)
-STACKS = {
-    "linear": lambda: nn.Sequential(linear(), nn.Tanh(), linear()),
-    "nothing": lambda: nn.Sequential(),
-    "encoder": lambda: nn.Sequential(linear(), encoder(), linear()),
-    "encoder first": lambda: nn.Sequential(encoder(), nn.LayerNorm(E, dtype=np.float64)),
-    "recurrent and encoder": lambda: nn.Sequential(linear(), recurrent(), encoder(), linear()),
-    "nested": lambda: nn.Sequential(nn.Sequential(linear(), nn.Sequential(encoder())), recurrent()),
-    "residual": lambda: nn.Sequential(nn.Residual(nn.Sequential(linear(), self_attention())), linear()),
-    "residuals": lambda: nn.Residual(
-        nn.Sequential(nn.Residual(linear()), recurrent(), nn.Residual(encoder()))
-    ),
-    "both ways": lambda: nn.Bidirectional(
-        nn.Sequential(recurrent(), encoder()), nn.Sequential(linear(), recurrent(), linear())
-    ),
-    "dot attention": lambda: nn.Sequential(linear(), nn.DotAttention(), linear()),
-    "places": lambda: nn.Sequential(nn.SinusoidalPositions(E), self_attention(), linear()),
-}
 each_stack = pytest.mark.parametrize("make", STACKS.values(), ids=STACKS)
-
-
-def only_y(result: Any) -> np.ndarray:
-    while isinstance(result, tuple):
-        result = result[0]
-    return result
 
 
 # ---- what layers say ----

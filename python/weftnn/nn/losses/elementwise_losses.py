@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from weftnn.arguments import check_number
 from weftnn.nn.backprop import check_like
-from weftnn.nn.losses.cross_entropy_loss import Loss, LossBackprop
+from weftnn.nn.losses.loss import Loss, LossBackprop
 from weftnn.nn.parameter import Array
 from weftnn.ops.arrays import refuse_masked
 from weftnn.ops.element_weights import element_weights

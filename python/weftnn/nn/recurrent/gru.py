@@ -12,13 +12,17 @@ Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from weftnn.nn.parameter import Seed
 from weftnn.nn.recurrent.cell import RecurrentCell
-from weftnn.nn.recurrent.recurrent_layer import RecurrentLayer
+from weftnn.nn.recurrent.recurrent_layer import RecurrentLayer, RecurrentLayerOptions, with_layer_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class GRUCell(RecurrentCell):
@@ -56,6 +60,7 @@ class GRUCell(RecurrentCell):
         return "gru" if self.reset_after else "gru_reset_before"
 
 
+@with_layer_options
 class GRU(RecurrentLayer):
     """Layers of gated recurrent units: reset gate r, update gate z, candidate n.
 
@@ -66,9 +71,14 @@ class GRU(RecurrentLayer):
         h_t = (1 - z_t) n_t + z_t h_{t-1}
         y_t = h_t
 
-    x[B,T,I], y[B,T,DH], state h[LD,B,H]. RecurrentLayer describes the call and the options.
+    x[B,T,I], y[B,T,DH], state h[LD,B,H].
     Parameters are PyTorch's, gates in the order r z n: weight_ih_l0[3H,I] is W, weight_hh_l0[3H,H] is U,
     bias_ih_l0[3H] and bias_hh_l0[3H] are b_i and b_h, and so on.
+
+    input_size, hidden_size, num_layers: I, H and L; each layer reads the y of the one before.
+    reset_after: PyTorch's form; False is the paper's, which PyTorch lacks.
+    **options
+
     Raises ValueError and TypeError for arguments that do not fit. Cho et al., 2014.
 
     >>> gru = GRU(3, 4, bidirectional=True, rng=0)
@@ -84,24 +94,8 @@ class GRU(RecurrentLayer):
         hidden_size: int,
         num_layers: int = 1,
         *,
-        bias: bool = True,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
         reset_after: bool = True,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        checkpoint_every: int | None = None,
-        dtype: npt.DTypeLike = np.float32,
-        rng: Seed = None,
+        **options: Unpack[RecurrentLayerOptions],
     ) -> None:
-        super().__init__(
-            partial(GRUCell, hidden_size=hidden_size, bias=bias, reset_after=reset_after, dtype=dtype),
-            input_size,
-            num_layers,
-            bidirectional=bidirectional,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            zoneout=zoneout,
-            checkpoint_every=checkpoint_every,
-            rng=rng,
-        )
+        make_cell = partial(GRUCell, reset_after=reset_after)
+        super().__init__(make_cell, input_size, hidden_size, num_layers, options)

@@ -15,6 +15,7 @@ Beaufays, "Long short-term memory recurrent neural network architectures", 2014 
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,10 @@ from weftnn.arguments import check_count, check_number
 from weftnn.nn import init
 from weftnn.nn.parameter import Parameter, Seed
 from weftnn.nn.recurrent.cell import RecurrentCell
-from weftnn.nn.recurrent.recurrent_layer import RecurrentLayer
+from weftnn.nn.recurrent.recurrent_layer import RecurrentLayer, RecurrentLayerOptions, with_layer_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class LSTMCell(RecurrentCell):
@@ -90,6 +94,7 @@ class LSTMCell(RecurrentCell):
         return "lstm" + "_coupled" * self.coupled + "_peephole" * (self.weight_peephole is not None)
 
 
+@with_layer_options
 class LSTM(RecurrentLayer):
     """Layers of long short-term memory: gates i (input), f (forget), o (output), candidate g, cell state c.
 
@@ -102,11 +107,19 @@ class LSTM(RecurrentLayer):
         y_t = h_t
 
     The peepholes p are zero unless peephole=True.
-    x[B,T,I], y[B,T,DP], state (h[LD,B,P], c[LD,B,H]), where P = proj_size or H. RecurrentLayer describes the
-    call and the options; LSTMCell describes forget_bias.
+    x[B,T,I], y[B,T,DP], state (h[LD,B,P], c[LD,B,H]), where P = proj_size or H.
     Parameters are PyTorch's, gates in the order i f g o (coupled: i g o): weight_ih_l0[4H,I] is W,
     weight_hh_l0[4H,P] is U, bias_ih_l0[4H] + bias_hh_l0[4H] is b, weight_hr_l0[P,H] is W_hr, and so on;
     weight_peephole_l0[3,H] is p, rows i f o.
+
+    input_size, hidden_size, num_layers: I, H and L; each layer reads the y of the one before.
+    proj_size: P, what W_hr projects h to; 0 for no projection.
+    forget_bias: the first value of the forget gate's bias, so that a new LSTM remembers. None: drawn like
+        the others, as in PyTorch. With coupled, where f = 1 - i, the input gate's starts at its negative.
+    peephole: whether the gates see the cell state, through p.
+    coupled: no forget gate of its own: f = 1 - i.
+    **options
+
     Raises ValueError and TypeError for arguments that do not fit. Hochreiter and Schmidhuber, 1997.
 
     >>> lstm = LSTM(3, 8, proj_size=4, rng=0)
@@ -122,37 +135,13 @@ class LSTM(RecurrentLayer):
         hidden_size: int,
         num_layers: int = 1,
         *,
-        bias: bool = True,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
         proj_size: int = 0,
         forget_bias: float | None = 1.0,
         peephole: bool = False,
         coupled: bool = False,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        checkpoint_every: int | None = None,
-        dtype: npt.DTypeLike = np.float32,
-        rng: Seed = None,
+        **options: Unpack[RecurrentLayerOptions],
     ) -> None:
         make_cell = partial(
-            LSTMCell,
-            hidden_size=hidden_size,
-            bias=bias,
-            proj_size=proj_size,
-            forget_bias=forget_bias,
-            peephole=peephole,
-            coupled=coupled,
-            dtype=dtype,
+            LSTMCell, proj_size=proj_size, forget_bias=forget_bias, peephole=peephole, coupled=coupled
         )
-        super().__init__(
-            make_cell,
-            input_size,
-            num_layers,
-            bidirectional=bidirectional,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            zoneout=zoneout,
-            checkpoint_every=checkpoint_every,
-            rng=rng,
-        )
+        super().__init__(make_cell, input_size, hidden_size, num_layers, options)

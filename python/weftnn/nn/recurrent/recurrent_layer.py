@@ -13,7 +13,7 @@ T time, B batch, I input, H hidden, P output (projection or H), L layers, D dire
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -28,19 +28,16 @@ from weftnn.nn.parameter import Array, Parameter, Seed
 from weftnn.nn.recurrent.cell import GivenStates, RecurrentCell, States, apart, given_state, together
 from weftnn.nn.rows import lengths_of, resets_backwards, resets_of
 from weftnn.nn.tree import members
+from weftnn.options import check_options, takes
 
 
-class RecurrentLayer(Layer):
-    """Base of RNN, LSTM and GRU.
+class RecurrentLayerOptions(TypedDict, total=False):
+    """Options of every recurrent layer.
 
-        (y, state), backprop = layer(x, state, lengths=None, resets=None)
-        dx, dstate = backprop(dy, dstate)
-
-    x: [B,T,I].  y: [B,T,DP], zero past a row's end.
-    state: h[LD,B,P], for LSTM (h[LD,B,P], c[LD,B,H]). None is zeros, for dy and dstate too.
-    lengths: [B] integers, how many steps of each row are valid. The padding after them is never read.
-    resets: [B,T] bool, True where another sequence starts inside a row, with a state of zeros. A layer that
-        reads in reverse ends it there, so that several sequences in one row give what each gives in its own.
+    bias: whether the gates have the biases b_ih and b_hh.
+    bidirectional: whether a second direction reads each row from its end; y has both, [B,T,2P].
+    dtype: of the weights, and so of all arrays: float32 or float64.
+    rng: draws the weights and what training drops: a seed, a generator, or None for entropy.
 
     Options that act in training only:
     dropout: the probability to drop a value that passes from layer to layer.
@@ -49,38 +46,63 @@ class RecurrentLayer(Layer):
     zoneout: the probability that a unit of h keeps its value at a step (Krueger et al., "Zoneout", 2017);
         predict uses the expected value of that.
     checkpoint_every: k keeps every k-th state for backward, which recomputes the others.
-
-    Raises ValueError and TypeError for arguments that do not fit.
     """
+
+    bias: bool
+    bidirectional: bool
+    dropout: float
+    recurrent_dropout: float
+    zoneout: float
+    checkpoint_every: int | None
+    dtype: npt.DTypeLike
+    rng: Seed
+
+
+_DEFAULTS: RecurrentLayerOptions = {
+    "bias": True,
+    "bidirectional": False,
+    "dropout": 0.0,
+    "recurrent_dropout": 0.0,
+    "zoneout": 0.0,
+    "checkpoint_every": None,
+    "dtype": np.float32,
+    "rng": None,
+}
+with_layer_options = takes(RecurrentLayerOptions, _DEFAULTS)
+
+
+class RecurrentLayer(Layer):
+    """Base of RNN, LSTM and GRU."""
 
     stateful = True
 
     def __init__(
         self,
-        make_cell: Callable[..., RecurrentCell],  # make_cell(input_size, rng=...)
+        make_cell: Callable[..., RecurrentCell],  # (input_size, hidden_size, bias, dtype=..., rng=...)
         input_size: int,
+        hidden_size: int,
         num_layers: int,
-        *,
-        bidirectional: bool,
-        dropout: float,
-        recurrent_dropout: float,
-        zoneout: float,
-        checkpoint_every: int | None,
-        rng: Seed,
+        options: RecurrentLayerOptions,
     ) -> None:
         name = type(self).__name__
+        check_options(f"{name}.__init__", options, RecurrentLayerOptions)
+        given: RecurrentLayerOptions = {**_DEFAULTS, **options}
         self.num_layers = num_layers = check_count(name, "num_layers", num_layers)
-        self.bidirectional = bidirectional
-        self.dropout = check_number(name, "dropout", dropout, low=0, below=1)
-        self.recurrent_dropout = check_number(name, "recurrent_dropout", recurrent_dropout, low=0, below=1)
-        self.zoneout = check_number(name, "zoneout", zoneout, low=0, below=1)
-        if checkpoint_every is not None:
-            checkpoint_every = check_count(name, "checkpoint_every", checkpoint_every)
-        self.checkpoint_every = checkpoint_every
-        rng = np.random.default_rng(rng)
+        self.bidirectional = given["bidirectional"]
+        self.dropout = check_number(name, "dropout", given["dropout"], low=0, below=1)
+        self.recurrent_dropout = check_number(
+            name, "recurrent_dropout", given["recurrent_dropout"], low=0, below=1
+        )
+        self.zoneout = check_number(name, "zoneout", given["zoneout"], low=0, below=1)
+        every = given["checkpoint_every"]
+        self.checkpoint_every = None if every is None else check_count(name, "checkpoint_every", every)
+        rng = np.random.default_rng(given["rng"])
         self._cells: list[list[RecurrentCell]] = []  # [layer][direction]
         for _ in range(num_layers):
-            pair = [make_cell(input_size, rng=rng) for _ in range(2 if bidirectional else 1)]
+            pair = [
+                make_cell(input_size, hidden_size, given["bias"], dtype=given["dtype"], rng=rng)
+                for _ in range(2 if self.bidirectional else 1)
+            ]
             input_size = sum(cell.output_size for cell in pair)
             self._cells.append(pair)
         self.input_size = self._cells[0][0].input_size
@@ -92,7 +114,7 @@ class RecurrentLayer(Layer):
             for reverse, cell in enumerate(pair)
             for name, _ in cell.own_parameters()
         }
-        if dropout or recurrent_dropout or zoneout:
+        if self.dropout or self.recurrent_dropout or self.zoneout:
             self.draw_from(rng)
 
     @property
@@ -129,6 +151,20 @@ class RecurrentLayer(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> tuple[tuple[Array, State], StatefulBackprop]:
+        """Run over a batch of sequences.
+
+            (y, state), backprop = layer(x, state, lengths=None, resets=None)
+            dx, dstate = backprop(dy, dstate)
+
+        x: [B,T,I].  y: [B,T,DP], zero past a row's end.
+        state: h[LD,B,P], for LSTM (h[LD,B,P], c[LD,B,H]). None is zeros, for dy and dstate too.
+        lengths: [B] integers, how many steps of each row are valid. The padding after them is never read.
+        resets: [B,T] bool, True where another sequence starts inside a row, with a state of zeros. A layer
+            that reads in reverse ends it there, so that several sequences in one row give what each gives in
+            its own.
+
+        Raises ValueError and TypeError for arguments that do not fit.
+        """
         if self.seed is None:  # it draws nothing
             y, last, saved = self._forward(x, state, lengths, resets, training=True)
         else:
@@ -148,6 +184,7 @@ class RecurrentLayer(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> tuple[Array, State]:
+        """y, state = layer.predict(x, state): the call without its backprop; nothing is kept or dropped."""
         y, last, _ = self._forward(x, state, lengths, resets, training=False)
         return y, last
 

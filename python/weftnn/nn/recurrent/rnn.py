@@ -12,6 +12,7 @@ Elman, "Finding structure in time", 1990
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,10 @@ import numpy.typing as npt
 from weftnn.arguments import check_choice
 from weftnn.nn.parameter import Seed
 from weftnn.nn.recurrent.cell import RecurrentCell
-from weftnn.nn.recurrent.recurrent_layer import RecurrentLayer
+from weftnn.nn.recurrent.recurrent_layer import RecurrentLayer, RecurrentLayerOptions, with_layer_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class RNNCell(RecurrentCell):
@@ -57,14 +61,20 @@ class RNNCell(RecurrentCell):
         return f"rnn_{self.nonlinearity}"
 
 
+@with_layer_options
 class RNN(RecurrentLayer):
     """Plain recurrent layers.
 
         h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)     f = tanh or relu
         y_t = h_t
 
-    x[B,T,I], y[B,T,DH], state h[LD,B,H]. RecurrentLayer describes the call and the options.
+    x[B,T,I], y[B,T,DH], state h[LD,B,H].
     Parameters are PyTorch's: weight_ih_l0[H,I], weight_hh_l0[H,H], bias_ih_l0[H], bias_hh_l0[H], and so on.
+
+    input_size, hidden_size, num_layers: I, H and L; each layer reads the y of the one before.
+    nonlinearity: f, "tanh" or "relu".
+    **options
+
     Raises ValueError and TypeError for arguments that do not fit. Elman, "Finding structure in time", 1990.
 
     >>> rnn = RNN(3, 4, num_layers=2, rng=0)
@@ -81,23 +91,7 @@ class RNN(RecurrentLayer):
         num_layers: int = 1,
         *,
         nonlinearity: str = "tanh",
-        bias: bool = True,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        recurrent_dropout: float = 0.0,
-        zoneout: float = 0.0,
-        checkpoint_every: int | None = None,
-        dtype: npt.DTypeLike = np.float32,
-        rng: Seed = None,
+        **options: Unpack[RecurrentLayerOptions],
     ) -> None:
-        super().__init__(
-            partial(RNNCell, hidden_size=hidden_size, bias=bias, nonlinearity=nonlinearity, dtype=dtype),
-            input_size,
-            num_layers,
-            bidirectional=bidirectional,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            zoneout=zoneout,
-            checkpoint_every=checkpoint_every,
-            rng=rng,
-        )
+        make_cell = partial(RNNCell, nonlinearity=nonlinearity)
+        super().__init__(make_cell, input_size, hidden_size, num_layers, options)
