@@ -15,12 +15,11 @@ namespace weft::bench {
 
 template <class T>
 Limits<T> limits(const std::string& isa) {
-#if defined(__x86_64__)
-  if (isa == "avx2") return machine_isa::avx2(T{});
-  if (isa == "avx512") return machine_isa::avx512(T{});
-#endif
-  if (isa != "baseline") throw std::invalid_argument("no limits are known for the instruction set " + isa);
-  return machine_isa::baseline(T{});
+#define WEFT_FIND(name, ...) \
+  if (isa == #name) return machine_isa::name(T{});
+  WEFT_INSTRUCTION_SETS(WEFT_FIND)
+#undef WEFT_FIND
+  throw std::invalid_argument("no limits are known for the instruction set " + isa);
 }
 
 /// Seconds of the shortest of several runs: a limit is what the machine does when nothing disturbs it.

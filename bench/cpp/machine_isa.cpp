@@ -3,9 +3,6 @@
 
 #include "kernels/simd/isa.hpp"
 
-#define WEFT_STRINGIFY_(name) #name
-#define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)
-
 namespace weft::bench::machine_isa {
 namespace {
 
@@ -18,7 +15,7 @@ template <class T>
 Limits<T> limits() {
   using V = kernels::Vec<T>;
   Limits<T> result;
-  result.isa = WEFT_STRINGIFY(WEFT_ISA);
+  result.isa = kernels::isa_name;
   result.operations = 2 * chains * kernels::lanes<T>;
   result.multiply_add = [](int64_t rounds, T* sink) {
     const V factor = kernels::broadcast(T(0.5)), term = kernels::broadcast(T(1));

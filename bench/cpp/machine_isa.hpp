@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "instruction_sets.hpp"
+
 namespace weft::bench {
 
 /// Three loops of one instruction set, reached from code compiled for the baseline.
@@ -20,12 +22,11 @@ struct Limits {
 
 /// Filled by machine_isa.cpp, compiled once for each instruction set.
 namespace machine_isa {
-Limits<float> baseline(float);
-Limits<double> baseline(double);
-Limits<float> avx2(float);
-Limits<double> avx2(double);
-Limits<float> avx512(float);
-Limits<double> avx512(double);
+#define WEFT_DECLARE(isa, ...) \
+  Limits<float> isa(float);    \
+  Limits<double> isa(double);
+WEFT_INSTRUCTION_SETS(WEFT_DECLARE)
+#undef WEFT_DECLARE
 }  // namespace machine_isa
 
 }  // namespace weft::bench

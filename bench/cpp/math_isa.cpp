@@ -4,9 +4,6 @@
 
 #include "kernels/simd/math.hpp"
 
-#define WEFT_STRINGIFY_(name) #name
-#define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)
-
 namespace weft::bench::math_isa {
 namespace {
 
@@ -17,7 +14,7 @@ Functions<T> functions() {
   using V = kernels::Vec<T>;
   constexpr int64_t width = kernels::lanes<T>;
   Functions<T> result;
-  result.isa = WEFT_STRINGIFY(WEFT_ISA);
+  result.isa = kernels::isa_name;
   result.exp = [](const T* x, int64_t n, T* y) {
     for (int64_t i = 0; i < n; i += width)
       kernels::store(y + i, kernels::exponential<T>(V(kernels::load(x + i))));

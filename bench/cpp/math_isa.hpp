@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "instruction_sets.hpp"
 #include "weft/config.hpp"
 
 namespace weft::bench {
@@ -19,12 +20,11 @@ struct Functions {
 
 /// Filled by math_isa.cpp, compiled once for each instruction set.
 namespace math_isa {
-Functions<float> baseline(float);
-Functions<double> baseline(double);
-Functions<float> avx2(float);
-Functions<double> avx2(double);
-Functions<float> avx512(float);
-Functions<double> avx512(double);
+#define WEFT_DECLARE(isa, ...) \
+  Functions<float> isa(float); \
+  Functions<double> isa(double);
+WEFT_INSTRUCTION_SETS(WEFT_DECLARE)
+#undef WEFT_DECLARE
 }  // namespace math_isa
 
 /// Those that this machine can run.
@@ -32,11 +32,10 @@ template <class T>
 std::vector<Functions<T>> functions() {
   std::vector<Functions<T>> all;
   for (const std::string& name : available_isas()) {
-    if (name == "baseline") all.push_back(math_isa::baseline(T{}));
-#if defined(__x86_64__)
-    if (name == "avx2") all.push_back(math_isa::avx2(T{}));
-    if (name == "avx512") all.push_back(math_isa::avx512(T{}));
-#endif
+#define WEFT_ADD(isa, ...) \
+  if (name == #isa) all.push_back(math_isa::isa(T{}));
+    WEFT_INSTRUCTION_SETS(WEFT_ADD)
+#undef WEFT_ADD
   }
   return all;
 }

@@ -14,7 +14,7 @@ using test::Size;
 inline constexpr test::Options plain{.name = "plain"};
 
 /// At the same widths, on fewer rows and steps: outputs, and gradients along a direction.
-inline void check_cell(const RecurrentCellInfo& cell, const Size& size) {
+inline void check_cell(const CellInfo& cell, const Size& size) {
   using namespace weft::test;
   const Problem p = make_problem(cell, plain, {2, 3, size.I, size.H});
   const Outcome<double> douts = make_douts(p), expected = reference(p, p.tensors);
@@ -35,7 +35,7 @@ inline void check_cell(const RecurrentCellInfo& cell, const Size& size) {
   }
 }
 
-inline void run_recurrent(benchmark::State& state, const std::string& isa, const RecurrentCellInfo& cell,
+inline void run_recurrent(benchmark::State& state, const std::string& isa, const CellInfo& cell,
                           const Size& size, bool training) {
   set_isa(isa);
   check_cell(cell, size);
@@ -53,8 +53,8 @@ inline void run_recurrent(benchmark::State& state, const std::string& isa, const
   });
 }
 
-inline void register_recurrent(const std::string& isa, const RecurrentCellInfo& cell, const Size& size,
-                               bool training, benchmark::TimeUnit unit) {
+inline void register_recurrent(const std::string& isa, const CellInfo& cell, const Size& size, bool training,
+                               benchmark::TimeUnit unit) {
   const std::string name = isa + (training ? "/train/" : "/infer/") + cell.name + "/" +
                            std::to_string(size.T) + "," + std::to_string(size.B) + "," +
                            std::to_string(size.I) + "," + std::to_string(size.H);

@@ -4,6 +4,7 @@
 
 #include "memory.hpp"
 #include "weft/config.hpp"
+#include "weft/errors.hpp"
 
 namespace py = pybind11;
 
@@ -14,12 +15,37 @@ void register_dense(py::module_& module);
 void register_pointwise(py::module_& module);
 void register_model(py::module_& module);
 
+namespace {
+
+/// weft::BadFile as _core.BadFile, a ValueError with its path and its reason. weft::BadArgument is a
+/// ValueError, and a std::bad_alloc a MemoryError, without our help.
+void register_errors(py::module_& module) {
+  static const py::handle bad_file = PyErr_NewException("weftnn._core.BadFile", PyExc_ValueError, nullptr);
+  module.attr("BadFile") = bad_file;
+  py::register_exception_translator([](std::exception_ptr thrown) {
+    const auto text = [](const char* bytes) {  // a path need not be UTF-8
+      return py::reinterpret_steal<py::object>(PyUnicode_DecodeFSDefault(bytes));
+    };
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const weft::BadFile& error) {
+      const py::object made = bad_file(text(error.what()));
+      made.attr("path") = text(error.path());
+      made.attr("reason") = text(error.reason());
+      PyErr_SetObject(bad_file.ptr(), made.ptr());
+    }
+  });
+}
+
+}  // namespace
+
 PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   // The loader takes any libweft.so.0 that the process already holds, and the C++ interface is not that of
   // every version.
   if (weft::version() != std::string(WEFT_VERSION))
     throw py::import_error("weft " WEFT_VERSION " found the library of weft " + std::string(weft::version()) +
                            " in this process");
+  register_errors(module);
   module.doc() = "weft's kernels on NumPy arrays; use weftnn.ops";
   module.def("version", &weft::version);
   module.def("available_isas", &weft::available_isas);

@@ -4,6 +4,7 @@
 // workspace.
 #pragma once
 
+#include "instruction_sets.hpp"
 #include "kernels/attention/additive_scores_table.hpp"
 #include "kernels/attention/attention_table.hpp"
 #include "kernels/dense/dense_table.hpp"
@@ -23,7 +24,6 @@ struct Kernels {
 
 /// All kernels of one instruction set.
 struct KernelTable {
-  const char* isa;
   Kernels<float> f32;
   Kernels<double> f64;
 };
@@ -39,14 +39,22 @@ inline const Kernels<double>& kernels<double>(const KernelTable& table) {
   return table.f64;
 }
 
-namespace baseline {
-extern const KernelTable table;
-}
-namespace avx2 {
-extern const KernelTable table;
-}
-namespace avx512 {
-extern const KernelTable table;
-}
+// Each family's sources define its own part, in the namespace of every instruction set that has kernels for
+// it.
+#define WEFT_DECLARE_FAMILIES(isa, ...)                          \
+  namespace isa {                                                \
+  extern const RecurrentKernels<float> recurrent_f32;            \
+  extern const RecurrentKernels<double> recurrent_f64;           \
+  template <class T>                                             \
+  extern const DenseKernels<T> dense_kernels;                    \
+  template <class T>                                             \
+  extern const PointwiseKernels<T> pointwise_kernels;            \
+  template <class T>                                             \
+  extern const AttentionKernels<T> attention_kernels;            \
+  template <class T>                                             \
+  extern const AdditiveScoresKernels<T> additive_scores_kernels; \
+  }
+WEFT_INSTRUCTION_SETS(WEFT_DECLARE_FAMILIES)
+#undef WEFT_DECLARE_FAMILIES
 
 }  // namespace weft

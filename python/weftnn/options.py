@@ -69,7 +69,7 @@ def takes(declared: type, defaults: Mapping[str, Any]) -> Callable[[Taker], Take
 
 def check_options(where: str, options: Mapping[str, Any], declared: Any) -> None:
     """Refuses keywords that a TypedDict does not have, as Python does."""
-    if not options.keys() <= declared.__optional_keys__:
+    if not declared.__optional_keys__.issuperset(options):  # quicker than comparing keys
         unknown = next(name for name in options if name not in declared.__optional_keys__)
         raise TypeError(f"{where}() got an unexpected keyword argument {unknown!r}")
 

@@ -93,15 +93,10 @@ class Model(_Sizes):
         model = cls.__new__(cls)
         try:
             model._core = _core.load_model(os.fsencode(path))
-        except UnicodeDecodeError as error:  # its words name the path, which need not be UTF-8
-            words = os.fsdecode(error.object)
-        except RuntimeError as error:
-            words = str(error)
-        else:
-            model._warn_of_unused_tensors(f"Model.load: {os.fsdecode(path)}", stacklevel + 1)
-            return model
-        reason = words.removeprefix("load: ").removeprefix(f"{path}: ")
-        raise ValueError(f"Model.load: {path}: {reason}")
+        except _core.BadFile as error:
+            raise ValueError(f"Model.load: {path}: {error.reason}") from None
+        model._warn_of_unused_tensors(f"Model.load: {os.fsdecode(path)}", stacklevel + 1)
+        return model
 
     @classmethod
     def parse(cls, file: bytes) -> Model:
@@ -242,8 +237,8 @@ class Stream(_Sizes):
 def _parsed(where: str, file: bytes) -> _core.Model32:
     try:
         return _core.parse_model(file)
-    except RuntimeError as error:
-        raise ValueError(f"{where}: {str(error).removeprefix('parse: ')}") from None
+    except _core.BadFile as error:
+        raise ValueError(f"{where}: {error.reason}") from None
 
 
 def _integers(where: str, name: str, values: npt.ArrayLike) -> Array:

@@ -4,9 +4,10 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "weft/errors.hpp"
 
 namespace weft::test {
 
@@ -82,7 +83,7 @@ void check_throws(const Action& action, const std::vector<std::string>& parts,
 template <class Action>
 void check_invalid(const Action& action, const std::vector<std::string>& parts,
                    const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
-  check_throws<std::invalid_argument>(action, parts, file, line);
+  check_throws<weft::BadArgument>(action, parts, file, line);
 }
 
 /// Numbers in [-bound, bound), the same on every machine (splitmix64).

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "instruction_sets.hpp"
 #include "weft/config.hpp"
 
 namespace weft::test {
@@ -25,12 +26,11 @@ struct Product {
 
 /// Filled by gemm_isa.cpp, compiled once for each instruction set.
 namespace gemm_isa {
-Product<float> baseline(float);
-Product<double> baseline(double);
-Product<float> avx2(float);
-Product<double> avx2(double);
-Product<float> avx512(float);
-Product<double> avx512(double);
+#define WEFT_DECLARE(isa, ...) \
+  Product<float> isa(float);   \
+  Product<double> isa(double);
+WEFT_INSTRUCTION_SETS(WEFT_DECLARE)
+#undef WEFT_DECLARE
 }  // namespace gemm_isa
 
 /// Those that this machine can run.
@@ -38,11 +38,10 @@ template <class T>
 std::vector<Product<T>> products() {
   std::vector<Product<T>> all;
   for (const std::string& name : available_isas()) {
-    if (name == "baseline") all.push_back(gemm_isa::baseline(T{}));
-#if defined(__x86_64__)
-    if (name == "avx2") all.push_back(gemm_isa::avx2(T{}));
-    if (name == "avx512") all.push_back(gemm_isa::avx512(T{}));
-#endif
+#define WEFT_ADD(isa, ...) \
+  if (name == #isa) all.push_back(gemm_isa::isa(T{}));
+    WEFT_INSTRUCTION_SETS(WEFT_ADD)
+#undef WEFT_ADD
   }
   return all;
 }

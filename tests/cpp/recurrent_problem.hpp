@@ -49,7 +49,7 @@ struct Size {
   int64_t T, B, I, H;
 };
 
-inline Problem make_problem(const RecurrentCellInfo& info, const Options& options, const Size& size) {
+inline Problem make_problem(const CellInfo& info, const Options& options, const Size& size) {
   const auto [T, B, I, H] = size;
   const int64_t P = options.projection && info.takes_projection ? (H + 1) / 2 : H, rows = info.gates * H;
   Problem p;

@@ -9,7 +9,8 @@
 #pragma once
 
 #include <complex>
-#include <utility>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "recurrent_problem.hpp"
@@ -25,69 +26,84 @@ S relu(S x) {
   return std::real(x) > 0 ? x : S(0);
 }
 
-/// One row's states, and the sums of one unit's gate.
+/// A step of one row, by cell.
 template <class S>
 struct Cell {
+  using State = std::vector<S>;
+
   const Problem& p;
   const Tensors<S>& t;
+  /// Of the step: its input, h as the recurrent product sees it, the states before; the new ones.
+  const S* x;
+  const State &masked, &h, &c;
+  State new_h = State(p.H), new_c = c;
 
-  S input(int64_t gate, int64_t unit, const S* x) const {
+  S input(int64_t gate, int64_t unit) const {
     const int64_t row = gate * p.H + unit;
     S sum = t[B_IH].empty() ? S(0) : t[B_IH][row];
     for (int64_t i = 0; i < p.I; ++i) sum += t[W_IH][row * p.I + i] * x[i];
     return sum;
   }
-  S hidden(int64_t gate, int64_t unit, const std::vector<S>& h) const {
+  S hidden(int64_t gate, int64_t unit, const State& operand) const {
     const int64_t row = gate * p.H + unit;
     S sum = t[B_HH].empty() ? S(0) : t[B_HH][row];
-    for (int64_t i = 0; i < p.P; ++i) sum += t[W_HH][row * p.P + i] * h[i];
+    for (int64_t i = 0; i < p.P; ++i) sum += t[W_HH][row * p.P + i] * operand[i];
     return sum;
   }
+  S sum(int64_t gate, int64_t unit) const { return input(gate, unit) + hidden(gate, unit, masked); }
   S peephole(int64_t gate, int64_t unit) const { return p.extras == 0 ? S(0) : t[EXTRA][gate * p.H + unit]; }
 
-  /// (h, c) of the next step; `masked` is h as the recurrent product sees it.
-  std::pair<std::vector<S>, std::vector<S>> step(const S* x, const std::vector<S>& masked,
-                                                 const std::vector<S>& h, const std::vector<S>& c) const {
-    std::vector<S> new_h(p.H), new_c(c);
-    const auto sum = [&](int64_t gate, int64_t unit) {
-      return input(gate, unit, x) + hidden(gate, unit, masked);
-    };
-    if (p.cell == "rnn_tanh" || p.cell == "rnn_relu") {
-      for (int64_t u = 0; u < p.H; ++u)
-        new_h[u] = p.cell == "rnn_tanh" ? std::tanh(sum(0, u)) : relu(sum(0, u));
-    } else if (p.cell == "gru" || p.cell == "gru_reset_before") {
-      std::vector<S> reset(p.H), reset_h(p.H);
-      for (int64_t u = 0; u < p.H; ++u) reset[u] = sigmoid(sum(0, u)), reset_h[u] = reset[u] * masked[u];
-      for (int64_t u = 0; u < p.H; ++u) {
-        const S z = sigmoid(sum(1, u));
-        const S recurrent = p.cell == "gru" ? reset[u] * hidden(2, u, masked) : hidden(2, u, reset_h);
-        new_h[u] = (1.0 - z) * std::tanh(input(2, u, x) + recurrent) + z * h[u];
-      }
-    } else {
-      const bool coupled = p.gates == 3;
-      for (int64_t u = 0; u < p.H; ++u) {
-        const S i = sigmoid(sum(0, u) + peephole(0, u) * c[u]);
-        const S f = coupled ? 1.0 - i : sigmoid(sum(1, u) + peephole(1, u) * c[u]);
-        new_c[u] = f * c[u] + i * std::tanh(sum(p.gates - 2, u));
-        new_h[u] = sigmoid(sum(p.gates - 1, u) + peephole(2, u) * new_c[u]) * std::tanh(new_c[u]);
-      }
+  void rnn_tanh() {
+    for (int64_t u = 0; u < p.H; ++u) new_h[u] = std::tanh(sum(0, u));
+  }
+  void rnn_relu() {
+    for (int64_t u = 0; u < p.H; ++u) new_h[u] = relu(sum(0, u));
+  }
+  void lstm() {  // all of its variants
+    const bool coupled = p.gates == 3;
+    for (int64_t u = 0; u < p.H; ++u) {
+      const S i = sigmoid(sum(0, u) + peephole(0, u) * c[u]);
+      const S f = coupled ? 1.0 - i : sigmoid(sum(1, u) + peephole(1, u) * c[u]);
+      new_c[u] = f * c[u] + i * std::tanh(sum(p.gates - 2, u));
+      new_h[u] = sigmoid(sum(p.gates - 1, u) + peephole(2, u) * new_c[u]) * std::tanh(new_c[u]);
     }
-    if (t[W_PROJ].empty()) return {new_h, new_c};
-    std::vector<S> projected(p.P);
+  }
+  void gru() {
+    for (int64_t u = 0; u < p.H; ++u) {
+      const S r = sigmoid(sum(0, u)), z = sigmoid(sum(1, u));
+      new_h[u] = (1.0 - z) * std::tanh(input(2, u) + r * hidden(2, u, masked)) + z * h[u];
+    }
+  }
+  void gru_reset_before() {
+    State reset_h(p.H);
+    for (int64_t u = 0; u < p.H; ++u) reset_h[u] = sigmoid(sum(0, u)) * masked[u];
+    for (int64_t u = 0; u < p.H; ++u) {
+      const S z = sigmoid(sum(1, u));
+      new_h[u] = (1.0 - z) * std::tanh(input(2, u) + hidden(2, u, reset_h)) + z * h[u];
+    }
+  }
+  void project() {
+    const State outputs = new_h;
+    new_h.assign(p.P, S(0));
     for (int64_t i = 0; i < p.P; ++i)
-      for (int64_t u = 0; u < p.H; ++u) projected[i] += t[W_PROJ][i * p.H + u] * new_h[u];
-    return {projected, new_c};
+      for (int64_t u = 0; u < p.H; ++u) new_h[i] += t[W_PROJ][i * p.H + u] * outputs[u];
   }
 };
 
-/// The cells that step() knows; a new one may be tested from Python alone, where the table of cases has its
-/// reference.
-inline std::vector<RecurrentCellInfo> referenced_cells() {
-  std::vector<RecurrentCellInfo> cells;
+/// The cells that have a reference here; a new one may be tested from Python alone, where the table of cases
+/// has its own.
+template <class S>
+inline const std::map<std::string, void (Cell<S>::*)()> cell_references = {
+    {"rnn_tanh", &Cell<S>::rnn_tanh}, {"rnn_relu", &Cell<S>::rnn_relu},
+    {"lstm", &Cell<S>::lstm},         {"lstm_peephole", &Cell<S>::lstm},
+    {"lstm_coupled", &Cell<S>::lstm}, {"lstm_coupled_peephole", &Cell<S>::lstm},
+    {"gru", &Cell<S>::gru},           {"gru_reset_before", &Cell<S>::gru_reset_before},
+};
+inline std::vector<CellInfo> referenced_cells() {
+  std::vector<CellInfo> cells;
   for (const auto& cell : recurrent_cells())
-    for (const char* known : {"rnn_tanh", "rnn_relu", "gru", "gru_reset_before", "lstm", "lstm_peephole",
-                              "lstm_coupled", "lstm_coupled_peephole"})
-      if (cell.name == known) cells.push_back(cell);
+    if (cell_references<double>.contains(cell.name)) cells.push_back(cell);
+  check(cells.size() == cell_references<double>.size(), "a cell was renamed, and is not tested");
   return cells;
 }
 
@@ -104,7 +120,10 @@ Outcome<S> reference(const Problem& p, const Tensors<S>& t) {
       if (!p.resets.empty() && p.resets[at]) h.assign(h.size(), S(0)), c.assign(c.size(), S(0));
       std::vector<S> masked = h;
       for (int64_t i = 0; i < p.P && !p.dropout.empty(); ++i) masked[i] *= p.dropout[at * p.P + i];
-      auto [new_h, new_c] = Cell<S>{p, t}.step(t[X].data() + at * p.I, masked, h, c);
+      Cell<S> step{p, t, t[X].data() + at * p.I, masked, h, c};
+      (step.*cell_references<S>.at(p.cell))();
+      if (!t[W_PROJ].empty()) step.project();
+      std::vector<S>&new_h = step.new_h, &new_c = step.new_c;
       for (int64_t i = 0; i < p.P && !p.zoneout.empty(); ++i) {
         const double m = p.zoneout[at * p.P + i];
         new_h[i] = m * h[i] + (1.0 - m) * new_h[i];

@@ -37,7 +37,7 @@ std::vector<unsigned char> bytes_of(const Bools& bools) {
 }
 
 template <class T>
-void check_recurrent(const RecurrentCellInfo& info, const Options& options) {
+void check_recurrent(const CellInfo& info, const Options& options) {
   const Problem p = make_problem(info, options, {7, 5, 3, 6});
   const std::string what = p.cell + " " + options.name;
   const Outcome<double> douts = make_douts(p);
@@ -202,7 +202,7 @@ void run_all() {
        .checkpoint_every = 3,
        .projection = true},
   };
-  for (const RecurrentCellInfo& cell : recurrent_cells())
+  for (const CellInfo& cell : recurrent_cells())
     for (const Options& options : all) {
       check_recurrent<float>(cell, options);
       check_recurrent<double>(cell, options);

@@ -22,7 +22,7 @@ bool valid(const std::string& text) {
   try {
     visit(Json::parse({copy.get(), text.size()}));
     return true;
-  } catch (const std::runtime_error& error) {
+  } catch (const weft::BadFile& error) {
     check(std::string(error.what()).starts_with("text is not JSON: byte "), error.what());
     return false;
   }
@@ -117,9 +117,9 @@ void test_grammar() {
                            "{}{}"})
     check(!valid(text), "accepted: "s + text);
   check(!valid("1\0"s) && !valid("\0"s) && !valid("\"\0\""s) && !valid("[\0]"s), "a NUL was accepted");
-  check_throws<std::runtime_error>([] { Json::parse("[1, 2", "graph"); },
-                                   {"graph is not JSON: byte 5: expected ',' or ']'"});
-  check_throws<std::runtime_error>([] { Json::parse("{\"a\" 1}", "graph"); }, {"byte 5: expected ':'"});
+  check_throws<weft::BadFile>([] { Json::parse("[1, 2", "graph"); },
+                              {"graph is not JSON: byte 5: expected ',' or ']'"});
+  check_throws<weft::BadFile>([] { Json::parse("{\"a\" 1}", "graph"); }, {"byte 5: expected ':'"});
 }
 
 void test_depth() {
@@ -128,7 +128,7 @@ void test_depth() {
   check(!valid(nested(65)) && !valid(nested(1'000'000)), "more than 64 levels were accepted");
   std::string objects;
   for (int i = 0; i < 100'000; ++i) objects += "{\"a\":";
-  check_throws<std::runtime_error>([&] { Json::parse(objects); }, {"byte 320: more than 64 levels"});
+  check_throws<weft::BadFile>([&] { Json::parse(objects); }, {"byte 320: more than 64 levels"});
   std::string wide = "[";
   for (int i = 0; i < 1000; ++i) wide += "[],";
   check(valid(wide + "0]"), "many brackets at one level are no depth");
@@ -173,13 +173,13 @@ void test_numbers() {
   check(number("0.1") == 0.1 && number("-2.5e-3") == -2.5e-3 && number("1E2") == 100, "numbers");
   check(number("1.7976931348623157e308") == 1.7976931348623157e308 && number("5e-324") == 5e-324, "extremes");
   check(number("12345678901234567890123") == 12345678901234567890123.0, "many digits");
-  check_throws<std::runtime_error>([&] { number("1e999"); },
-                                   {"rate must be within the range of a double, got 1e999"});
+  check_throws<weft::BadFile>([&] { number("1e999"); },
+                              {"rate must be within the range of a double, got 1e999"});
   check(integer("0") == 0 && integer("-0") == 0 && integer("-17") == -17, "integers");
   check(integer("9223372036854775807") == INT64_MAX && integer("-9223372036854775808") == INT64_MIN,
         "integers");
   for (const char* text : {"1.0", "1e3", "9223372036854775808", "-9223372036854775809", "1.5"})
-    check_throws<std::runtime_error>([&] { integer(text); }, {"size must be a whole number", text});
+    check_throws<weft::BadFile>([&] { integer(text); }, {"size must be a whole number", text});
   for (const char* name : {"de_DE.UTF-8", "fr_FR.UTF-8"})  // where a machine has them
     if (std::setlocale(LC_ALL, name)) check(number("0.5") == 0.5, "numbers depend on the locale");
   std::setlocale(LC_ALL, "C");
@@ -187,7 +187,7 @@ void test_numbers() {
 
 void test_kinds() {
   const auto refused = [](const char* text, const auto& action, const char* message) {
-    check_throws<std::runtime_error>([&] { action(Json::parse(text)); }, {message});
+    check_throws<weft::BadFile>([&] { action(Json::parse(text)); }, {message});
   };
   refused("1", [](Json v) { v.boolean("causal"); }, "causal must be true or false, got 1");
   refused("\"1\"", [](Json v) { v.number("eps"); }, "eps must be a number, got \"1\"");

@@ -1,4 +1,8 @@
 // Files that are no models, or broken ones: each is refused by a sentence that says where and what.
+#include <unistd.h>
+
+#include <fstream>
+
 #include "allocations.hpp"
 #include "model_cases.hpp"
 #include "weft/model.hpp"
@@ -10,7 +14,7 @@ namespace {
 /// Loading the file fails, and the message has every one of `parts`.
 void check_refused(const std::vector<std::byte>& file, const std::vector<std::string>& parts,
                    int line = __builtin_LINE()) {
-  check_throws<std::runtime_error>([&] { weft::Model::parse(file); }, parts, __FILE__, line);
+  check_throws<weft::BadFile>([&] { weft::Model::parse(file); }, parts, __FILE__, line);
 }
 void check_refused(const ModelFile<float>& file, const std::string& graph,
                    const std::vector<std::string>& parts, int line = __builtin_LINE()) {
@@ -30,19 +34,47 @@ void test_descriptions() {
   const std::string long_words(100'000, 'x');
   try {
     weft::Model::parse(f.described("{\"format\":1,\"obstacle\":\"" + long_words + "\"}"));
-  } catch (const std::runtime_error& error) {
+  } catch (const weft::BadFile& error) {
     check(std::strlen(error.what()) < 1000, "a long obstacle, shortened");
   }
   check_refused(f.described("{\"format\":1,\"context\":-1,\"graph\":" + graph + "}"),
                 {"context must be at least 0, got -1"});
   weft::Model::parse(f.described("{\"format\":1,\"model\":\"GPT\",\"config\":{},\"graph\":" + graph + "}"));
-  check_throws<std::runtime_error>([&] { weft::Model64::parse(f.with_graph(graph)); },
-                                   {"load: graph (linear): weight must have dtype F64, got F32"});
+  check_throws<weft::BadFile>([&] { weft::Model64::parse(f.with_graph(graph)); },
+                              {"load: graph (linear): weight must have dtype F64, got F32"});
   check(std::holds_alternative<weft::Model>(weft::parse_any_model(f.with_graph(graph))), "any model");
   ModelFile<double> doubles;
   check(std::holds_alternative<weft::Model64>(
             weft::parse_any_model(doubles.with_graph(linear(doubles, "a", 3, 2)))),
         "any model of doubles");
+}
+
+/// What a program finds in the error itself, without taking its words apart.
+void test_error() {
+  ModelFile<float> f;
+  const std::string path = "/tmp/weft_test_model_errors." + std::to_string(getpid());
+  std::ofstream(path, std::ios::binary) << "broken";
+  const auto error = [&](const auto& load) {
+    try {
+      load();
+    } catch (const weft::BadFile& thrown) {
+      return weft::BadFile(thrown);  // outlives what was thrown
+    }
+    return weft::BadFile({}, {}, "nothing was refused");
+  };
+  const weft::BadFile broken = error([&] { weft::Model::load(path); });
+  check(broken.path() == path && std::string(broken.reason()).starts_with("too short"), "a broken file");
+  const std::vector<std::byte> no_model = f.with_graph("3");
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(no_model.data()), long(no_model.size()));
+  const weft::BadFile loaded = error([&] { weft::load_any_model(path); });
+  const weft::BadFile parsed = error([&] { weft::Model::parse(no_model); });
+  check(loaded.path() == path && std::string(parsed.path()).empty(), "path");
+  for (const weft::BadFile& refused : {loaded, parsed}) {
+    check(std::string(refused.reason()) == "graph (unknown): it must be an object, got 3", refused.reason());
+    check(std::string(refused.what()) == std::string("load: ") + refused.reason(), refused.what());
+  }
+  std::remove(path.c_str());
 }
 
 void test_nodes() {
@@ -249,8 +281,8 @@ void test_changed_bytes() {
         try {
           const weft::Model model = weft::Model::parse(file);
           if (model.obstacle().empty()) weft::Stream{model, 4};
-        } catch (const std::runtime_error&) {
-        } catch (const std::invalid_argument&) {
+        } catch (const weft::BadFile&) {
+        } catch (const weft::BadArgument&) {
         }
       }
   }
@@ -260,6 +292,7 @@ void test_changed_bytes() {
 
 int main() {
   test_descriptions();
+  test_error();
   test_nodes();
   test_weights();
   test_recurrent();

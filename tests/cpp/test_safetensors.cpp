@@ -185,7 +185,7 @@ std::optional<std::string> error_of(std::span<const std::byte> bytes) {
       }
     tensors.metadata("weft");
     return {};
-  } catch (const std::runtime_error& error) {
+  } catch (const weft::BadFile& error) {
     return error.what();
   }
 }
@@ -273,7 +273,7 @@ void test_load() {
           "a temporary file");
   };
   const auto refused = [](const std::string& path, const std::string& why) {
-    check_throws<std::runtime_error>([&] { Safetensors::load(path); }, {"load: " + path + ": " + why});
+    check_throws<weft::BadFile>([&] { Safetensors::load(path); }, {"load: " + path + ": " + why});
   };
   refused(path, std::strerror(ENOENT));
   refused(path + "/below", std::strerror(ENOENT));

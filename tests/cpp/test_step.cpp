@@ -34,8 +34,7 @@ const weft::StepCell<T>& cell_named(const std::string& name) {
 }
 
 template <class T>
-void test_cell(const weft::RecurrentCellInfo& info, const Options& options, const Size& size,
-               double zoneout) {
+void test_cell(const weft::CellInfo& info, const Options& options, const Size& size, double zoneout) {
   Problem p = make_problem(info, options, size);
   p.tensors[H0].clear();
   p.tensors[C0].clear();
@@ -76,7 +75,7 @@ template <class T>
 void test_cells() {
   const int64_t hidden[] = {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 48, 64, 100}, inputs[] = {1, 2, 5, 16, 40};
   int turn = 0;
-  for (const weft::RecurrentCellInfo& info : referenced_cells())
+  for (const weft::CellInfo& info : referenced_cells())
     for (int64_t H : hidden) {
       const int64_t I = inputs[turn++ % std::size(inputs)];
       test_cell<T>(info, {.name = "plain"}, {5, 1, I, H}, 0);
@@ -150,6 +149,29 @@ void test_rows(int64_t size) {
   }
   kernels.swiglu(size, in, y.get());
   compare([&](int64_t i) { return double(in[i]) * sigmoid(double(in[i])) * double(in[size + i]); }, "swiglu");
+  kernels.add(size, in, in + size, y.get());
+  compare([&](int64_t i) { return double(in[i]) + double(in[size + i]); }, "add");
+}
+
+/// Heads with features behind those that turn.
+template <class T>
+void test_rotary(int64_t pairs, bool interleaved) {
+  const auto& kernels = weft::step_kernels<T>(weft::current_step_table());
+  const int64_t heads = 3, size = 2 * pairs + 3;
+  const auto before = random_numbers<T>(heads * size, 10);
+  const Exact<T> cos(random_numbers<T>(pairs, 11)), sin(random_numbers<T>(pairs, 12));
+  Exact<T> x(before);
+  kernels.rotary(heads, size, pairs, interleaved, cos.get(), sin.get(), x.get());
+  std::vector<double> expected(before.begin(), before.end());
+  for (int64_t n = 0; n < heads; ++n)
+    for (int64_t i = 0; i < pairs; ++i) {
+      const int64_t a = n * size + (interleaved ? 2 * i : i), b = interleaved ? a + 1 : a + pairs;
+      const double c = cos.get()[i], s = sin.get()[i];
+      expected[a] = before[a] * c - before[b] * s;
+      expected[b] = before[b] * c + before[a] * s;
+    }
+  check_close(x.first(heads * size), expected, tolerance<T>, 1,
+              "rotary of " + std::to_string(pairs) + " pairs " + weft::isa());
 }
 
 /// One query, as a stream asks: heads lie side by side, keys in a cache with room for more, and the workspace
@@ -201,6 +223,8 @@ void test_all() {
   test_cells<T>();
   test_linears<T>();
   for (int64_t size : {1, 3, 8, 15, 16, 17, 33, 100}) test_rows<T>(size);
+  for (int64_t pairs : {1, 4, 15, 16, 70})
+    for (bool interleaved : {false, true}) test_rotary<T>(pairs, interleaved);
   for (int64_t size : {3, 8, 16, 20, 64})
     for (int64_t keys : {1, 5, 17, 300, 700})
       for (int64_t left : {-1, 20}) test_attention<T>(4, keys % 2 == 0 ? 4 : 2, size, keys, left);

@@ -3,7 +3,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <stdexcept>
 
 #include "src/files/json.hpp"
 
@@ -29,7 +28,7 @@ inline size_t visit(const Json& value) {
       try {
         total += value.number("it") > 0;
         total += value.integer("it") > 0;
-      } catch (const std::runtime_error&) {  // a fraction, or out of range
+      } catch (const weft::BadFile&) {  // a fraction, or out of range
       }
       break;
     case Json::Kind::string:

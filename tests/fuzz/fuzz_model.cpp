@@ -145,9 +145,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const std::vector<char> file(text.begin(), text.end());
   try {
     std::visit([](const auto& model) { use(model); }, weft::parse_any_model(std::as_bytes(std::span(file))));
-  } catch (const std::runtime_error& error) {
+  } catch (const weft::BadFile& error) {
     weft::Json::parse(quoted(error.what()));  // a message is UTF-8 whatever the file holds
-  } catch (const std::invalid_argument&) {    // a model too large for its arguments' sizes
+  } catch (const weft::BadArgument&) {        // a model too large for its arguments' sizes
   }
   return 0;
 }

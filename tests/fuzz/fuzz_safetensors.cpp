@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   }
   try {
     check(file);
-  } catch (const std::runtime_error&) {
+  } catch (const weft::BadFile&) {
   }
   return 0;
 }

@@ -19,8 +19,8 @@ void check_threads(const std::string& what, const Compute& compute) {
   }
 }
 
-void test_recurrent(const weft::RecurrentCellInfo& cell, const Options& options, const Size& size) {
-  check_threads(cell.name + " " + options.name, [&](int threads) {
+void test_recurrent(const weft::CellInfo& cell, const Options& options, const Size& size) {
+  check_threads(std::string(cell.name) + " " + options.name, [&](int threads) {
     const Problem problem = make_problem(cell, options, size);
     RecurrentCall<float> call(problem, make_douts(problem), {threads, options.checkpoint_every});
     call.forward();

@@ -5,7 +5,7 @@
 // T is float or double. B batch, T queries, S keys, A units. The last axis of q, k, scores and their
 // gradients is contiguous; the other axes may have any strides. Outputs and accumulated arrays may not
 // overlap anything
-// else; inputs may alias each other. Every function throws std::invalid_argument, before it writes anything,
+// else; inputs may alias each other. Every function throws BadArgument, before it writes anything,
 // where a shape is wrong. A call uses at most `threads` threads (0: num_threads()); results do not depend on
 // it.
 #pragma once

@@ -15,7 +15,7 @@
 // values that no query attends to have no effect, even if they are NaN. Nothing is allocated: ask for the
 // size of the workspace, then provide 64-byte aligned memory. Between the two, neither the number of threads
 // nor the instruction set may change. Results are the same bits for any number of threads. Every function
-// throws std::invalid_argument, before it writes anything, where a shape or value is wrong.
+// throws BadArgument, before it writes anything, where a shape or value is wrong.
 #pragma once
 
 #include <cstddef>

@@ -14,14 +14,14 @@ WEFT_API const char* version();
 WEFT_API std::vector<std::string> available_isas();
 
 /// The instruction set in use: the fastest available, or the one that the environment variable WEFT_ISA
-/// names. Throws std::invalid_argument if that one is not available.
+/// names. Throws BadArgument if that one is not available.
 WEFT_API std::string isa();
 
 /// Its index among the compiled instruction sets: what RecurrentArguments::isa takes.
 WEFT_API int isa_place();
 
 /// Switches all threads to that instruction set. Calls under way finish on the one that they began with.
-/// Throws std::invalid_argument if it is not available.
+/// Throws BadArgument if it is not available.
 WEFT_API void set_isa(const std::string& name);
 
 /// The number of threads that a call may use: WEFT_NUM_THREADS if it is set, else OMP_NUM_THREADS, else the
@@ -30,7 +30,7 @@ WEFT_API void set_isa(const std::string& name);
 /// processors.
 WEFT_API int num_threads();
 
-/// Throws std::invalid_argument unless threads >= 1. More than 1024 count as 1024.
+/// Throws BadArgument unless threads >= 1. More than 1024 count as 1024.
 WEFT_API void set_num_threads(int threads);
 
 }  // namespace weft

@@ -2,7 +2,7 @@
 //
 // T is float or double. Logits may have any row stride; every last axis is contiguous. Outputs may not
 // overlap anything else. An optional view is left out as {}. Both functions throw
-// std::invalid_argument, before they write anything, where a shape, a value or a target is wrong. A call uses
+// BadArgument, before they write anything, where a shape, a value or a target is wrong. A call uses
 // at most `threads` threads (0: num_threads()); results do not depend on it.
 #pragma once
 

@@ -5,8 +5,8 @@
 //   weft::Stream stream(model);
 //   stream.step(x, y);                        // x [inputs] -> y [outputs]; the stream keeps the state
 //
-// Functions that are not real-time safe report errors by exceptions: std::runtime_error for a file that
-// cannot be read, is broken or is not a model, std::invalid_argument for arguments that do not fit. The
+// Functions that are not real-time safe report errors by exceptions: BadFile for a file that
+// cannot be read, is broken or is not a model, BadArgument for arguments that do not fit. The
 // real-time functions step, process, reset and assign are noexcept; they never allocate, lock or call the
 // system.
 //
@@ -91,7 +91,7 @@ class WEFT_API BasicStream {
   /// attention and without learned positions can be stepped without limit, whatever the capacity. So can
   /// models in which every attention has a window that fits.
   ///
-  /// Throws std::invalid_argument if the model cannot be stepped, or has fewer learned positions than the
+  /// Throws BadArgument if the model cannot be stepped, or has fewer learned positions than the
   /// capacity. Throws std::bad_alloc, with the sizes in what(), if capacity is 0 and the memory would be more
   /// than both 256 MiB and 16 times the weights: a small file may name a thousand layers and a context of
   /// millions, so such a stream must be asked for by its capacity.

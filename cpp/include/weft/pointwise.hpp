@@ -3,7 +3,7 @@
 //
 // T is float or double. Matrices may have any row stride; every last axis is contiguous. Outputs and
 // accumulated arrays may not overlap anything else; inputs may alias each other. An optional view is left out
-// as {}. Every function throws std::invalid_argument, before it writes anything, where a shape or a
+// as {}. Every function throws BadArgument, before it writes anything, where a shape or a
 // value is wrong. A call uses at most `threads` threads (0: num_threads()); results do not depend on it.
 #pragma once
 

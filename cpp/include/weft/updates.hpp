@@ -4,7 +4,7 @@
 // T is float or double; all arrays of a call are contiguous and have the same size [N]. Arrays that are
 // written may
 // not overlap any other. An optional view is left out as {}. Every function throws
-// std::invalid_argument, before it writes anything, where a size or a number is wrong. A call uses at most
+// BadArgument, before it writes anything, where a size or a number is wrong. A call uses at most
 // `threads` threads (0: num_threads()); results do not depend on it.
 #pragma once
 

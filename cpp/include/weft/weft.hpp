@@ -1,5 +1,6 @@
 // All of weft, from C++. One header a family; each can be included alone.
 //
+//   errors.hpp           what is thrown
 //   config.hpp           version, instruction set, threads
 //   interruptible.hpp    a way to end a long call early
 //   view.hpp             View<T, N>: pointer, shape, strides
@@ -15,7 +16,7 @@
 //   updates.hpp          the optimizers' updates
 //
 // The kernels allocate nothing. Next to a function that needs a workspace there is one that says how large it
-// must be. A wrong argument throws std::invalid_argument before anything is written; only the real-time
+// must be. A wrong argument throws BadArgument before anything is written; only the real-time
 // functions of model.hpp return a Status instead. weft.h is the same for C, with a stable ABI.
 #pragma once
 
@@ -23,6 +24,7 @@
 #include "weft/attention.hpp"
 #include "weft/config.hpp"
 #include "weft/dense.hpp"
+#include "weft/errors.hpp"
 #include "weft/interruptible.hpp"
 #include "weft/loss.hpp"
 #include "weft/model.hpp"

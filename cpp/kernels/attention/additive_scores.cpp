@@ -141,4 +141,8 @@ template void additive_scores_forward(const AdditiveScoresForward<double>&, int)
 template void additive_scores_backward(const AdditiveScoresBackward<float>&, int);
 template void additive_scores_backward(const AdditiveScoresBackward<double>&, int);
 
+// The family, for dispatch.
+template const AdditiveScoresKernels<float> additive_scores_kernels<float>;
+template const AdditiveScoresKernels<double> additive_scores_kernels<double>;
+
 }  // namespace weft::WEFT_ISA

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kernels/attention/attention_gradient.hpp"
-#include "kernels/gemm/pack_transposed.hpp"
+#include "kernels/gemm/packed_matrix.hpp"
 #include "kernels/memory/arena.hpp"
 
 namespace weft::WEFT_ISA {
@@ -11,7 +11,7 @@ namespace weft::WEFT_ISA {
 /// Sizes of blocks. A block of keys: k twice, v, dk and dv stay in the second-level cache.
 template <class T>
 struct BackwardPlan {
-  static constexpr int64_t most_queries = vector_registers == 32 ? 140 : 66, block_bytes = 1 << 16;
+  static constexpr int64_t most_queries = tuning.most_queries, block_bytes = tuning.keys_bytes;
 
   int64_t queries, query_blocks, keys, key_blocks, size_row, value_row, tile_row;
 
@@ -50,15 +50,16 @@ struct BackwardShared {
 /// Of one thread.
 template <class T>
 struct BackwardScratch {
-  T *q, *dout, *k_packed, *v_packed, *k, *dk, *dv;
+  T *q, *dout, *k, *dk, *dv;
+  PackedMatrix<T> k_packed, v_packed;  // k^T and v^T
   GradientTile<T> tile;
 
   static BackwardScratch take(Arena& arena, const Attention<T>& p, const BackwardPlan<T>& plan) {
     BackwardScratch s;
     s.q = arena.take<T>(plan.queries * plan.size_row);
     s.dout = arena.take<T>(plan.queries * plan.value_row);
-    s.k_packed = arena.take<T>(packed_size<T>(p.size, plan.keys));
-    s.v_packed = arena.take<T>(packed_size<T>(p.value_size, plan.keys));
+    s.k_packed = PackedMatrix<T>::take(arena, p.size, plan.keys);
+    s.v_packed = PackedMatrix<T>::take(arena, p.value_size, plan.keys);
     s.k = arena.take<T>(plan.keys * plan.size_row);
     s.dk = arena.take<T>(plan.keys * plan.size_row);
     s.dv = arena.take<T>(plan.keys * plan.value_row);

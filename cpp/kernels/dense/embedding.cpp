@@ -43,4 +43,8 @@ template void embedding_forward(const EmbeddingForward<double>&, int);
 template void embedding_backward(const EmbeddingBackward<float>&, int);
 template void embedding_backward(const EmbeddingBackward<double>&, int);
 
+// The family, for dispatch.
+template const DenseKernels<float> dense_kernels<float>;
+template const DenseKernels<double> dense_kernels<double>;
+
 }  // namespace weft::WEFT_ISA

@@ -16,9 +16,9 @@ template <class T>
 class TransposedProduct {
  public:
   /// Columns of A in a tile, and the most that are packed at once.
-  static constexpr int64_t height = tile_rows(2), group = 4 * height;
+  static constexpr int64_t height = tile_rows(2), group = tuning.gradient_tiles * height;
   /// Values of k that are packed at once: two panels of B as deep fit in the first-level cache.
-  static constexpr int64_t depth = 256;
+  static constexpr int64_t depth = tuning.gradient_depth;
 
   /// Elements of scratch.
   static constexpr int64_t workspace = group * depth + lanes<T>;
@@ -47,14 +47,11 @@ class TransposedProduct {
     constexpr int64_t pair = 2 * lanes<T>;
     for (int64_t n = 0; n < columns; n += pair) {
       const int64_t wide = min_of(pair, columns - n);
-      const bool two = wide > lanes<T>;
-      const T* right = b.data + n / lanes<T> * b.panel;
-      for (int64_t m = 0; m < few_; m += height) {
+      const Panels<T> right{b.data + n / lanes<T> * b.panel, b.step, b.panel};
+      for (int64_t m = 0; m < few_; m += height) {  // each a tile
         T* out = c + m * c_row + n;
-        const int64_t tall = min_of(height, few_ - m);
-        const Tile<T> run = two ? tiles<T, 2>.rows[tall] : tiles<T, 1>.rows[tall];
-        run(count_, packed_ + m * count_, 1, height, right, b.step, b.panel, out, c_row, out, c_row,
-            two ? wide - lanes<T> : wide);
+        gemm<T>(min_of(height, few_ - m), wide, count_, {packed_ + m * count_, 1, height}, right,
+                {out, c_row}, out, c_row);
       }
     }
   }

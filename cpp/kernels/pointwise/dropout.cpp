@@ -51,4 +51,8 @@ void dropout(const Dropout<T>& p, int threads) {
 template void dropout(const Dropout<float>&, int);
 template void dropout(const Dropout<double>&, int);
 
+// The family, for dispatch; not in a file that a step links.
+template const PointwiseKernels<float> pointwise_kernels<float>;
+template const PointwiseKernels<double> pointwise_kernels<double>;
+
 }  // namespace weft::WEFT_ISA

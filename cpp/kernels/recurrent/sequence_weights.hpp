@@ -5,132 +5,132 @@
 // Where a call has one step of few rows, they stay where the caller has them.
 #pragma once
 
-#include "kernels/gemm/pack_transposed.hpp"
+#include "kernels/gemm/packed_matrix.hpp"
 #include "kernels/recurrent/sequence.hpp"
 
 namespace weft::WEFT_ISA {
 
-/// Weights in the micro-kernel's order, for the forward pass.
-template <class T, class Cell>
-struct ForwardWeights {
-  T *w_ih, *w_hh, *b_ih, *b_hh, *extra, *w_proj = nullptr;
+/// The cell's own weights, rows padded with zeros.
+template <class T>
+inline void pack_extra(const Geometry<T>& g, T* to) {
+  for (int e = 0; e < g.cell.extras; ++e)
+    copy_or_zero(to + e * g.hidden, row_of(g.arguments.extra, e), {0, g.hidden}, g.problem.hidden);
+}
 
-  static ForwardWeights take(Arena& arena, const Geometry<T, Cell>& g) {
+/// Weights in the micro-kernel's order, for the forward pass.
+template <class T>
+struct ForwardWeights {
+  PackedMatrix<T> w_ih, w_hh, w_proj{};
+  T *b_ih, *b_hh, *extra;
+
+  static ForwardWeights take(Arena& arena, const Geometry<T>& g) {
     const RecurrentProblem<T>& p = g.problem;
     ForwardWeights w;
-    const int64_t packed = g.forward_in_place() ? 0 : Cell::gates * g.hidden;
-    w.w_ih = arena.take<T>(p.input * packed);
-    w.w_hh = arena.take<T>(p.state * packed);
-    w.b_ih = arena.take<T>(Cell::gates * g.hidden);
-    w.b_hh = arena.take<T>(Cell::gates * g.hidden);
-    w.extra = arena.take<T>(Cell::extras * g.hidden);
-    if (g.projected()) w.w_proj = arena.take<T>(p.hidden * g.state);
+    const int64_t packed = g.forward_in_place() ? 0 : g.cell.gates * g.hidden;
+    w.w_ih = PackedMatrix<T>::take(arena, p.input, packed);
+    w.w_hh = PackedMatrix<T>::take(arena, p.state, packed, g.few_rows ? g.cell.gates * g.block : lanes<T>);
+    w.b_ih = arena.take<T>(g.cell.gates * g.hidden);
+    w.b_hh = arena.take<T>(g.cell.gates * g.hidden);
+    w.extra = arena.take<T>(g.cell.extras * g.hidden);
+    if (g.projected()) w.w_proj = PackedMatrix<T>::take(arena, p.hidden, g.state);
     return w;
   }
 
   /// The recurrent weights of a block of `count` units, from a gate on.
-  Panels<T> block(const Geometry<T, Cell>& g, int64_t unit, int64_t count, int gate) const {
-    const int64_t depth = g.problem.state;
-    const T* corner = w_hh + unit * Cell::gates * depth;
-    return g.few_rows ? Panels<T>{corner + gate * count, Cell::gates * count, lanes<T>}
-                      : panels(corner + gate * count * depth, depth);
+  Panels<T> block(const Geometry<T>& g, int64_t unit, int64_t count, int gate) const {
+    return w_hh.panels(unit * g.cell.gates + gate * count, unit * g.cell.gates);
   }
 
   /// Packs this thread's share. Columns go block of units by block, the gates of a block side by side, as a
   /// step's tile wants them. Where the cell needs only the sum of both products, b_ih is the sum of the
   /// biases.
-  void pack(const Geometry<T, Cell>& g, int thread, int threads) {
+  void pack(const Geometry<T>& g, int thread, int threads) {
     const RecurrentProblem<T>& p = g.problem;
+    const RecurrentArguments<T>& a = g.arguments;
     constexpr int64_t width = lanes<T>;
     const Range vectors = share(g.hidden / width, thread, threads);
-    for (int gate = 0; gate < Cell::gates; ++gate)
+    for (int gate = 0; gate < g.cell.gates; ++gate)
       for (int64_t v = vectors.begin; v < vectors.end; ++v) {
-        const int64_t unit = v * width, start = unit / Geometry<T, Cell>::block * Geometry<T, Cell>::block;
-        const int64_t units = min_of(Geometry<T, Cell>::block, g.hidden - start), valid = p.hidden - unit;
+        const int64_t unit = v * width, start = unit / g.block * g.block;
+        const int64_t units = min_of(g.block, g.hidden - start), valid = p.hidden - unit;
         const int64_t row = gate * p.hidden + unit;
-        const int64_t column = start * Cell::gates + gate * units + (unit - start);
+        const int64_t column = start * g.cell.gates + gate * units + (unit - start);
         if (!g.forward_in_place()) {
-          pack_transposed(p.w_ih + row * p.w_ih_row, p.w_ih_row, p.input, valid, w_ih + column * p.input, 0,
-                          width);
-          T* corner = w_hh + (g.few_rows ? start * Cell::gates * p.state + column - start * Cell::gates
-                                         : column * p.state);
-          pack_panel_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, p.state, valid, corner,
-                                g.few_rows ? Cell::gates * units : width);
+          const Range panel{column, column + width};
+          w_ih.pack_transposed(a.w_ih.data + row * a.w_ih.stride[0], a.w_ih.stride[0], panel, valid);
+          w_hh.pack_transposed(a.w_hh.data + row * a.w_hh.stride[0], a.w_hh.stride[0], panel, valid);
         }
         for (int64_t i = 0; i < width; ++i) {
           const bool inside = i < valid;
-          b_ih[column + i] = inside && p.b_ih ? p.b_ih[row + i] : T(0);
-          b_hh[column + i] = inside && p.b_hh ? p.b_hh[row + i] : T(0);
-          if (Cell::joint) b_ih[column + i] += b_hh[column + i];
+          b_ih[column + i] = inside && a.b_ih.data ? a.b_ih.data[row + i] : T(0);
+          b_hh[column + i] = inside && a.b_hh.data ? a.b_hh.data[row + i] : T(0);
+          if (g.cell.joint) b_ih[column + i] += b_hh[column + i];
         }
       }
-    if (thread == 0)
-      for (int e = 0; e < Cell::extras; ++e)
-        copy_or_zero(extra + e * g.hidden, p.extra, e * p.extra_row, {0, g.hidden}, p.hidden);
+    if (thread == 0) pack_extra(g, extra);
     if (g.projected()) {
       const Range columns = share(g.state, thread, threads, width);
-      pack_transposed(p.w_proj, p.w_proj_row, p.hidden, p.state, w_proj, columns.begin, columns.end);
+      w_proj.pack_transposed(a.w_proj.data + columns.begin * a.w_proj.stride[0], a.w_proj.stride[0], columns,
+                             p.state - columns.begin);
     }
   }
 };
 
 /// Transposed weights, packed for the products that take gradients back.
-template <class T, class Cell>
+template <class T>
 struct BackwardWeights {
-  T *w_ih, *w_hh[Cell::stages], *w_proj = nullptr;
+  PackedMatrix<T> w_ih, w_hh[2], w_proj{};
 
-  static BackwardWeights take(Arena& arena, const Geometry<T, Cell>& g) {
+  static BackwardWeights take(Arena& arena, const Geometry<T>& g) {
     BackwardWeights w;
-    w.w_ih = arena.take<T>(g.dx_in_place() ? 0 : Cell::gates * g.hidden * g.input);
-    for (int s = 0; s < Cell::stages; ++s)
-      w.w_hh[s] = arena.take<T>(g.dh_in_place() ? 0 : Cell::stage_gates[s] * g.hidden * g.state);
-    if (g.projected()) w.w_proj = arena.take<T>(g.problem.state * g.hidden);
+    w.w_ih = PackedMatrix<T>::take(arena, g.cell.gates * g.hidden, g.dx_in_place() ? 0 : g.input);
+    for (int s = 0; s < g.cell.stages; ++s)
+      w.w_hh[s] = PackedMatrix<T>::take(arena, g.cell.stage_gates[s] * g.hidden,
+                                        g.dh_in_place() ? 0 : g.state, g.few_rows ? g.group : lanes<T>);
+    if (g.projected()) w.w_proj = PackedMatrix<T>::take(arena, g.problem.state, g.hidden);
     return w;
   }
 
-  void pack(const Geometry<T, Cell>& g, int thread, int threads) {
+  void pack(const Geometry<T>& g, int thread, int threads) {
     const RecurrentProblem<T>& p = g.problem;
+    const RecurrentArguments<T>& a = g.arguments;
     constexpr int64_t width = lanes<T>;
     if (!g.dx_in_place())
-      pack_gates(g, p.w_ih, p.w_ih_row, p.input, Cell::input_gate, Cell::gates, w_ih, width,
+      pack_gates(g, a.w_ih.data, a.w_ih.stride[0], p.input, g.cell.input_gate, g.cell.gates, w_ih,
                  share(g.input, thread, threads, width));
-    for (int s = 0, slot = 0; s < Cell::stages && !g.dh_in_place(); slot += Cell::stage_gates[s++])
-      pack_gates(g, p.w_hh, p.w_hh_row, p.state, Cell::hidden_gate + slot, Cell::stage_gates[s], w_hh[s],
-                 g.few_rows ? g.group : width, share(g.state, thread, threads, width));
+    for (int s = 0, slot = 0; s < g.cell.stages && !g.dh_in_place(); slot += g.cell.stage_gates[s++])
+      pack_gates(g, a.w_hh.data, a.w_hh.stride[0], p.state, g.cell.hidden_gate + slot, g.cell.stage_gates[s], w_hh[s],
+                 share(g.state, thread, threads, width));
     if (g.projected()) {
       const Range columns = share(g.hidden, thread, threads, width);
-      WEFT_ISA::pack(p.w_proj, p.w_proj_row, 1, p.state, p.hidden, w_proj, columns.begin, columns.end);
+      w_proj.pack_rows(a.w_proj.data + columns.begin, a.w_proj.stride[0], columns, p.hidden - columns.begin);
     }
   }
 
   /// dx = W_ih' delta of some rows; `deltas` begin at the first slot of the input's.
-  void input_product(const Geometry<T, Cell>& g, int64_t rows, Rows<T> deltas, T* dx, int64_t dx_row) const {
+  void input_product(const Geometry<T>& g, int64_t rows, Rows<T> deltas, T* dx, int64_t dx_row) const {
     const RecurrentProblem<T>& p = g.problem;
-    const int64_t depth = Cell::gates * g.hidden;
+    const RecurrentArguments<T>& a = g.arguments;
+    const int64_t depth = g.cell.gates * g.hidden;
     if (g.dx_in_place())
-      in_place(p.w_ih, p.w_ih_row, p.hidden, Cell::input_gate, Cell::gates, rows, p.input, deltas, {}, dx,
-               dx_row);
+      in_place(a.w_ih.data, a.w_ih.stride[0], p.hidden, g.cell.input_gate, g.cell.gates, rows, p.input,
+               deltas, {}, dx, dx_row);
     else
-      gemm<T>(rows, p.input, depth, deltas, panels(w_ih, depth), {}, dx, dx_row);
+      gemm<T>(rows, p.input, depth, deltas, w_ih.panels(), {}, dx, dx_row);
   }
 
   /// d(operand) = start + W_hh' delta, the columns [n, n + count), over the gates of a stage.
-  template <int Stage>
-  void state_product(const Geometry<T, Cell>& g, int64_t n, int64_t count, int64_t rows, Rows<T> deltas,
-                     Init<T> start, T* out, int64_t out_row) const {
+  void state_product(const Geometry<T>& g, int stage, int64_t n, int64_t count, int64_t rows, Rows<T> deltas,
+                     Epilogue<T> start, T* out, int64_t out_row) const {
     const RecurrentProblem<T>& p = g.problem;
-    constexpr int gates = Cell::stage_gates[Stage], first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
-    const int64_t depth = gates * g.hidden;
+    const RecurrentArguments<T>& a = g.arguments;
+    const int gates = g.cell.stage_gates[stage], first_gate = g.cell.first_gate(stage);
     if (g.dh_in_place()) {
-      in_place(p.w_hh + n, p.w_hh_row, p.hidden, Cell::hidden_gate + first_gate, gates, rows, count, deltas,
+      in_place(a.w_hh.data + n, a.w_hh.stride[0], p.hidden, g.cell.hidden_gate + first_gate, gates, rows, count, deltas,
                start, out, out_row);
-    } else if (g.few_rows) {
-      const int64_t begin = n / g.group * g.group;
-      const Panels<T> side_by_side{w_hh[Stage] + begin * depth + (n - begin),
-                                   min_of(g.group, g.state - begin), lanes<T>};
-      gemm<T>(rows, count, depth, deltas, side_by_side, start, out, out_row);
     } else {
-      gemm<T>(rows, count, depth, deltas, panels(w_hh[Stage] + n * depth, depth), start, out, out_row);
+      gemm<T>(rows, count, gates * g.hidden, deltas, w_hh[stage].panels(n, n / g.group * g.group), start, out,
+              out_row);
     }
   }
 
@@ -138,7 +138,7 @@ struct BackwardWeights {
   /// C = init + deltas W, where W's rows are panels and the order of the gates that of the slots:
   /// neighbouring gates are one product.
   static void in_place(const T* w, int64_t w_row, int64_t hidden, const int* gate_of, int gates, int64_t rows,
-                       int64_t columns, Rows<T> deltas, Init<T> init, T* c, int64_t c_row) {
+                       int64_t columns, Rows<T> deltas, Epilogue<T> init, T* c, int64_t c_row) {
     for (int slot = 0, next = 1; slot < gates; slot = next++) {
       while (next < gates && gate_of[next] == gate_of[next - 1] + 1) ++next;
       gemm<T>(rows, columns, (next - slot) * hidden, {deltas.data + slot * hidden, deltas.row, 1},
@@ -147,21 +147,15 @@ struct BackwardWeights {
     }
   }
 
-  /// Depth runs over (slot, unit), each slot padded to whole vectors with zeros. Columns go in groups of
-  /// `group`, whose panels lie side by side.
-  static void pack_gates(const Geometry<T, Cell>& g, const T* w, int64_t w_row, int64_t columns,
-                         const int* gate_of, int gates, T* packed, int64_t group, Range range) {
-    constexpr int64_t width = lanes<T>;
-    const int64_t hidden = g.problem.hidden, depth = gates * g.hidden, padded = round_up(columns, width);
-    for (int64_t n = range.begin; n < range.end; n += width) {
-      const int64_t start = n / group * group, step = min_of(group, padded - start);
-      const int64_t valid = min_of(columns - n, width);
-      for (int slot = 0; slot < gates; ++slot) {
-        const T* from = w + gate_of[slot] * hidden * w_row + n;
-        T* to = packed + start * depth + (n - start) + slot * g.hidden * step;
-        for (int64_t k = 0; k < hidden; ++k) store(to + k * step, load(from + k * w_row, valid));
-        for (int64_t k = hidden; k < g.hidden; ++k) store(to + k * step, broadcast(T(0)));
-      }
+  /// Depth runs over (slot, unit), each slot padded to whole vectors with zeros.
+  static void pack_gates(const Geometry<T>& g, const T* w, int64_t w_row, int64_t columns, const int* gate_of,
+                         int gates, const PackedMatrix<T>& packed, Range range) {
+    const int64_t hidden = g.problem.hidden, valid = columns - range.begin;
+    for (int slot = 0; slot < gates; ++slot) {
+      const int64_t k = slot * g.hidden;
+      const T* from = w + gate_of[slot] * hidden * w_row + range.begin;
+      packed.pack_rows(from, w_row, {k, k + hidden}, range, valid);
+      packed.pack_rows(from, 0, {k + hidden, k + g.hidden}, range, 0);
     }
   }
 };

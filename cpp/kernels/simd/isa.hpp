@@ -8,22 +8,24 @@
 #include <cstdint>
 
 #ifndef WEFT_ISA
-#error "kernels are compiled with -DWEFT_ISA=<name> -DEigen=Eigen_<name>; see cmake/isa.cmake"
+#error "kernels are compiled with -DWEFT_ISA=<name> -DEigen=Eigen_<name>; see cmake/kernels.cmake"
 #endif
 
+#include WEFT_TUNING
+
+#define WEFT_TEXT_(name) #name
+#define WEFT_TEXT(name) WEFT_TEXT_(name)
+
 namespace weft::WEFT_ISA {
+
+inline constexpr char isa_name[] = WEFT_TEXT(WEFT_ISA);
 
 template <class T>
 using Vec = typename Eigen::internal::packet_traits<T>::type;
 
-/// Elements in a vector, and how many vector registers there are to accumulate in.
+/// Elements in a vector.
 template <class T>
 inline constexpr int lanes = Eigen::internal::unpacket_traits<Vec<T>>::size;
-#if defined(__AVX512F__) || defined(__aarch64__)
-inline constexpr int vector_registers = 32;
-#else
-inline constexpr int vector_registers = 16;
-#endif
 
 template <class T>
 inline Vec<T> load(const T* p) {

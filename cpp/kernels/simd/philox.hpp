@@ -32,7 +32,8 @@ inline Words multiply_low_halves(const Words& a, const Words& b) {
 /// The words of elements [4 * first_block, 4 * first_block + philox_elements), in order.
 inline void philox(uint64_t seed, uint64_t offset, uint64_t first_block, uint32_t* words) {
   constexpr int width = sizeof(Words) / sizeof(uint64_t);
-  constexpr int group = vector_registers == 32 ? 4 : 2;  // vectors whose counters fit into the registers
+  constexpr int group =
+      tuning.vector_registers == 32 ? 4 : 2;  // vectors whose counters fit into the registers
   constexpr int blocks = group * width;
   const Words zero = {}, multiplier0 = zero + 0xD2511F53, multiplier1 = zero + 0xCD9E8D57;
   uint64_t lane[width];

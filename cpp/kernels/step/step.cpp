@@ -1,5 +1,5 @@
 // This instruction set's table of a step's kernels: the cells and linear layers have kernels of their own, of
-// the rest a step is one row of what whole sequences use.
+// most of the rest a step is one row of what whole sequences use.
 
 #include "kernels/attention/attention.hpp"
 #include "kernels/pointwise/pointwise.hpp"
@@ -7,9 +7,6 @@
 #include "kernels/simd/isa.hpp"
 #include "kernels/step/step_cell.hpp"
 #include "kernels/step/step_linear.hpp"
-
-#define WEFT_STRINGIFY_(name) #name
-#define WEFT_STRINGIFY(name) WEFT_STRINGIFY_(name)
 
 namespace weft::WEFT_ISA {
 namespace {
@@ -28,9 +25,9 @@ struct Entry {
   /// The same cell with vectors of half the width, where no more than half of one would be filled: its
   /// arithmetic takes half of the time. Else null.
   static const StepCell<T>* narrower(const StepShape& shape) {
-#ifdef __AVX512F__
+#ifdef WEFT_NARROWER
     constexpr int place = place_of<Cell>(Cells());
-    if (shape.hidden <= lanes<T> / 2) return &step_kernels<T>(avx2::step_table).cells[place];
+    if (shape.hidden <= lanes<T> / 2) return &step_kernels<T>(WEFT_NARROWER::step_table).cells[place];
 #endif
     (void)shape;
     return nullptr;
@@ -57,18 +54,7 @@ struct Entry {
     Step(shape).run(packed, x, state, scratch);
   }
 
-  static constexpr StepCell<T> cell = {
-      .name = Cell::name,
-      .gates = Cell::gates,
-      .extras = Cell::extras,
-      .has_c = Cell::has_c,
-      .takes_projection = Cell::takes_projection,
-      .packed_size = &packed_size,
-      .pack = &pack,
-      .state_size = &state_size,
-      .scratch_size = &scratch_size,
-      .step = &step,
-  };
+  static constexpr StepCell<T> cell = {Cell::info, &packed_size, &pack, &state_size, &scratch_size, &step};
 };
 
 template <class T, class List>
@@ -82,8 +68,8 @@ template <class T>
 struct Linear {
   /// Likewise.
   static const StepKernels<T>* narrower(int64_t inputs, int64_t outputs) {
-#ifdef __AVX512F__
-    if (inputs <= lanes<T> / 2 && outputs <= lanes<T> / 2) return &step_kernels<T>(avx2::step_table);
+#ifdef WEFT_NARROWER
+    if (inputs <= lanes<T> / 2 && outputs <= lanes<T> / 2) return &step_kernels<T>(WEFT_NARROWER::step_table);
 #endif
     (void)inputs, (void)outputs;
     return nullptr;
@@ -115,6 +101,26 @@ void layer_norm(int64_t size, const T* x, const T* weight, const T* bias, double
 }
 
 template <class T>
+void add(int64_t size, const T* a, const T* b, T* y) {
+  for_each_vector<T>(0, size, [&](int64_t i, int64_t n) {
+    store(y + i, Eigen::internal::padd(load(a + i, n), load(b + i, n)), n);
+  });
+}
+
+/// As rotary.cpp, where vectors of pairs would be but partly filled: a head has few.
+template <class T>
+void turn(int64_t heads, int64_t size, int64_t pairs, bool interleaved, const T* cos, const T* sin, T* x) {
+  const int64_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : pairs;
+  for (int64_t n = 0; n < heads; ++n, x += size)
+    for (int64_t i = 0; i < pairs; ++i) {
+      T &a = x[i * step], &b = x[i * step + apart];
+      const T turned = a * cos[i] - b * sin[i];
+      b = b * cos[i] + a * sin[i];
+      a = turned;
+    }
+}
+
+template <class T>
 constexpr StepKernels<T> kernels() {
   return {
       .cells = Entries<T, Cells>::cells,
@@ -127,6 +133,8 @@ constexpr StepKernels<T> kernels() {
                      &activation<T, &gelu_tanh_forward<T>>, &activation<T, &silu_forward<T>>,
                      &activation<T, &sigmoid_forward<T>>, &activation<T, &tanh_forward<T>>},
       .swiglu = [](int64_t size, const T* x, T* y) { swiglu_forward<T>({1, size, x, 2 * size, y, size}, 1); },
+      .add = &add<T>,
+      .rotary = &turn<T>,
       .attention_workspace = [](const Attention<T>& p) { return attention_forward_workspace<T>(p, 1); },
       .attention = [](const AttentionForward<T>& call) { attention_forward<T>(call, 1); },
   };
@@ -135,6 +143,6 @@ constexpr StepKernels<T> kernels() {
 }  // namespace
 
 extern const StepTable step_table;
-constinit const StepTable step_table = {WEFT_STRINGIFY(WEFT_ISA), kernels<float>(), kernels<double>()};
+constinit const StepTable step_table = {isa_name, kernels<float>(), kernels<double>()};
 
 }  // namespace weft::WEFT_ISA

@@ -14,31 +14,31 @@
 // I input, H hidden units, P state, G gates, B units of a block; H and P padded with zeros to whole vectors.
 #pragma once
 
-#include "kernels/recurrent/cells/tile.hpp"
+#include "kernels/recurrent/cells/cell.hpp"
 #include "kernels/step/step_linear.hpp"
 #include "kernels/step/step_table.hpp"
 
 namespace weft::WEFT_ISA {
 
-template <class T, class Cell>
+template <class T, RecurrentCell Cell>
 class CellStep {
  public:
   explicit CellStep(const StepShape& shape) : shape_(shape), units_(round_up(shape.hidden, width)) {}
 
   int64_t packed_size() const {
-    return width + Cell::gates * units_ * depth() + Cell::extras * units_ +
+    return width + cell.gates * units_ * depth() + cell.extras * units_ +
            (projected() ? projection().packed_size() : 0);
   }
-  int64_t state_size() const { return h_size() + (Cell::has_c ? units_ : 0) + width; }
+  int64_t state_size() const { return h_size() + (cell.has_c ? units_ : 0) + width; }
   int64_t scratch_size() const {
-    return units_ + (projected() ? h_size() : 0) + (Cell::stages > 1 ? (1 + Cell::saved) * units_ : 0);
+    return units_ + (projected() ? h_size() : 0) + (cell.stages > 1 ? (1 + cell.saved) * units_ : 0);
   }
 
   [[gnu::cold]] void pack(const StepWeights<T>& w, T* packed) const {
     for (int64_t i = 0; i < width; ++i) *packed++ = i == 0 ? w.zoneout : T(0);
     packed = pack_stage<0>(w, packed);
-    if constexpr (Cell::stages > 1) packed = pack_stage<1>(w, packed);
-    for (int e = 0; e < Cell::extras; ++e)
+    if constexpr (cell.stages > 1) packed = pack_stage<1>(w, packed);
+    for (int e = 0; e < cell.extras; ++e)
       for (int64_t u = 0; u < units_; ++u)
         *packed++ = w.extra != nullptr && u < shape_.hidden ? w.extra[e * shape_.hidden + u] : T(0);
     if (projected()) projection().pack(w.w_proj, nullptr, packed);
@@ -50,18 +50,18 @@ class CellStep {
       const T* panels = packed + width;
       const Walk walk = walk_of(packed, x, state, state, scratch + units_);
       run_block<0, 1>(walk, panels, 0);
-      if constexpr (Cell::stages > 1)
-        run_block<1, 1>(walk, panels + Cell::stage_gates[0] * width * depth(), 0);
+      if constexpr (cell.stages > 1) run_block<1, 1>(walk, panels + cell.stage_gates[0] * width * depth(), 0);
       return;
     }
     run_all(packed, x, state, scratch);
   }
 
  private:
+  static constexpr CellInfo cell = Cell::info;
   static constexpr int64_t width = lanes<T>;
-  static constexpr int biases = Cell::joint ? 1 : 2;
+  static constexpr int biases = cell.joint ? 1 : 2;
   /// Vectors of units in a block: about eight vectors of sums.
-  static constexpr int largest = Cell::gates == 1 ? 8 : Cell::gates <= 4 ? 2 : 1;
+  static constexpr int largest = cell.gates == 1 ? 8 : cell.gates <= 4 ? 2 : 1;
 
   /// What all blocks of a step share.
   struct Walk {
@@ -80,17 +80,17 @@ class CellStep {
             .c = state + h_size(),
             .h = h,
             .inner = inner,
-            .extra = packed + width + Cell::gates * units_ * depth()};
+            .extra = packed + width + cell.gates * units_ * depth()};
   }
   static bool is_one_block(int64_t vectors) { return vectors <= largest && (vectors & (vectors - 1)) == 0; }
-  bool projected() const { return Cell::takes_projection && shape_.state != shape_.hidden; }
+  bool projected() const { return cell.takes_projection && shape_.state != shape_.hidden; }
   int64_t h_size() const { return projected() ? round_up(shape_.state, width) : units_; }
   int64_t depth() const { return biases + shape_.input + shape_.state; }
   StepLinear<T> projection() const { return {shape_.hidden, shape_.state}; }
 
   template <int Stage>
   [[gnu::cold]] T* pack_stage(const StepWeights<T>& w, T* packed) const {
-    constexpr int gates = Cell::stage_gates[Stage], first_gate = Stage == 0 ? 0 : Cell::stage_gates[0];
+    constexpr int gates = cell.stage_gates[Stage], first_gate = cell.first_gate(Stage);
     for_each_step_block<largest>(units_ / width, false, [&]<int B>(int64_t v) {
       const auto row = [&](const auto& value) {
         for (int g = first_gate; g < first_gate + gates; ++g)
@@ -98,7 +98,7 @@ class CellStep {
             *packed++ = u < shape_.hidden ? value(g * shape_.hidden + u) : T(0);
       };
       const auto bias = [](const T* b, int64_t i) { return b == nullptr ? T(0) : b[i]; };
-      if (Cell::joint) {
+      if (cell.joint) {
         row([&](int64_t i) { return bias(w.b_ih, i) + bias(w.b_hh, i); });
       } else {
         row([&](int64_t i) { return bias(w.b_ih, i); });
@@ -113,7 +113,7 @@ class CellStep {
   /// Any number of blocks.
   [[gnu::noinline]] void run_all(const T* packed, const T* x, T* state, T* scratch) const {
     const T *panels = packed + width, zoneout = packed[0];
-    T *h = state, *way = state + h_size() + (Cell::has_c ? units_ : 0);
+    T *h = state, *way = state + h_size() + (cell.has_c ? units_ : 0);
     const int64_t vectors = units_ / width;
     bool turned = false;
     if (vectors > largest) {
@@ -121,15 +121,15 @@ class CellStep {
       *way = turned ? T(0) : T(1);
     }
     // Only a lone block has read all of h before it writes.
-    const bool direct = (Cell::stages > 1 || is_one_block(vectors)) && !projected() && zoneout == T(0);
+    const bool direct = (cell.stages > 1 || is_one_block(vectors)) && !projected() && zoneout == T(0);
     T* out = direct ? h : scratch;
     const Walk walk = walk_of(packed, x, state, out, scratch + units_ + (projected() ? h_size() : 0));
     run_stage<0>(walk, panels, turned);
-    if constexpr (Cell::stages > 1)
-      run_stage<1>(walk, panels + Cell::stage_gates[0] * units_ * depth(), turned);
+    if constexpr (cell.stages > 1)
+      run_stage<1>(walk, panels + cell.stage_gates[0] * units_ * depth(), turned);
     if (direct) return;
     if (projected()) {
-      projection().run(walk.extra + Cell::extras * units_, out, scratch + units_);
+      projection().run(walk.extra + cell.extras * units_, out, scratch + units_);
       out = scratch + units_;
     }
     const Vec<T> stays = broadcast(zoneout), goes = broadcast(T(1) - zoneout);
@@ -142,7 +142,7 @@ class CellStep {
 
   template <int Stage>
   [[gnu::always_inline]] void run_stage(const Walk& walk, const T* stage, bool turned) const {
-    constexpr int gates = Cell::stage_gates[Stage];
+    constexpr int gates = cell.stage_gates[Stage];
     for_each_step_block<largest>(units_ / width, turned, [&]<int B>(int64_t v) {
       run_block<Stage, B>(walk, stage + v * width * gates * depth(), v * width);
     });
@@ -150,13 +150,13 @@ class CellStep {
 
   template <int Stage, int B>
   [[gnu::noinline]] static void run_block(const Walk& walk, const T* panel, int64_t unit) {
-    constexpr int gates = Cell::stage_gates[Stage], sums = gates * B;
+    constexpr int gates = cell.stage_gates[Stage], sums = gates * B;
     constexpr int64_t row = sums * width;
-    alignas(64) T sum[row], input[Cell::joint ? 1 : row];
+    alignas(64) T sum[row], input[cell.joint ? 1 : row];
     const T* bias = panel;
     panel += biases * row;
     StepSums<T, sums> own;
-    if constexpr (Cell::joint) {
+    if constexpr (cell.joint) {
       own.start(bias);
       panel = own.add(panel, walk.x, walk.inputs);
     } else {
@@ -173,15 +173,15 @@ class CellStep {
     tile.rows = 1;
     tile.units = B * width;
     tile.sum = {sum, 0, B * width};
-    if constexpr (!Cell::joint) tile.input = {input, 0, B * width};
+    if constexpr (!cell.joint) tile.input = {input, 0, B * width};
     tile.extra = {walk.extra + unit, 0, walk.units};
     tile.h_prev = tile.operand = {walk.h_prev + unit, 0};
     tile.h = {walk.h + unit, 0};
-    if constexpr (Cell::has_c) {
+    if constexpr (cell.has_c) {
       tile.c_prev = {walk.c + unit, 0};
       tile.c = {walk.c + unit, 0};
     }
-    if constexpr (Cell::stages > 1) {
+    if constexpr (cell.stages > 1) {
       tile.inner = {walk.inner + unit, 0};
       tile.saved = {walk.inner + walk.units + unit, 0, walk.units};
     }

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 
+#include "instruction_sets.hpp"
 #include "kernels/attention/attention_table.hpp"
+#include "weft/cell_info.hpp"
 
 namespace weft {
 
@@ -25,12 +27,9 @@ struct StepWeights {
   T zoneout;             // h = zoneout h_prev + (1 - zoneout) h
 };
 
-/// Sizes in elements; all memory is 64-byte aligned.
+/// A cell and its kernels. Sizes in elements; all memory is 64-byte aligned.
 template <class T>
-struct StepCell {
-  const char* name;
-  int gates, extras;
-  bool has_c, takes_projection;
+struct StepCell : CellInfo {
   int64_t (*packed_size)(const StepShape&);
   void (*pack)(const StepWeights<T>&, T* packed);
   int64_t (*state_size)(const StepShape&);  // all zeros is the initial state; its first P elements are h
@@ -48,9 +47,13 @@ struct StepKernels {
   void (*linear)(int64_t inputs, int64_t outputs, const T* packed, const T* x, T* y);
   /// Of one row, as the kernels of these names are.
   void (*layer_norm)(int64_t size, const T* x, const T* weight, const T* bias, double eps, T* y);
-  void (*activation[6])(int64_t size, const T* x, T* y);  // in the order of weft::Activation
-  void (*swiglu)(int64_t size, const T* x, T* y);         // x [2 size]
-  int64_t (*attention_workspace)(const Attention<T>&);    // in bytes, for any number of keys up to p.keys
+  void (*activation[6])(int64_t size, const T* x, T* y);    // in the order of weft::Activation
+  void (*swiglu)(int64_t size, const T* x, T* y);           // x [2 size]
+  void (*add)(int64_t size, const T* a, const T* b, T* y);  // y = a + b; may be either
+  /// x [N, D], where it lies; cos, sin [P].
+  void (*rotary)(int64_t heads, int64_t size, int64_t pairs, bool interleaved, const T* cos, const T* sin,
+                 T* x);
+  int64_t (*attention_workspace)(const Attention<T>&);  // in bytes, for any number of keys up to p.keys
   void (*attention)(const AttentionForward<T>&);
 };
 
@@ -71,14 +74,11 @@ inline const StepKernels<double>& step_kernels<double>(const StepTable& table) {
   return table.f64;
 }
 
-namespace baseline {
-extern const StepTable step_table;
-}
-namespace avx2 {
-extern const StepTable step_table;
-}
-namespace avx512 {
-extern const StepTable step_table;
-}
+#define WEFT_DECLARE_STEP(isa, ...)  \
+  namespace isa {                    \
+  extern const StepTable step_table; \
+  }
+WEFT_INSTRUCTION_SETS(WEFT_DECLARE_STEP)
+#undef WEFT_DECLARE_STEP
 
 }  // namespace weft

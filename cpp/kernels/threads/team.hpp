@@ -8,6 +8,7 @@
 // on the division.
 #pragma once
 
+#include "kernels/threads/cost.hpp"
 #include "kernels/threads/parallel.hpp"
 
 namespace weft::WEFT_ISA {
@@ -24,25 +25,26 @@ struct StepCost {
   double work;     ///< multiply-adds of one row and block
   int64_t steps;
 
-  static constexpr double weights_as_rows = 4, barrier = 25e3, start = 400e3;
+  /// Reading a block's weights costs about as much as the arithmetic of four rows.
+  static constexpr double weights_as_rows = 4;
 
-  /// In multiply-adds of one thread. Reading a block's weights costs about as much as the arithmetic of four
-  /// rows; the costs of a barrier and of starting a thread are estimates for two cores.
+  /// In nanoseconds (cost.hpp).
   double on(Grid grid) const {
     const auto divided = [](int64_t n, int by) { return double((n + by - 1) / by); };
-    const double one = divided(blocks, grid.parts) * work * (divided(rows, grid.teams) + weights_as_rows) +
-                       (grid.parts > 1 ? barrier * (1 + 0.25 * grid.parts) : 0.0);
-    return double(steps) * one + (grid.threads() > 1 ? start * (1 + 0.1 * grid.threads()) : 0.0);
+    const double block = work / multiply_adds_per_nanosecond * (divided(rows, grid.teams) + weights_as_rows);
+    const double one =
+        divided(blocks, grid.parts) * block + (grid.parts > 1 ? barrier * (1 + 0.25 * grid.parts) : 0.0);
+    return double(steps) * one + (grid.threads() > 1 ? grid_start * (1 + 0.1 * grid.threads()) : 0.0);
   }
   /// Whether it is worth a thread of its own.
-  bool is_large() const { return on({}) > start; }
+  bool is_large() const { return on({}) > grid_start; }
 };
 
 /// The grid that is expected to take the shortest; more threads must be worth a fifth.
 inline Grid choose_grid(const StepCost& step, int threads) {
   Grid best;
   double lowest = step.on(best) * 0.8;
-  if (lowest <= StepCost::start) return best;  // no thread can be worth its start
+  if (lowest <= grid_start) return best;  // no thread can be worth its start
   for (int parts = 1; parts <= min_of(threads, max_of(step.blocks, 1)); ++parts)
     for (int teams = parts == 1 ? 2 : 1; teams <= min_of(threads / parts, max_of(step.rows, 1)); ++teams) {
       const double expected = step.on({teams, parts});

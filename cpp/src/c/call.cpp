@@ -41,7 +41,7 @@ size_t struct_size(const char* operation, const char* argument, const void* give
 weft_status failure() noexcept {
   try {
     throw;
-  } catch (const std::invalid_argument& error) {
+  } catch (const BadArgument& error) {
     return remember(WEFT_INVALID_ARGUMENT, error.what());
   } catch (const OutOfMemory& error) {
     return remember(WEFT_OUT_OF_MEMORY, error.what());
@@ -49,7 +49,7 @@ weft_status failure() noexcept {
     return remember(WEFT_OUT_OF_MEMORY, "out of memory");
   } catch (const std::length_error&) {  // more elements than a container can ever have
     return remember(WEFT_OUT_OF_MEMORY, "out of memory");
-  } catch (const std::runtime_error& error) {
+  } catch (const BadFile& error) {
     return remember(WEFT_BAD_FILE, error.what());
   } catch (const std::exception& error) {
     return remember(WEFT_INTERNAL_ERROR, error.what());

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
+#include "weft/errors.hpp"
 #include "weft/view.hpp"
 
 namespace weft {
@@ -18,7 +18,7 @@ inline std::string shape_text(const int64_t* sizes, int rank) {
 }
 
 [[noreturn]] inline void fail(std::string_view operation, const std::string& message) {
-  throw std::invalid_argument(std::string(operation) + ": " + message);
+  throw BadArgument(std::string(operation) + ": " + message);
 }
 
 /// Throws unless the view has that shape: `lstm_forward: w_hh must be (4H, H) = (512, 128), got (512, 64)`.

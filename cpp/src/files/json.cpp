@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <stdexcept>
 
 #include "src/files/json_characters.hpp"
 
@@ -90,7 +89,7 @@ size_t behind_comma(std::string_view text, size_t at) {
 }
 
 [[noreturn]] void refuse(std::string_view what, const char* expected, const Json& actual) {
-  throw std::runtime_error(std::string(what) + " must be " + expected + ", got " + actual.excerpt());
+  throw BadFile({}, {}, std::string(what) + " must be " + expected + ", got " + actual.excerpt());
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "weft/errors.hpp"
+
 namespace weft {
 
 /// A text of any size for a message: its beginning, in whole characters of UTF-8.
@@ -21,11 +23,11 @@ class Json {
   enum class Kind { null, boolean, number, string, array, object };
 
   /// Checks the whole text, once: the grammar, UTF-8, that every \u escape is a character, at most 64 levels.
-  /// Throws std::runtime_error, with `what` as the text's name: "header is not JSON: byte 7: expected ':'".
+  /// Throws BadFile, with `what` as the text's name: "header is not JSON: byte 7: expected ':'".
   static Json parse(std::string_view text, std::string_view what = "text");
 
   Kind kind() const;
-  /// Each throws std::runtime_error, with `what` as the value's name, where the value is of another kind.
+  /// Each throws BadFile, with `what` as the value's name, where the value is of another kind.
   bool boolean(std::string_view what) const;
   double number(std::string_view what) const;
   int64_t integer(std::string_view what) const;     ///< digits alone, no fraction or exponent; it must fit

@@ -1,6 +1,4 @@
 // The grammar of JSON, checked once for a whole text: what json.cpp walks needs no second look.
-#include <stdexcept>
-
 #include "src/files/json.hpp"
 #include "src/files/json_characters.hpp"
 
@@ -27,7 +25,7 @@ class Check {
 
  private:
   [[noreturn]] void fail(const char* wrong) const {
-    throw std::runtime_error(std::string(what_) + " is not JSON: byte " + std::to_string(at_) + ": " + wrong);
+    throw BadFile({}, {}, std::string(what_) + " is not JSON: byte " + std::to_string(at_) + ": " + wrong);
   }
   /// -1 behind the end.
   int peek(size_t ahead = 0) const {

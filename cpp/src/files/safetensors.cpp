@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <stdexcept>
 #include <system_error>
 
 namespace weft {
@@ -25,7 +24,7 @@ constexpr Dtype dtypes[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"U16", 2}, {"I
                             {"F16", 2},  {"U32", 4}, {"I32", 4}, {"F32", 4}, {"U64", 8},
                             {"I64", 8},  {"F64", 8}, {"C64", 8}};
 
-[[noreturn]] void refuse(const std::string& message) { throw std::runtime_error(message); }
+[[noreturn]] void refuse(const std::string& message) { throw BadFile({}, {}, message); }
 
 const Dtype& dtype_of(const std::string& tensor, Json name) {
   for (const Dtype& dtype : dtypes)
@@ -125,13 +124,14 @@ Safetensors Safetensors::load(const std::string& path) {
     file.read_all(std::span(first).first(std::min(size, first.size())));
     const size_t header = header_size(first, size), data = size - 8 - header;
     Safetensors result;
+    result.path_ = path;
     result.owned_header_ = file.read(header);
     result.read_header({result.owned_header_.get(), header}, data);
     result.owned_data_ = file.read(data);
     result.data_ = {result.owned_data_.get(), data};
     return result;
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error("load: " + path + ": " + error.what());
+  } catch (const BadFile& error) {
+    throw BadFile("load: " + path + ": ", path, error.reason());
   }
 }
 
@@ -142,8 +142,8 @@ Safetensors Safetensors::parse(std::span<const std::byte> file) {
     result.data_ = file.subspan(8 + header);
     result.read_header(file.subspan(8, header), result.data_.size());
     return result;
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error(std::string("parse: ") + error.what());
+  } catch (const BadFile& error) {
+    throw BadFile("parse: ", {}, error.reason());
   }
 }
 

@@ -32,15 +32,15 @@ struct Tensor {
 
 class Safetensors {
  public:
-  /// Reads the whole file, which must be a regular one. Throws std::runtime_error that names the path and
-  /// what is wrong: "load: model.safetensors: ...".
+  /// Reads the whole file, which must be a regular one. Throws BadFile: "load: model.safetensors: ...".
   static Safetensors load(const std::string& path);
   /// A copy of nothing: `file` must outlive it. Throws likewise: "parse: ...".
   static Safetensors parse(std::span<const std::byte> file);
 
   std::optional<Tensor> find(std::string_view name) const;
   std::optional<std::string> metadata(std::string_view key) const;
-  size_t size() const { return entries_.size(); }  ///< tensors
+  const std::string& path() const { return path_; }  ///< or empty
+  size_t size() const { return entries_.size(); }    ///< tensors
   /// Of the tensor `index` of them, in the order of their names.
   std::string name(size_t index) const { return entries_[index].name.string("name"); }
 
@@ -55,6 +55,7 @@ class Safetensors {
   static Entry read_entry(Json name, Json info, size_t data_size);
   void check_layout(size_t data_size);
 
+  std::string path_;
   std::unique_ptr<std::byte[]> owned_header_, owned_data_;  // what load has read; the rest points into it
   std::span<const std::byte> data_;
   std::optional<Json> metadata_;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <set>
 #include <span>
 #include <tuple>
@@ -68,6 +69,16 @@ class Weights {
   int64_t bytes_ = 0;
 };
 
+template <class T>
+struct Node;
+
+/// Nodes lie inside of nodes no deeper than the JSON does, which has a limit of its own.
+template <class T>
+Node<T> read_node(Json given, Weights<T>& weights, const std::string& path);
+
+/// The most features that an entry may say: small multiples of them do not overflow.
+constexpr int64_t most_features = int64_t(1) << 40;
+
 /// An object's entries. Each that is there must have been asked for by the time it is done with, so that what
 /// a newer version wrote is refused and not computed wrongly.
 template <class T>
@@ -107,6 +118,20 @@ class Entries {
   std::string string(const char* key) { return get(key).string(place.what(key)); }
   Weight<T> weight(const char* key) { return weights.take(place, key, string(key)); }
   Weight<T> optional_weight(const char* key) { return find(key) ? weight(key) : nullptr; }
+  std::unique_ptr<Node<T>> layer(const char* key) {
+    return std::make_unique<Node<T>>(read_node(get(key), weights, place.inside(key)));
+  }
+  std::vector<Node<T>> layers(const char* key) {
+    const Json given = get(key);
+    const std::string what = place.what(key);
+    std::vector<Node<T>> made;
+    size_t count = 0;
+    given.each_item(what, [&](Json) { ++count; });
+    made.reserve(count);
+    given.each_item(
+        what, [&](Json layer) { made.push_back(read_node(layer, weights, place.inside(key, made.size()))); });
+    return made;
+  }
   /// The index of one of these words.
   int choice(const char* key, std::span<const char* const> words) {
     const std::string value = string(key);

@@ -1,5 +1,6 @@
 // BasicModel::run: validation.
 #include "src/checks/checks.hpp"
+#include "src/model/graph.hpp"
 #include "src/model/run_graph.hpp"
 #include "src/runtime/cost.hpp"
 #include "weft/dense.hpp"

@@ -1,19 +1,16 @@
 // Where in a model's graph something is wrong, and how errors say so.
 #pragma once
 
-#include <stdexcept>
-
 #include "src/checks/errors.hpp"
-#include "src/model/graph.hpp"
+#include "src/model/weight.hpp"
 
 namespace weft {
 
-/// `load: layers.1 (linear): weight must be (O, I) = (?, 32), got (10, 16)`
+/// `layers.1 (linear): weight must be (O, I) = (?, 32), got (10, 16)`
 class Place {
  public:
-  Place(std::string path, const std::string& op) : path_(std::move(path)), text_("load: ") {
-    text_.append(path_.empty() ? "graph" : path_).append(" (").append(op).append("): ");
-  }
+  Place(std::string path, const std::string& op)
+      : path_(std::move(path)), text_((path_.empty() ? "graph" : path_) + " (" + op + "): ") {}
 
   /// The path of a node inside of this one.
   std::string inside(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
@@ -24,7 +21,7 @@ class Place {
   std::string at() const { return path_.empty() ? "" : " at " + path_; }
   std::string what(const std::string& key) const { return text_ + key; }
 
-  [[noreturn]] void refuse(const std::string& message) const { throw std::runtime_error(text_ + message); }
+  [[noreturn]] void refuse(const std::string& message) const { throw BadFile({}, {}, text_ + message); }
 
   static constexpr int64_t any = -1;
 

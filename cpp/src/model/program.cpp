@@ -48,13 +48,13 @@ std::shared_ptr<const Program<T>> Program<T>::of(const Graph<T>& graph) {
 template <class T>
 bool Program<T>::is_endless(int64_t room) const {
   bool endless = places == 0;
-  for (const Cache& cache : caches_) endless = endless && cache.slots(room) == cache.window;
+  for (const auto& history : histories_) endless = endless && history->is_endless(room);
   return endless;
 }
 
 /// Offsets and sizes are those of tensors that are there, or their products with `room`.
 template <class T>
-int64_t Program<T>::layout(int64_t room, std::vector<CacheLayout>& layouts) const {
+int64_t Program<T>::layout(int64_t room, std::vector<HistoryLayout>& layouts) const {
   const char *op = "Stream", *what = "capacity times the size of a step";
   checked_product(op, what, room, 1024);  // kernels count in small multiples of it
   int64_t end = size_, workspace = 0;
@@ -64,45 +64,29 @@ int64_t Program<T>::layout(int64_t room, std::vector<CacheLayout>& layouts) cons
     end = checked_sum(op, what, end, whole_lines<T>(size));
     return place;
   };
-  for (const Cache& cache : caches_) {
-    Attention<T> p = cache.problem;
-    p.keys = cache.slots(room);
-    CacheLayout c{p.keys, 0, 0, 0, 0};
-    c.keys = take(p.keys, p.kv_heads * p.size);
-    c.values = take(p.keys, p.kv_heads * p.size);
-    if (cache.biased) c.bias = take(p.heads, AttentionOperation<T>::bias_row(p.keys));
-    workspace = std::max(workspace, step_kernels<T>(table_).attention_workspace(p));
-    layouts.push_back(c);
+  for (const auto& history : histories_)
+    workspace = std::max(workspace, history->workspace(history->slots(room)));
+  take(1, workspace / int64_t(sizeof(T)));  // first, where frames have it
+  for (const auto& history : histories_) {
+    layouts.push_back({history->slots(room), {}});
+    history->lay_out(layouts.back(), take);
   }
-  for (CacheLayout& c : layouts) c.workspace = end;
-  take(1, workspace / int64_t(sizeof(T)));
   return header_bytes_ + checked_product(op, what, end, int64_t(sizeof(T)));
 }
 
 template <class T>
 int64_t Program<T>::bytes(int64_t room) const {
-  std::vector<CacheLayout> layouts;
+  std::vector<HistoryLayout> layouts;
   return layout(room, layouts);
 }
 
 template <class T>
 void Program<T>::fill(std::byte* memory, int64_t room) const {
-  std::vector<CacheLayout> layouts;
+  std::vector<HistoryLayout> layouts;
   // All of it, so that no step is the first to touch a page.
   std::memset(memory, 0, size_t(layout(room, layouts)));
-  if (!layouts.empty()) std::memcpy(memory, layouts.data(), layouts.size() * sizeof(CacheLayout));
-  for (size_t i = 0; i < caches_.size(); ++i) {
-    if (!caches_[i].biased) continue;
-    // A row begins with the distances slots, slots - 1 ... 0, which serve until a ring is full; then come
-    // slots - 1 ... 1 once more.
-    const AttentionNode<T>& op = caches_[i].op;
-    const int64_t slots = layouts[i].slots, row = AttentionOperation<T>::bias_row(slots);
-    for (int64_t n = 0; n < op.heads; ++n) {
-      T* bias = elements(memory) + layouts[i].bias + n * row;
-      fill_score_bias(op, n, -slots, slots + 1, bias);
-      fill_score_bias(op, n, 1 - slots, slots - 1, bias + slots + 1);
-    }
-  }
+  if (!layouts.empty()) std::memcpy(memory, layouts.data(), layouts.size() * sizeof(HistoryLayout));
+  for (size_t i = 0; i < histories_.size(); ++i) histories_[i]->fill(layouts[i], elements(memory));
 }
 
 template <class T>
@@ -114,16 +98,9 @@ template <class T>
 void Program<T>::copy(const std::byte* from, std::byte* to, int64_t position) const noexcept {
   const T* source = elements(const_cast<std::byte*>(from));
   T* target = elements(to);
-  const auto copy = [&](int64_t place, int64_t size) { std::copy_n(source + place, size, target + place); };
-  for (const Region& state : states_) copy(state.begin, state.size);
-  const auto* layouts = reinterpret_cast<const CacheLayout*>(from);
-  for (size_t i = 0; i < caches_.size(); ++i) {
-    const auto& [slots, keys, values, bias, workspace] = layouts[i];
-    const int64_t size = caches_[i].problem.size;
-    for (int64_t n = 0; n < caches_[i].problem.kv_heads; ++n)
-      for (const int64_t rows : {keys, values})
-        copy(rows + n * slots * size, std::min(position, slots) * size);
-  }
+  for (const Region& state : states_) std::copy_n(source + state.begin, state.size, target + state.begin);
+  const auto* layouts = reinterpret_cast<const HistoryLayout*>(from);
+  for (size_t i = 0; i < histories_.size(); ++i) histories_[i]->copy(layouts[i], source, target, position);
 }
 
 template class Program<float>;

@@ -1,7 +1,7 @@
-// A graph as what streams run: a flat list of operations, and weights packed once for an instruction set.
+// A graph as what streams run: a flat list of steps, and weights packed once for an instruction set.
 #pragma once
 
-#include "src/model/operation.hpp"
+#include "src/model/graph.hpp"
 
 namespace weft {
 
@@ -21,9 +21,9 @@ class Program {
   /// Does a stream with room for so many steps go on for ever? It does without attention, or where the room
   /// is that of its windows.
   bool is_endless(int64_t room) const;
-  /// Bytes of a stream's memory. Throws std::invalid_argument where they are beyond counting.
+  /// Bytes of a stream's memory. Throws BadArgument where they are beyond counting.
   int64_t bytes(int64_t room) const;
-  /// A state of zeros in new memory, behind the layout of the caches.
+  /// A state of zeros in new memory, behind the layouts of the histories.
   void fill(std::byte* memory, int64_t room) const;
   /// Back to a state of zeros.
   void reset(std::byte* memory) const noexcept;
@@ -31,12 +31,13 @@ class Program {
   void copy(const std::byte* from, std::byte* to, int64_t position) const noexcept;
 
   void step(std::byte* memory, const T* x, int64_t position, T* y) const noexcept {
-    const Frame<T> frame{x, elements(memory), reinterpret_cast<const CacheLayout*>(memory), position};
-    for (const Operation<T>& operation : operations_) operation.run(operation.kind.get(), frame);
-    const T* result = read(frame, result_);
+    T* const own = elements(memory);
+    const Frame<T> frame{x, own, own + size_, reinterpret_cast<const HistoryLayout*>(memory), position};
+    for (const Step<T>& one : steps_) one.run(one.function.get(), frame);
+    const T* result = frame.read(result_);
     for (int64_t i = 0; i < outputs; ++i) y[i] = result[i];
   }
-  const T* embedding(int64_t token) const noexcept { return embedding_ + token * embedding_size_; }
+  const T* row_of(int64_t token) const noexcept { return token_rows_ + token * row_size_; }
 
  private:
   template <class>
@@ -45,29 +46,20 @@ class Program {
   struct Region {
     int64_t begin, size;
   };
-  /// Of an attention: it keeps all steps, or if window > 0 the last ones alone.
-  struct Cache {
-    AttentionNode<T> op;  // its positions
-    Attention<T> problem;
-    int64_t window;
-    bool biased;
-
-    int64_t slots(int64_t room) const { return window > 0 && window <= room ? window : room; }
-  };
-  int64_t layout(int64_t room, std::vector<CacheLayout>& layouts) const;
+  int64_t layout(int64_t room, std::vector<HistoryLayout>& layouts) const;
   T* elements(std::byte* memory) const { return reinterpret_cast<T*>(memory + header_bytes_); }
 
   const StepTable& table_;
-  std::vector<Operation<T>> operations_;
-  std::vector<Cache> caches_;
+  std::vector<Step<T>> steps_;
+  std::vector<std::unique_ptr<const History<T>>> histories_;
   std::vector<Region> states_;  // where zeros are the initial state
   int64_t size_ = 0;            // of states and scratch, in elements
   int64_t header_bytes_ = 0;
   int64_t result_ = incoming;
-  const T* embedding_ = nullptr;  // [V, D]
-  int64_t embedding_size_ = 0;
+  const T* token_rows_ = nullptr;  // [V, D]
+  int64_t row_size_ = 0;
   std::vector<AlignedArray<T>> packed_;
-  std::vector<Weight<T>> kept_;  // which operations read where they are
+  std::vector<Weight<T>> kept_;  // which steps read where they are
 };
 
 }  // namespace weft

@@ -1,9 +1,12 @@
 // A graph over whole sequences: the calls that Python's predict makes, so that results are the same bits.
 #pragma once
 
-#include "src/model/graph.hpp"
+#include "weft/view.hpp"
 
 namespace weft {
+
+template <class T>
+struct Graph;
 
 /// B sequences of T steps. lengths: [B] or empty, the valid steps of each; threads: at most so many, or 0.
 struct Batch {

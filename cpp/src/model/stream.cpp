@@ -109,7 +109,7 @@ Status BasicStream<T>::process(const int64_t* tokens, T* y, int64_t n) noexcept 
     if (tokens[i] < 0 || tokens[i] >= program.inputs) return Status::bad_token;
   const FlushDenormals flush;
   for (int64_t i = 0; i < n; ++i, y += program.outputs)
-    program.step(memory_.get(), program.embedding(tokens[i]), position_++, y);
+    program.step(memory_.get(), program.row_of(tokens[i]), position_++, y);
   return Status::ok;
 }
 

@@ -89,7 +89,7 @@ Checked<T> check(const AttentionArguments<T>& a) {
   p.dropped_below = uint64_t(std::ceil(a.dropout * 4294967296.0));
   p.kept_scale = T(1 / (1 - a.dropout));
   p.seed = a.seed, p.offset = a.offset;
-  const double work = double(heads) * double(S) * double(D + E + 32) / 50;
+  const double work = double(heads) * double(S) * double(D + E + 32) / multiply_adds_per_nanosecond;
   c.threads = threads_for(work, a.threads);
   return c;
 }

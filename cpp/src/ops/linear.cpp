@@ -14,7 +14,7 @@ const DenseKernels<T>& dense(const KernelTable& table) {
 
 /// About the nanoseconds of a product of that size on one thread.
 double product_cost(int64_t rows, int64_t columns, int64_t depth) {
-  return (double(rows) + 2) * double(columns) * double(depth) / 50;
+  return (double(rows) + 2) * double(columns) * double(depth) / multiply_adds_per_nanosecond;
 }
 
 // A thread's workspace is below 2^20 elements: blocks of the packed weight, of x and of dy have a bounded

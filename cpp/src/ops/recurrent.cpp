@@ -30,18 +30,34 @@ const KernelTable& table_for(const RecurrentArguments<T>& a) {
   return table_of(a.isa);
 }
 
+/// Where a cell stands among them all: the same place on every instruction set.
+struct Cell {
+  int place;
+  const CellInfo& info;
+};
+
 template <class T>
-const RecurrentCell<T>& find_cell(const KernelTable& table, const std::string& name, const char* operation) {
-  const RecurrentKernels<T>& family = *kernels<T>(table).recurrent;
-  for (int i = 0; i < family.count; ++i)
-    if (name == family.cells[i].name) return family.cells[i];
+Cell cell_of(const RecurrentArguments<T>& a) {
+  if (a.cell == nullptr) fail(a.operation, "cell must not be null");
+  const std::span<const CellInfo> cells = recurrent_cells();
+  for (const CellInfo& info : cells)
+    if (std::strcmp(a.cell, info.name) == 0) return {int(&info - cells.data()), info};
   std::string known;
-  for (int i = 0; i < family.count; ++i) known += (i ? ", " : "") + std::string(family.cells[i].name);
-  fail(operation, "cell must be one of " + known + ", got \"" + name + "\"");
+  for (const CellInfo& info : cells) known += (known.empty() ? "" : ", ") + std::string(info.name);
+  fail(a.operation, "cell must be one of " + known + ", got \"" + a.cell + "\"");
+}
+
+/// What the cells call their own weights: a cell without any was given another's.
+std::string names_of_extras() {
+  std::string all;
+  for (const CellInfo& cell : recurrent_cells())
+    if (cell.extra != nullptr && all.find(cell.extra) == std::string::npos)
+      all += (all.empty() ? "" : " or ") + std::string(cell.extra);
+  return all;
 }
 
 template <class T>
-void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& a) {
+void check_arguments(const CellInfo& cell, const RecurrentArguments<T>& a) {
   const char* op = a.operation;
   const int64_t batch = a.x.shape[0], time = a.x.shape[1], input = a.x.shape[2];
   check_view(op, "x", a.x, "(B, T, I)", {batch, time, input});
@@ -68,11 +84,12 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
     fail(op, "w_hh must have at least one hidden unit, got shape " + shape_text(a.w_hh.shape.at, 2));
   if (a.b_ih) check_gates("b_ih", a.b_ih, "H,)", Axes<1>{rows});
   if (a.b_hh) check_gates("b_hh", a.b_hh, "H,)", Axes<1>{rows});
-  if (cell.extras == 0 && a.extra) fail(op, std::string("cell ") + cell.name + " takes no w_peephole");
+  if (cell.extras == 0 && a.extra)
+    fail(op, std::string("cell ") + cell.name + " takes no " + names_of_extras());
   if (cell.extras > 0) {
     const std::string extra = "(" + std::to_string(cell.extras) + ", H)";
-    if (!a.extra) fail(op, std::string("cell ") + cell.name + " needs w_peephole " + extra);
-    check_view(op, "w_peephole", a.extra, extra.c_str(), {int64_t(cell.extras), hidden});
+    if (!a.extra) fail(op, std::string("cell ") + cell.name + " needs " + cell.extra + " " + extra);
+    check_view(op, cell.extra, a.extra, extra.c_str(), {int64_t(cell.extras), hidden});
   }
   if (a.h0) check_view(op, "h0", a.h0, a.w_proj ? "(B, P)" : "(B, H)", {batch, state});
   if (a.c0) {
@@ -110,45 +127,16 @@ void check_arguments(const RecurrentCell<T>& cell, const RecurrentArguments<T>& 
 }
 
 template <class T>
-RecurrentProblem<T> problem_of(const RecurrentCell<T>& cell, const RecurrentArguments<T>& a,
-                               const SequencePlan& plan) {
-  RecurrentProblem<T> p{};
-  p.batch = a.x.shape[0];
-  p.time = a.x.shape[1];
-  p.input = a.x.shape[2];
-  p.hidden = a.w_hh.shape[0] / cell.gates;
-  p.state = a.w_hh.shape[1];
-  p.x = a.x.data;
-  p.x_batch = a.x.stride[0];
-  p.x_time = a.x.stride[1];
-  p.w_ih = a.w_ih.data;
-  p.w_ih_row = a.w_ih.stride[0];
-  p.w_hh = a.w_hh.data;
-  p.w_hh_row = a.w_hh.stride[0];
-  p.b_ih = a.b_ih.data;
-  p.b_hh = a.b_hh.data;
-  p.extra = a.extra.data;
-  p.extra_row = a.extra.stride[0];
-  p.w_proj = a.w_proj.data;
-  p.w_proj_row = a.w_proj.stride[0];
-  p.h0 = a.h0.data;
-  p.h0_row = a.h0.stride[0];
-  p.c0 = a.c0.data;
-  p.c0_row = a.c0.stride[0];
-  p.recurrent_mask = a.recurrent_dropout_mask.data;
-  p.recurrent_mask_batch = a.recurrent_dropout_mask.stride[0];
-  p.recurrent_mask_time = a.recurrent_dropout_mask.stride[1];
-  p.zoneout_mask = a.zoneout_mask.data;
-  p.zoneout_batch = a.zoneout_mask.stride[0];
-  p.zoneout_time = a.zoneout_mask.stride[1];
-  p.resets = reinterpret_cast<const unsigned char*>(a.resets.data);
-  p.resets_batch = a.resets.stride[0];
-  p.resets_time = a.resets.stride[1];
-  p.reverse = a.reverse;
-  p.checkpoint_every = a.checkpoint_every;
-  p.plan = plan;
-  p.threads = most_threads(a.threads);
-  return p;
+RecurrentProblem<T> problem_of(const Cell& cell, const RecurrentArguments<T>& a, const SequencePlan& plan) {
+  return {.arguments = &a,
+          .cell = cell.place,
+          .threads = most_threads(a.threads),
+          .plan = plan,
+          .time = a.x.shape[1],
+          .batch = a.x.shape[0],
+          .input = a.x.shape[2],
+          .hidden = a.w_hh.shape[0] / cell.info.gates,
+          .state = a.w_hh.shape[1]};
 }
 
 Header header_of(const void* saved) {
@@ -173,7 +161,7 @@ void for_each_few(std::span<const Call> calls, const Body& body) {
 }
 
 template <class T>
-void check_call(const RecurrentCell<T>& cell, const RecurrentForwardCall<T>& call) {
+void check_call(const CellInfo& cell, const RecurrentForwardCall<T>& call) {
   const RecurrentArguments<T>& a = call.arguments;
   const RecurrentResults<T>& r = call.results;
   check_arguments(cell, a);
@@ -185,10 +173,8 @@ void check_call(const RecurrentCell<T>& cell, const RecurrentForwardCall<T>& cal
 }
 
 template <class T>
-ForwardJob<T> job_of(const KernelTable& table, const RecurrentCell<T>& cell,
-                     const RecurrentForwardCall<T>& call) {
+ForwardJob<T> job_of(const KernelTable& table, const Cell& cell, const RecurrentForwardCall<T>& call) {
   const RecurrentArguments<T>& a = call.arguments;
-  const RecurrentResults<T>& r = call.results;
   const int64_t batch = a.x.shape[0], steps = Plan<T>::steps(a);
   const size_t prefix = header_bytes + Plan<T>::bytes(batch, steps);
   char* owner = static_cast<char*>(call.saved != nullptr ? call.saved : call.workspace);
@@ -196,14 +182,12 @@ ForwardJob<T> job_of(const KernelTable& table, const RecurrentCell<T>& cell,
   Plan<T>::fill(plan, a, steps);
   const Header header{&table, steps};
   std::memcpy(owner, &header, sizeof header);
-  return {problem_of(cell, a, Plan<T>::view(plan, batch, steps)),
-          {r.y.data, r.h_n.data, r.c_n.data, r.y.stride[0], r.y.stride[1], r.h_n.stride[0], r.c_n.stride[0]},
-          call.saved != nullptr ? owner + prefix : nullptr,
-          static_cast<char*>(call.workspace) + prefix};
+  return {problem_of(cell, a, Plan<T>::view(plan, batch, steps)), &call.results,
+          call.saved != nullptr ? owner + prefix : nullptr, static_cast<char*>(call.workspace) + prefix};
 }
 
 template <class T>
-void check_call(const RecurrentCell<T>& cell, const RecurrentBackwardCall<T>& call) {
+void check_call(const CellInfo& cell, const RecurrentBackwardCall<T>& call) {
   const RecurrentArguments<T>& a = call.arguments;
   const RecurrentGradientViews<T>& v = call.gradients;
   const char* op = a.operation;
@@ -221,54 +205,27 @@ void check_call(const RecurrentCell<T>& cell, const RecurrentBackwardCall<T>& ca
   if (a.b_hh) check_view(op, "db_hh", v.db_hh, "(G H,)", {rows});
   check_view(op, "dh0", v.dh0, per_row, {batch, state});
   if (cell.has_c) check_view(op, "dc0", v.dc0, "(B, H)", {batch, hidden});
-  if (a.extra) check_view(op, "dw_peephole", v.dextra, "(3, H)", {int64_t(cell.extras), hidden});
+  if (a.extra) {
+    const std::string name = std::string("d") + cell.extra,
+                      shape = "(" + std::to_string(cell.extras) + ", H)";
+    check_view(op, name.c_str(), v.dextra, shape.c_str(), {int64_t(cell.extras), hidden});
+  }
   if (a.w_proj) check_view(op, "dw_proj", v.dw_proj, "(P, H)", {state, hidden});
 }
 
 template <class T>
-BackwardJob<T> job_of(const RecurrentCell<T>& cell, const RecurrentBackwardCall<T>& call) {
+BackwardJob<T> job_of(const Cell& cell, const RecurrentBackwardCall<T>& call) {
   const RecurrentArguments<T>& a = call.arguments;
-  const RecurrentGradientViews<T>& v = call.gradients;
-  RecurrentGradients<T> g{};
-  g.dy = v.dy.data;
-  g.dy_batch = v.dy.stride[0];
-  g.dy_time = v.dy.stride[1];
-  g.dh_n = v.dh_n.data;
-  g.dh_n_row = v.dh_n.stride[0];
-  g.dc_n = v.dc_n.data;
-  g.dc_n_row = v.dc_n.stride[0];
-  g.dx = v.dx.data;
-  g.dx_batch = v.dx.stride[0];
-  g.dx_time = v.dx.stride[1];
-  g.dh0 = v.dh0.data;
-  g.dh0_row = v.dh0.stride[0];
-  g.dc0 = v.dc0.data;
-  g.dc0_row = v.dc0.stride[0];
-  g.dw_ih = v.dw_ih.data;
-  g.dw_ih_row = v.dw_ih.stride[0];
-  g.dw_hh = v.dw_hh.data;
-  g.dw_hh_row = v.dw_hh.stride[0];
-  g.db_ih = a.b_ih ? v.db_ih.data : nullptr;
-  g.db_hh = a.b_hh ? v.db_hh.data : nullptr;
-  g.dextra = v.dextra.data;
-  g.dextra_row = v.dextra.stride[0];
-  g.dw_proj = v.dw_proj.data;
-  g.dw_proj_row = v.dw_proj.stride[0];
   const size_t prefix = header_bytes + Plan<T>::bytes(a.x.shape[0], header_of(call.saved).steps);
-  return {problem_of(cell, a, saved_plan<T>(call.saved, a)), g, static_cast<const char*>(call.saved) + prefix,
-          call.workspace};
+  return {problem_of(cell, a, saved_plan<T>(call.saved, a)), &call.gradients,
+          static_cast<const char*>(call.saved) + prefix, call.workspace};
 }
 
 }  // namespace
 
-std::vector<RecurrentCellInfo> recurrent_cells() {
-  const RecurrentKernels<float>& family = *current_table().f32.recurrent;
-  std::vector<RecurrentCellInfo> cells;
-  for (int i = 0; i < family.count; ++i) {
-    const RecurrentCell<float>& cell = family.cells[i];
-    cells.push_back({cell.name, cell.gates, cell.extras, cell.has_c, cell.takes_projection});
-  }
-  return cells;
+std::span<const CellInfo> recurrent_cells() {
+  const RecurrentKernels<float>& family = *table_of(0).f32.recurrent;
+  return {family.cells, size_t(family.count)};
 }
 
 namespace {
@@ -276,11 +233,10 @@ namespace {
 /// Of the instruction set that the arguments name; else enough for any of this machine's, as largest_size
 /// says.
 template <class T>
-RecurrentMemory memory_of(const std::string& name, const RecurrentArguments<T>& a, const SequencePlan& plan,
-                          bool training) {
+RecurrentMemory memory_of(const RecurrentProblem<T>& problem, bool training) {
+  const RecurrentArguments<T>& a = *problem.arguments;
   const auto memory = [&](const KernelTable& table) {
-    const RecurrentCell<T>& cell = find_cell<T>(table, name, a.operation);
-    return cell.memory(problem_of(cell, a, plan), training);
+    return kernels<T>(table).recurrent->memory(problem, training);
   };
   if (a.isa >= 0) return memory(table_for(a));
   RecurrentMemory largest{};
@@ -297,84 +253,61 @@ RecurrentMemory memory_of(const std::string& name, const RecurrentArguments<T>& 
 }  // namespace
 
 template <class T>
-RecurrentSizes recurrent_sizes(const std::string& name, const RecurrentArguments<T>& a, bool training) {
-  check_arguments(find_cell<T>(table_for(a), name, a.operation), a);
+RecurrentSizes recurrent_sizes(const RecurrentArguments<T>& a, bool training) {
+  const Cell cell = cell_of(a);
+  table_for(a);  // refuses an instruction set that is not there
+  check_arguments(cell.info, a);
   const int64_t batch = a.x.shape[0], steps = Plan<T>::steps(a);
   const size_t plan_bytes = Plan<T>::bytes(batch, steps);
   std::vector<int64_t> memory(plan_bytes / 8);
   Plan<T>::fill(memory.data(), a, steps);
   const SequencePlan plan = Plan<T>::view(memory.data(), batch, steps);
-  const RecurrentMemory largest = memory_of(name, a, plan, training);
+  const RecurrentMemory largest = memory_of(problem_of(cell, a, plan), training);
   const size_t prefix = header_bytes + plan_bytes;
   return {training ? prefix + largest.saved : 0, prefix + largest.forward_workspace,
           largest.backward_workspace};
 }
 
 template <class T>
-void recurrent_forward(const std::string& name, std::span<const RecurrentForwardCall<T>> calls) {
+void recurrent_forward(std::span<const RecurrentForwardCall<T>> calls) {
   if (calls.empty()) return;
   const KernelTable& table = table_for(calls[0].arguments);
-  for (const RecurrentForwardCall<T>& call : calls)
-    check_call(find_cell<T>(table, name, call.arguments.operation), call);
+  for (const RecurrentForwardCall<T>& call : calls) check_call(cell_of(call.arguments).info, call);
   ForwardJob<T> jobs[most_together];
   for_each_few(calls, [&](std::span<const RecurrentForwardCall<T>> few) {
-    const RecurrentCell<T>& cell = find_cell<T>(table, name, few[0].arguments.operation);
-    for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(table, cell, few[i]);
-    cell.forward(jobs, int(few.size()));
+    for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(table, cell_of(few[i].arguments), few[i]);
+    kernels<T>(table).recurrent->forward(jobs, int(few.size()));
   });
 }
 
 template <class T>
-void recurrent_forward(const std::string& cell, const RecurrentArguments<T>& a, const RecurrentResults<T>& r,
-                       void* saved, void* workspace) {
-  const RecurrentForwardCall<T> call{a, r, saved, workspace};
-  recurrent_forward<T>(cell, std::span(&call, 1));
+size_t recurrent_backward_workspace(const RecurrentArguments<T>& a, const void* saved) {
+  const RecurrentProblem<T> problem = problem_of(cell_of(a), a, saved_plan<T>(saved, a));
+  return kernels<T>(*header_of(saved).table).recurrent->memory(problem, true).backward_workspace;
 }
 
 template <class T>
-size_t recurrent_backward_workspace(const std::string& name, const RecurrentArguments<T>& a,
-                                    const void* saved) {
-  const Header header = header_of(saved);
-  const RecurrentCell<T>& cell = find_cell<T>(*header.table, name, a.operation);
-  return cell.memory(problem_of(cell, a, saved_plan<T>(saved, a)), true).backward_workspace;
-}
-
-template <class T>
-void recurrent_backward(const std::string& name, std::span<const RecurrentBackwardCall<T>> calls) {
-  const auto cell_of = [&](const RecurrentBackwardCall<T>& call) -> const RecurrentCell<T>& {
-    return find_cell<T>(*header_of(call.saved).table, name, call.arguments.operation);
-  };
-  for (const RecurrentBackwardCall<T>& call : calls) check_call(cell_of(call), call);
+void recurrent_backward(std::span<const RecurrentBackwardCall<T>> calls) {
+  for (const RecurrentBackwardCall<T>& call : calls) check_call(cell_of(call.arguments).info, call);
   BackwardJob<T> jobs[most_together];
   for_each_few(calls, [&](std::span<const RecurrentBackwardCall<T>> few) {
-    for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(cell_of(few[i]), few[i]);
+    for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(cell_of(few[i].arguments), few[i]);
     // Each on the instruction set that its forward was on; as a rule that is the same for all.
     size_t first = 0;
-    for (size_t i = 1; i <= few.size(); ++i)
-      if (i == few.size() || &cell_of(few[i]) != &cell_of(few[first])) {
-        cell_of(few[first]).backward(jobs + first, int(i - first));
-        first = i;
-      }
+    for (size_t i = 1; i <= few.size(); ++i) {
+      const KernelTable* table = header_of(few[first].saved).table;
+      if (i < few.size() && header_of(few[i].saved).table == table) continue;
+      kernels<T>(*table).recurrent->backward(jobs + first, int(i - first));
+      first = i;
+    }
   });
 }
 
-template <class T>
-void recurrent_backward(const std::string& cell, const RecurrentArguments<T>& a,
-                        const RecurrentGradientViews<T>& v, const void* saved, void* workspace) {
-  const RecurrentBackwardCall<T> call{a, v, saved, workspace};
-  recurrent_backward<T>(cell, std::span(&call, 1));
-}
-
-#define WEFT_INSTANTIATE(T)                                                                           \
-  template RecurrentSizes recurrent_sizes<T>(const std::string&, const RecurrentArguments<T>&, bool); \
-  template size_t recurrent_backward_workspace<T>(const std::string&, const RecurrentArguments<T>&,   \
-                                                  const void*);                                       \
-  template void recurrent_forward<T>(const std::string&, const RecurrentArguments<T>&,                \
-                                     const RecurrentResults<T>&, void*, void*);                       \
-  template void recurrent_backward<T>(const std::string&, const RecurrentArguments<T>&,               \
-                                      const RecurrentGradientViews<T>&, const void*, void*);          \
-  template void recurrent_forward<T>(const std::string&, std::span<const RecurrentForwardCall<T>>);   \
-  template void recurrent_backward<T>(const std::string&, std::span<const RecurrentBackwardCall<T>>);
+#define WEFT_INSTANTIATE(T)                                                                   \
+  template RecurrentSizes recurrent_sizes<T>(const RecurrentArguments<T>&, bool);             \
+  template size_t recurrent_backward_workspace<T>(const RecurrentArguments<T>&, const void*); \
+  template void recurrent_forward<T>(std::span<const RecurrentForwardCall<T>>);               \
+  template void recurrent_backward<T>(std::span<const RecurrentBackwardCall<T>>);
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)
 #undef WEFT_INSTANTIATE

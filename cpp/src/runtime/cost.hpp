@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "kernels/threads/cost.hpp"
+
 namespace weft {
 
 /// The processors that this process may run on.
@@ -11,12 +13,12 @@ int processors();
 /// The most threads that a call may use whose caller has asked for so many: 0 is num_threads().
 int most_threads(int asked);
 
-/// Waking and joining a thread costs some microseconds: each gets at least that much work. `nanoseconds` is
-/// about what one thread would take, `asked` what the caller gave.
+/// Each gets at least least_share. `nanoseconds` is about what one thread would take, `asked` what the caller
+/// gave.
 inline int threads_for(double nanoseconds, int asked) {
-  constexpr double least = 20'000;
   const int threads = most_threads(asked);
-  return nanoseconds >= least * threads ? threads : nanoseconds < 2 * least ? 1 : int(nanoseconds / least);
+  if (nanoseconds >= least_share * threads) return threads;
+  return nanoseconds < 2 * least_share ? 1 : int(nanoseconds / least_share);
 }
 
 /// Threads for that much work whose workspace is there: their number may have been raised since it was sized.

@@ -1,19 +1,17 @@
-// The tables of all families.
+// The tables of all families: an instruction set's own, and those of its base where it has none.
 #include "src/runtime/dispatch.hpp"
 
 namespace weft {
 
 const KernelTable& table_of(int isa) {
-  static constexpr const KernelTable* tables[] = {
-      &baseline::table,
-#ifdef WEFT_HAVE_AVX2
-      &avx2::table,
-#endif
-#ifdef WEFT_HAVE_AVX512
-      &avx512::table,
-#endif
-  };
-  return *tables[isa];
+#define WEFT_KERNELS(T, recurrent_kernels, dense, pointwise, attention)            \
+  {&recurrent_kernels, &dense::dense_kernels<T>, &pointwise::pointwise_kernels<T>, \
+   &attention::attention_kernels<T>, &attention::additive_scores_kernels<T>}
+#define WEFT_TABLE(isa, supported, recurrent, dense, pointwise, attention, step) \
+  {WEFT_KERNELS(float, recurrent::recurrent_f32, dense, pointwise, attention),   \
+   WEFT_KERNELS(double, recurrent::recurrent_f64, dense, pointwise, attention)},
+  static constexpr KernelTable tables[] = {WEFT_INSTRUCTION_SETS(WEFT_TABLE)};
+  return tables[isa];
 }
 const KernelTable& current_table() { return table_of(current_isa()); }
 

@@ -3,9 +3,10 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <stdexcept>
 
+#include "instruction_sets.hpp"
 #include "weft/config.hpp"
+#include "weft/errors.hpp"
 
 namespace weft {
 namespace {
@@ -16,23 +17,8 @@ struct InstructionSet {
 };
 
 // __builtin_cpu_supports also asks the operating system (XGETBV) whether it saves the wide registers.
-#if defined(__x86_64__)
-bool supports_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-bool supports_avx512() {
-  return supports_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-#endif
-
-const InstructionSet instruction_sets[] = {
-    {"baseline", [] { return true; }},
-#ifdef WEFT_HAVE_AVX2
-    {"avx2", supports_avx2},
-#endif
-#ifdef WEFT_HAVE_AVX512
-    {"avx512", supports_avx512},
-#endif
-};
+#define WEFT_ENTRY(isa, supported, ...) {#isa, [] { return bool(supported); }},
+const InstructionSet instruction_sets[] = {WEFT_INSTRUCTION_SETS(WEFT_ENTRY)};
 constexpr int count = std::size(instruction_sets);
 
 int find(const std::string& name, const char* asked_by) {
@@ -42,8 +28,7 @@ int find(const std::string& name, const char* asked_by) {
     if (name == instruction_sets[i].name) return i;
     available += (available.empty() ? "" : ", ") + std::string(instruction_sets[i].name);
   }
-  throw std::invalid_argument(std::string(asked_by) + ": this machine offers " + available + ", got \"" +
-                              name + "\"");
+  throw BadArgument(std::string(asked_by) + ": this machine offers " + available + ", got \"" + name + "\"");
 }
 
 std::atomic<int> chosen{-1};

@@ -4,8 +4,8 @@
 
 namespace weft {
 
-/// Its place among those compiled in: baseline, avx2, avx512. A list of tables goes in this order.
-/// Throws std::invalid_argument where WEFT_ISA names one that is not available.
+/// Its place in the list (cmake/instruction_sets.cmake). A list of tables goes in this order.
+/// Throws BadArgument where WEFT_ISA names one that is not available.
 int current_isa();
 
 /// The name of that place.

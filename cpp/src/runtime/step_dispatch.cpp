@@ -6,15 +6,8 @@
 namespace weft {
 
 const StepTable& current_step_table() {
-  static constexpr const StepTable* tables[] = {
-      &baseline::step_table,
-#ifdef WEFT_HAVE_AVX2
-      &avx2::step_table,
-#endif
-#ifdef WEFT_HAVE_AVX512
-      &avx512::step_table,
-#endif
-  };
+#define WEFT_TABLE(isa, supported, recurrent, dense, pointwise, attention, step) &step::step_table,
+  static constexpr const StepTable* tables[] = {WEFT_INSTRUCTION_SETS(WEFT_TABLE)};
   return *tables[current_isa()];
 }
 

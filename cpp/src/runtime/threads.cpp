@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <stdexcept>
 #include <string>
 
 #include "src/runtime/cost.hpp"
 #include "src/runtime/cpu_quota.hpp"
 #include "weft/config.hpp"
+#include "weft/errors.hpp"
 
 namespace weft {
 namespace {
@@ -50,8 +50,7 @@ int most_threads(int asked) { return asked <= 0 ? num_threads() : std::min(asked
 
 void set_num_threads(int threads) {
   if (threads < 1)
-    throw std::invalid_argument("set_num_threads: threads must be at least 1, got " +
-                                std::to_string(threads));
+    throw BadArgument("set_num_threads: threads must be at least 1, got " + std::to_string(threads));
   chosen.store(std::min(threads, most), std::memory_order_relaxed);
 }
 

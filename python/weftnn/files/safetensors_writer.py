@@ -1,4 +1,4 @@
-"""Writes `.safetensors` files, so that a crash leaves the old file; safetensors_reader.py has the format."""
+"""Writes `.safetensors` files: a crash leaves the old one as it was. The format: safetensors_reader.py."""
 
 from __future__ import annotations
 

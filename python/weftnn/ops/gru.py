@@ -69,19 +69,10 @@ def gru_forward(
         array([[0.25, 0.25, 0.25, 0.25]])
     """
     check_options("gru_forward", options, RecurrentOptions)
-    y, h_n, _, saved = recurrent_forward(
-        RecurrentCall(
-            "gru",
-            "gru" if reset_after else "gru_reset_before",
-            x,
-            w_ih,
-            w_hh,
-            b_ih,
-            b_hh,
-            h0=h0,
-            **options,
-        )
+    call = RecurrentCall(
+        "gru", "gru" if reset_after else "gru_reset_before", x, w_ih, w_hh, b_ih, b_hh, h0=h0, **options
     )
+    y, h_n, _, saved = recurrent_forward(call)
     return y, h_n, saved
 
 

@@ -79,22 +79,10 @@ def lstm_forward(
     """
     check_options("lstm_forward", options, RecurrentOptions)
     cell = "lstm" + "_coupled" * bool(coupled) + "_peephole" * (w_peephole is not None)
-    y, h_n, c_n, saved = recurrent_forward(
-        RecurrentCall(
-            "lstm",
-            cell,
-            x,
-            w_ih,
-            w_hh,
-            b_ih,
-            b_hh,
-            h0=h0,
-            c0=c0,
-            w_peephole=w_peephole,
-            w_proj=w_proj,
-            **options,
-        )
+    call = RecurrentCall(
+        "lstm", cell, x, w_ih, w_hh, b_ih, b_hh, h0=h0, c0=c0, w_peephole=w_peephole, w_proj=w_proj, **options
     )
+    y, h_n, c_n, saved = recurrent_forward(call)
     assert c_n is not None
     return y, h_n, c_n, saved
 

@@ -73,19 +73,8 @@ def rnn_forward(
     check_options("rnn_forward", options, RecurrentOptions)
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f"rnn_forward: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
-    y, h_n, _, saved = recurrent_forward(
-        RecurrentCall(
-            "rnn",
-            f"rnn_{nonlinearity}",
-            x,
-            w_ih,
-            w_hh,
-            b_ih,
-            b_hh,
-            h0=h0,
-            **options,
-        )
-    )
+    call = RecurrentCall("rnn", f"rnn_{nonlinearity}", x, w_ih, w_hh, b_ih, b_hh, h0=h0, **options)
+    y, h_n, _, saved = recurrent_forward(call)
     return y, h_n, saved
 
 

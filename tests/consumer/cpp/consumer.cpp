@@ -73,7 +73,7 @@ void check(const Path& folder) {
 void refuse() {
   try {
     weft::Model::load("no such file");
-  } catch (const std::runtime_error&) {
+  } catch (const weft::BadFile&) {
     return;
   }
   throw std::logic_error("no such file: must be refused");

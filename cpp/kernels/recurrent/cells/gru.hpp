@@ -9,19 +9,21 @@
 // Gates r z n. Sources: Cho et al. 2014; reset after: Chung et al. 2014.
 #pragma once
 
-#include "kernels/recurrent/cells/tile.hpp"
+#include "kernels/recurrent/cells/cell.hpp"
 
 namespace weft::WEFT_ISA {
 
 /// Reset after the product. Saved: r z n and q = U_n h + b_hn. Slots n_x r z n_h: the input's gradient is the
 /// first three, the recurrent one the last three.
 struct GRUCell {
-  static constexpr const char* name = "gru";
-  static constexpr int gates = 3, saved = 4, slots = 4, extras = 0, stages = 1;
-  static constexpr int stage_gates[stages] = {3};
-  static constexpr int input_slot = 0, hidden_slot = 1;
-  static constexpr int input_gate[] = {2, 0, 1}, hidden_gate[] = {0, 1, 2};
-  static constexpr bool has_c = false, has_direct = true, joint = false, takes_projection = false;
+  static constexpr CellInfo info = {.name = "gru",
+                                    .gates = 3,
+                                    .joint = false,
+                                    .saved = 4,
+                                    .slots = 4,
+                                    .hidden_slot = 1,
+                                    .input_gate = {2, 0, 1},
+                                    .has_direct = true};
 
   template <int Stage, class T>
   static void forward(const ForwardTile<T>& t) {
@@ -63,12 +65,8 @@ struct GRUCell {
 
 /// Reset before the product: two stages, r and z first, then n on the operand r h. Saved: r z n.
 struct GRUResetBeforeCell {
-  static constexpr const char* name = "gru_reset_before";
-  static constexpr int gates = 3, saved = 3, slots = 3, extras = 0, stages = 2;
-  static constexpr int stage_gates[stages] = {2, 1};
-  static constexpr int input_slot = 0, hidden_slot = 0;
-  static constexpr int input_gate[] = {0, 1, 2}, hidden_gate[] = {0, 1, 2};
-  static constexpr bool has_c = false, has_direct = true, joint = true, takes_projection = false;
+  static constexpr CellInfo info = {
+      .name = "gru_reset_before", .gates = 3, .stages = 2, .stage_gates = {2, 1}, .has_direct = true};
 
   template <int Stage, class T>
   static void forward(const ForwardTile<T>& t) {

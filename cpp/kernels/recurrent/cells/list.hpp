@@ -7,9 +7,10 @@
 
 namespace weft::WEFT_ISA {
 
-template <class... Cell>
+template <RecurrentCell... Cell>
 struct CellList {
   static constexpr int count = sizeof...(Cell);
+  static constexpr CellInfo infos[] = {Cell::info...};
 };
 
 using Cells = CellList<RNNCell<false>, RNNCell<true>,                                         //

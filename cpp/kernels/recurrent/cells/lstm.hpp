@@ -14,22 +14,21 @@
 // Beaufays 2014 (projection); Greff et al. 2017 (coupled).
 #pragma once
 
-#include "kernels/recurrent/cells/tile.hpp"
+#include "kernels/recurrent/cells/cell.hpp"
 
 namespace weft::WEFT_ISA {
 
 template <bool Coupled, bool Peephole>
 struct LSTMCell {
-  static constexpr const char* name = Coupled    ? Peephole ? "lstm_coupled_peephole" : "lstm_coupled"
-                                      : Peephole ? "lstm_peephole"
-                                                 : "lstm";
   static constexpr int I = 0, F = 1, G = Coupled ? 1 : 2, O = Coupled ? 2 : 3;
-  static constexpr int gates = Coupled ? 3 : 4, saved = gates, slots = gates, extras = Peephole ? 3 : 0,
-                       stages = 1;
-  static constexpr int stage_gates[stages] = {gates};
-  static constexpr int input_slot = 0, hidden_slot = 0;
-  static constexpr int input_gate[] = {0, 1, 2, 3}, hidden_gate[] = {0, 1, 2, 3};
-  static constexpr bool has_c = true, has_direct = false, joint = true, takes_projection = true;
+  static constexpr CellInfo info = {.name = Coupled    ? Peephole ? "lstm_coupled_peephole" : "lstm_coupled"
+                                            : Peephole ? "lstm_peephole"
+                                                       : "lstm",
+                                    .gates = Coupled ? 3 : 4,
+                                    .extra = Peephole ? "w_peephole" : nullptr,
+                                    .extras = Peephole ? 3 : 0,
+                                    .has_c = true,
+                                    .takes_projection = true};
   static constexpr int PI = 0, PF = 1, PO = 2;  // rows of the peepholes
 
   template <int Stage, class T>
@@ -98,21 +97,21 @@ struct LSTMCell {
   /// dp_i += d_i c_prev, dp_f += d_f c_prev, dp_o += d_o c over the tile's rows; `dextra` has rows of
   /// `extra_row`.
   template <class T>
-  static void extra_gradient(const BackwardTile<T>& t, T* dextra, int64_t extra_row) {
-    if constexpr (Peephole) {
-      for (int64_t u = 0; u < t.units; u += lanes<T>) {
-        Vec<T> sum[3];
-        for (int p = 0; p < 3; ++p) sum[p] = load(dextra + p * extra_row + u);
-        for (int64_t r = 0; r < t.rows; ++r) {
-          const Vec<T> i = load(t.saved.at(r, I, u)), g = load(t.saved.at(r, G, u));
-          const Vec<T> f = Coupled ? broadcast(T(1)) - i : load(t.saved.at(r, F, u));
-          const Vec<T> c_prev = load(t.c_prev.at(r, u)), c = fma(f, c_prev, i * g);
-          sum[PI] = fma(load(t.deltas.at(r, I, u)), c_prev, sum[PI]);
-          if constexpr (!Coupled) sum[PF] = fma(load(t.deltas.at(r, F, u)), c_prev, sum[PF]);
-          sum[PO] = fma(load(t.deltas.at(r, O, u)), c, sum[PO]);
-        }
-        for (int p = 0; p < 3; ++p) store(dextra + p * extra_row + u, sum[p]);
+  static void extra_gradient(const BackwardTile<T>& t, T* dextra, int64_t extra_row)
+    requires Peephole
+  {
+    for (int64_t u = 0; u < t.units; u += lanes<T>) {
+      Vec<T> sum[3];
+      for (int p = 0; p < 3; ++p) sum[p] = load(dextra + p * extra_row + u);
+      for (int64_t r = 0; r < t.rows; ++r) {
+        const Vec<T> i = load(t.saved.at(r, I, u)), g = load(t.saved.at(r, G, u));
+        const Vec<T> f = Coupled ? broadcast(T(1)) - i : load(t.saved.at(r, F, u));
+        const Vec<T> c_prev = load(t.c_prev.at(r, u)), c = fma(f, c_prev, i * g);
+        sum[PI] = fma(load(t.deltas.at(r, I, u)), c_prev, sum[PI]);
+        if constexpr (!Coupled) sum[PF] = fma(load(t.deltas.at(r, F, u)), c_prev, sum[PF]);
+        sum[PO] = fma(load(t.deltas.at(r, O, u)), c, sum[PO]);
       }
+      for (int p = 0; p < 3; ++p) store(dextra + p * extra_row + u, sum[p]);
     }
   }
 };

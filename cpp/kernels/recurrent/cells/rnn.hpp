@@ -6,18 +6,13 @@
 // Source: Elman, "Finding structure in time", 1990.
 #pragma once
 
-#include "kernels/recurrent/cells/tile.hpp"
+#include "kernels/recurrent/cells/cell.hpp"
 
 namespace weft::WEFT_ISA {
 
 template <bool Relu>
 struct RNNCell {
-  static constexpr const char* name = Relu ? "rnn_relu" : "rnn_tanh";
-  static constexpr int gates = 1, saved = 1, slots = 1, extras = 0, stages = 1;
-  static constexpr int stage_gates[stages] = {1};
-  static constexpr int input_slot = 0, hidden_slot = 0;
-  static constexpr int input_gate[] = {0}, hidden_gate[] = {0};
-  static constexpr bool has_c = false, has_direct = false, joint = true, takes_projection = false;
+  static constexpr CellInfo info = {.name = Relu ? "rnn_relu" : "rnn_tanh", .gates = 1};
 
   template <int Stage, class T>
   static void forward(const ForwardTile<T>& t) {

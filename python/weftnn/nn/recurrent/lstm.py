@@ -116,7 +116,7 @@ class LSTM(RecurrentLayer):
     proj_size: P, what W_hr projects h to; 0 for no projection.
     forget_bias: the first value of the forget gate's bias, so that a new LSTM remembers. None: drawn like
         the others, as in PyTorch. With coupled, where f = 1 - i, the input gate's starts at its negative.
-    peephole: whether the gates see the cell state, through p.
+    peephole: whether the gates see the cell state, through p; without, p is zero.
     coupled: no forget gate of its own: f = 1 - i.
     **options
 

@@ -72,7 +72,7 @@ with_layer_options = takes(RecurrentLayerOptions, _DEFAULTS)
 
 
 class RecurrentLayer(Layer):
-    """Base of RNN, LSTM and GRU."""
+    """Base of RNN, LSTM and GRU; `__call__` describes their arguments."""
 
     stateful = True
 

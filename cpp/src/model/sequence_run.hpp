@@ -1,13 +1,21 @@
-// What passes from layer to layer where whole sequences run: features of every step of every sequence.
+// What passes from node to node where whole sequences run, features of every step of every sequence, and what
+// operations ask for while they do.
 #pragma once
 
 #include <algorithm>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "src/checks/errors.hpp"
+#include "src/model/aligned.hpp"
 #include "src/model/run_graph.hpp"
+#include "weft/config.hpp"
 
 namespace weft {
+
+template <class T>
+struct Node;
 
 /// [B, T, size], contiguous.
 template <class T>
@@ -60,5 +68,36 @@ void copy_sequences(const Batch& batch, View<From, 3> from, View<T, 3> to, bool 
     }
   }
 }
+
+template <class T>
+class SequenceRun {
+ public:
+  SequenceRun(const Batch& batch, View<const int64_t, 1> tokens)
+      : batch(batch), tokens(tokens), pool_(batch) {}
+
+  const Batch batch;
+  const View<const int64_t, 1> tokens;  // [B T], or empty
+
+  Features<T> run(const Node<T>& node, const Features<T>& x) {
+    return std::visit([&](const auto& op) { return op.run(x, *this); }, node.op);
+  }
+  /// Contents undefined.
+  Features<T> take(int64_t size) { return pool_.take(size); }
+  void give_back(Features<T> features) { pool_.give_back(std::move(features)); }
+
+  int64_t rows() const { return batch.size * batch.time; }
+  int threads() const { return batch.threads > 0 ? batch.threads : num_threads(); }
+  View<T, 2> matrix(const Features<T>& features) const {
+    return {features.data.get(), {rows(), features.size}};
+  }
+  View<T, 3> sequences(const Features<T>& features) const { return part(features, 0, features.size); }
+  /// Some of the features.
+  View<T, 3> part(const Features<T>& y, int64_t first, int64_t size) const {
+    return {y.data.get() + first, {batch.size, batch.time, size}, {batch.time * y.size, y.size, 1}};
+  }
+
+ private:
+  FeaturePool<T> pool_;
+};
 
 }  // namespace weft
