@@ -18,7 +18,7 @@ namespace {
 using namespace Eigen::internal;
 
 template <class T>
-void rotate_halves(int64_t pairs, const T* x, const T* cos, const T* sin, T sign, T* y) {
+void turn_halves(int64_t pairs, const T* x, const T* cos, const T* sin, T sign, T* y) {
   const Vec<T> signs = broadcast(sign);
   for_each_vector<T>(0, pairs, [&](int64_t i, int64_t n) {
     const Vec<T> a = load(x + i, n), b = load(x + pairs + i, n);
@@ -30,19 +30,19 @@ void rotate_halves(int64_t pairs, const T* x, const T* cos, const T* sin, T sign
 
 /// Interleaved pairs are split into two short rows, rotated and joined, so that all three are vector loops.
 template <class T>
-void rotate_interleaved(int64_t pairs, const T* x, const T* cos, const T* sin, T sign, T* y) {
+void turn_neighbours(int64_t pairs, const T* x, const T* cos, const T* sin, T sign, T* y) {
   constexpr int64_t most = 64;
-  T apart[2 * most], rotated[2 * most];
+  T apart[2 * most], turned[2 * most];
   for (int64_t begin = 0; begin < pairs; begin += most) {
     const int64_t count = min_of(most, pairs - begin);
     for (int64_t i = 0; i < count; ++i) {
       apart[i] = x[2 * (begin + i)];
       apart[count + i] = x[2 * (begin + i) + 1];
     }
-    rotate_halves(count, apart, cos + begin, sin + begin, sign, rotated);
+    turn_halves(count, apart, cos + begin, sin + begin, sign, turned);
     for (int64_t i = 0; i < count; ++i) {
-      y[2 * (begin + i)] = rotated[i];
-      y[2 * (begin + i) + 1] = rotated[count + i];
+      y[2 * (begin + i)] = turned[i];
+      y[2 * (begin + i) + 1] = turned[count + i];
     }
   }
 }
@@ -60,7 +60,7 @@ void rotary(const Rotary<T>& p, int threads) {
       const T* cos = p.cos + b * p.cos_stride[0] + t * p.cos_stride[1];
       const T* sin = p.sin + b * p.sin_stride[0] + t * p.sin_stride[1];
       T* y = p.y + b * p.y_stride[0] + n * p.y_stride[1] + t * p.y_stride[2];
-      (p.interleaved ? rotate_interleaved<T> : rotate_halves<T>)(p.pairs, x, cos, sin, sign, y);
+      (p.interleaved ? turn_neighbours<T> : turn_halves<T>)(p.pairs, x, cos, sin, sign, y);
       if (y != x)
         for (int64_t i = 2 * p.pairs; i < p.size; ++i) y[i] = x[i];
     }
