@@ -1,10 +1,10 @@
-"""docs/glossary.md: every letter of a shape in a public docstring stands there."""
+"""docs/glossary.md: every letter of a shape in a public docstring or header is there."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,8 @@ import pytest
 import weftnn
 from weftnn import data, models, nn, ops, optim, train
 
-PAGE = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 MODULES = (weftnn, ops, nn, optim, data, train, models)
 SHAPE = re.compile(r"\[([^\[\]\"'=]*?[A-Z][^\[\]\"'=]*?)\]")  # [B,T,I], [..., 2F], [(N+2Nk)D, E]
 LETTER = re.compile(r"[A-Z]k?(?![a-jl-z])")
@@ -36,11 +37,18 @@ def docstrings() -> Iterator[tuple[str, str]]:
                     yield f"{module.__name__}.{where}", text.split(">>>")[0]
 
 
-def test_letters_of_shapes_are_in_the_glossary() -> None:
+def comments() -> Iterator[tuple[str, str]]:
+    """(name, comments) of every public header."""
+    for header in sorted((ROOT / "cpp" / "include" / "weft").iterdir()):
+        yield header.name, "\n".join(re.findall(r"//.*", header.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("texts", [docstrings, comments])
+def test_letters_of_shapes_are_in_the_glossary(texts: Callable[[], Iterator[tuple[str, str]]]) -> None:
     letters = table("Letters of shapes")
     unknown = {
         where: sorted(missing)
-        for where, text in docstrings()
+        for where, text in texts()
         if (
             missing := {letter for shape in SHAPE.findall(text) for letter in LETTER.findall(shape)} - letters
         )

@@ -1,4 +1,4 @@
-// What weft throws, beside std::bad_alloc where memory runs out.
+// The exceptions that weft throws, besides std::bad_alloc when memory runs out.
 #pragma once
 
 #include <cstddef>
@@ -15,14 +15,14 @@ class WEFT_API BadArgument : public std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
-/// A file that cannot be read, is broken or is no model.
+/// A file that cannot be read, is broken or is not a model.
 class WEFT_API BadFile : public std::runtime_error {
  public:
-  /// what() is `before` and the reason.
+  /// what() is `before`, then the reason.
   BadFile(const std::string& before, const std::string& path, const std::string& reason)
       : std::runtime_error(before + reason), path_(path), reason_at_(before.size()) {}
 
-  const char* path() const noexcept { return path_.what(); }  ///< as it was given, or "": it lay in memory
+  const char* path() const noexcept { return path_.what(); }  ///< as given, or "" for a file in memory
   const char* reason() const noexcept { return what() + reason_at_; }
 
  private:

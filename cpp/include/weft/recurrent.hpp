@@ -1,7 +1,7 @@
 // Recurrent layers, forward and backward: one call for a whole batch of sequences.
 //
-// Cells: recurrent_cells(). The equations are in cpp/kernels/recurrent/cells and in help(weftnn.nn.LSTM), GRU and
-// RNN.
+// Cells: recurrent_cells(). The equations are in cpp/kernels/recurrent/cells, and in help(weftnn.nn.LSTM),
+// GRU and RNN.
 //
 // Nothing is allocated: ask recurrent_sizes(), then provide 64-byte aligned memory. Where arguments.threads
 // is 0, the number of threads may not change between the two. Forward writes to `saved` what its backward
@@ -16,11 +16,11 @@
 
 namespace weft {
 
-/// Every cell there is.
+/// All cells.
 WEFT_API std::span<const CellInfo> recurrent_cells();
 
-/// Checks every argument. Throws BadArgument, which names operation, argument, and expected and
-/// actual shape or value.
+/// Checks every argument. Throws BadArgument, which names the operation, the argument, and the expected and
+/// the actual shape or value.
 template <class T>
 WEFT_API RecurrentSizes recurrent_sizes(const RecurrentArguments<T>& arguments, bool training);
 

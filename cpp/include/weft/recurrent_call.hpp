@@ -1,10 +1,10 @@
-// A call of the recurrent family, in structs: what the functions of weft/recurrent.hpp and the kernels behind
-// them are given.
+// The structs of a recurrent call: the arguments of the functions of weft/recurrent.hpp and of the kernels
+// behind them.
 //
 // Shapes: T time, B batch, I input, H hidden units, G the cell's gates (in PyTorch's order: i f g o; r z n),
-// P the width of the state h: H, or with a projection the rows of w_proj, E the rows of the cell's own
-// weights (peepholes: 3). Every view's last axis is contiguous, the other axes may have any strides. float or
-// double throughout.
+// P the width of the state h (H, or with a projection the rows of w_proj), E the rows of the cell's own
+// weights (3 for peepholes). The last axis of every view is contiguous; the other axes may have any strides.
+// The template's T is float or double, the same for all arrays.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,9 @@
 
 namespace weft {
 
-/// The arguments of forward, given to backward again. Absent optional views are empty. All are read only and
-/// may alias each other, but nothing that a call writes.
+/// The arguments of forward, which backward takes again. An optional view is left out as {}; `optional: zero`
+/// says what stands for it. All views are only read; they may alias each other, but nothing that a call
+/// writes.
 template <class T>
 struct RecurrentArguments {
   const char* cell = nullptr;   ///< a name of recurrent_cells(), required
@@ -30,12 +31,13 @@ struct RecurrentArguments {
   View<const T, 2> c0;          ///< [B, H] optional: zero; cells with a second state only
   View<const int64_t, 1> lengths;           ///< [B] optional: T; in 0..T, any order
   View<const bool, 2> resets;               ///< [B, T] optional: the state is zeroed before that step
-  View<const T, 3> recurrent_dropout_mask;  ///< [B, T, P] optional: multiplies h where it enters the product
+  View<const T, 3> recurrent_dropout_mask;  ///< [B, T, P] optional: a factor of h in w_hh h
   View<const T, 3> zoneout_mask;            ///< [B, T, P] optional: h = m h_prev + (1 - m) h
   bool reverse = false;                     ///< from each row's last valid step to its first
-  int64_t checkpoint_every = 0;             ///< k > 0: save the states of every k-th step only
-  int threads = 0;                          ///< at most so many; 0: num_threads()
-  int isa = -1;  ///< for sizes and call, an isa_place(); -1: that in use by then, and sizes that serve any
+  int64_t checkpoint_every = 0;             ///< k > 0: save every k-th state, recompute the others
+  int threads = 0;                          ///< the most to use; 0: num_threads()
+  /// An isa_place(), for sizes and calls. -1: a call takes the one in use, and sizes suffice for any.
+  int isa = -1;
   const char* operation = "recurrent";  ///< how errors name the call
 };
 
@@ -46,8 +48,8 @@ struct RecurrentResults {
   View<T, 2> h_n, c_n;  ///< [B, P], [B, H]: the last valid state; c_n for cells with a second state only
 };
 
-/// Gradients: dy, dh_n, dc_n are read (optional: zero); dx (optional), dh0, dc0 are overwritten; the
-/// gradients of the weights are added to, each required where its weight was given.
+/// Gradients. dy, dh_n and dc_n are read (optional: zero). dx (optional), dh0 and dc0 are overwritten. The
+/// gradients of the weights are added to; each is required where its weight was given.
 template <class T>
 struct RecurrentGradientViews {
   View<const T, 3> dy;
@@ -66,7 +68,7 @@ struct RecurrentForwardCall {
   void *saved, *workspace;
 };
 
-/// `saved` is what a forward call with the same arguments left; lengths are read from it.
+/// `saved` is what forward wrote for the same arguments. Lengths are read from it.
 template <class T>
 struct RecurrentBackwardCall {
   RecurrentArguments<T> arguments;
@@ -75,7 +77,7 @@ struct RecurrentBackwardCall {
   void* workspace;
 };
 
-/// Bytes to bring.
+/// How many bytes of memory calls need.
 struct RecurrentSizes {
   size_t saved;               ///< forward in training, backward
   size_t forward_workspace;   ///< forward

@@ -2,7 +2,7 @@
 // needed. It is a single file, so that a binding to another language can be made from it.
 //
 //   weft_sizes sizes = WEFT_INIT(weft_sizes);
-//   weft_linear call = WEFT_INIT(weft_linear);            // all zero: float32, any number of threads
+//   weft_linear call = WEFT_INIT(weft_linear);            // all zero: float32, the default threads
 //   call.x = weft_view2(x, rows, inputs);                 // in
 //   call.weight = weft_view2(weight, outputs, inputs);    // in
 //   call.y = weft_view2(y, rows, outputs);                // out

@@ -17,7 +17,7 @@ from weftnn.ragged import check_lengths, check_resets
 class ArrayDataset:
     """Rows of (x, y) in batches, shuffled anew each epoch.
 
-    arrays: (x[N,...], y[N,...]), of NumPy or what it makes arrays of, such as a pandas table of numbers;
+    arrays: (x[N,...], y[N,...]), NumPy arrays or what it can convert, such as a pandas table of numbers;
         lengths int[N], resets bool[N,T], weight like y or its first axes: as in `Batch`.
     shuffle: False gives the rows in their order, as views. drop_last leaves out an incomplete last batch.
     The order depends on (seed, epoch) alone. Raises ValueError where the numbers of rows differ or none are

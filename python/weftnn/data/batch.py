@@ -18,7 +18,7 @@ Array: TypeAlias = NDArray[Any]
 
 @runtime_checkable
 class DataSource(Protocol):
-    """Batches by epoch, always the same for the same epoch: resuming in mid-epoch rests on that.
+    """Batches by epoch, always the same for the same epoch, so that training can resume in the middle of one.
 
     `len(source)` is the number of batches in an epoch.
     """
@@ -33,7 +33,7 @@ class Batch:
     """Inputs and targets of one step. B rows, T time steps.
 
     x: [B,T] of integers, [B,T,I], or [B,I] for a model without time; y: targets, [B,...].
-    lengths: int[B], the valid steps of each row, its first ones; past them nothing is read or learned.
+    lengths: int[B], how many steps of each row are valid; later ones are not read and have no loss.
     resets: bool[B,T], True where a new sequence begins inside a row: after a `done`, not at it.
     weight: like y, or its first axes: [B] counts rows, [B,T] steps; how much each element counts in loss and
         metrics. With `lengths` and a target at every step it is made from them, or 0 past them if given.

@@ -17,7 +17,8 @@ class TextStream:
     """Cuts a text into `batch_size` parallel streams, `sequence_length` ids a batch; targets are the next
     ids.
 
-        x[b, t] = text[b L + t],    y[b, t] = text[b L + t + 1],    L = (N - 1) // batch_size
+        x[b, t] = text[b L + t]
+        y[b, t] = text[b L + t + 1]        L = (N - 1) // batch_size
 
     Each batch continues the one before it; the last of an epoch may be shorter. Batches are views of the
     text.

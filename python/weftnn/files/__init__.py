@@ -1,4 +1,4 @@
-"""Files that survive: safetensors written so that a crash costs nothing, read as if hostile."""
+"""Safetensors files: written so that a crash leaves the old file, read as if they were hostile."""
 
 from weftnn.files.replacing import PathLike, replace_file
 from weftnn.files.safetensors_reader import Array, read_safetensors

@@ -29,7 +29,7 @@ __all__ = ["HeldOutText", "bits_per_byte", "validation_source"]
 
 
 class HeldOutText:
-    """A text to validate on, as a data source: x[S,T], its next bytes y[S,T], weight[S,T] 0 or 1.
+    """A text to validate on, as a data source: x[B,T], its next bytes y[B,T], weight[B,T] 0 or 1.
 
     ids: int[N], N >= 2. There are fewer streams than asked for where parts would be too short beside the
     context. Raises ValueError for a text of less than two bytes.

@@ -13,10 +13,11 @@ from weftnn.shortened import shortened
 def save(layer: Layer, path: PathLike, metadata: Mapping[str, str] | None = None) -> None:
     """Write a layer's state_dict, and strings beside it, to a `.safetensors` file in place of an old one.
 
-    Beside the strings stands the layer's own, "weft": what `Model::load` of the C++ library and
-    `weftnn.Stream` compute from (docs/model_format.md), or why they cannot.
+    The layer adds a string of its own, "weft": the graph that `Model::load` of the C++ library and
+    `weftnn.Stream` run (docs/model_format.md), or the reason why there is none.
 
-    A crash or a full disk leaves the old file as it was. Every reader of safetensors takes it, PyTorch's too.
+    A crash or a full disk leaves the old file as it was. All readers of safetensors can read it, PyTorch's
+    too.
     Raises OSError if it cannot be written.
 
     >>> import tempfile
@@ -36,10 +37,10 @@ def to_bytes(layer: Layer) -> bytes:
 
 
 def load(layer: Layer, path: PathLike) -> dict[str, str]:
-    """Take a layer's parameters from a `.safetensors` file, of weft or of PyTorch; returns its metadata.
+    """Read a layer's parameters from a `.safetensors` file of weft or PyTorch; returns the file's metadata.
 
-    A tied weight may be in it under one of its names alone. Raises ValueError, with nothing changed, for a
-    file that is broken or of another model, and OSError if it cannot be read.
+    The file may have a tied weight under one of its names only. Raises ValueError, with nothing changed, for
+    a file that is broken or of another model, and OSError if it cannot be read.
     """
     tensors, metadata = read_safetensors(path)
     try:

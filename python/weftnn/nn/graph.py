@@ -1,9 +1,9 @@
-"""What a model file says of a layer: how to compute with its weights (docs/model_format.md).
+"""The graph of a model file: how to compute a layer from its weights (docs/model_format.md).
 
     {"format": 1, "graph": node}        or        {"format": 1, "obstacle": "why there is no graph"}
 
-A layer says in its method `graph` what it is in terms of the format's few operations; the names of weights,
-and the layers inside, are the GraphWriter's part.
+A layer's method `graph` describes it in the few operations of the format. The GraphWriter finds the names of
+the weights and the nodes of the layers inside.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Describable(Tree, Protocol):
 
 
 class GraphWriter:
-    """Writes the nodes of one model; every layer's `graph` is given it.
+    """Writes the nodes of one model: the argument of every layer's `graph`.
 
     >>> from weftnn.nn import Linear, ReLU, Residual, Sequential
     >>> model = Sequential(Linear(2, 2, bias=False), Residual(ReLU()))

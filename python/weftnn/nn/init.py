@@ -5,7 +5,7 @@
         gate[...] = init.orthogonal(gate.shape, rng=rng)
 
 A weight[O, I] has fan-in I and fan-out O; further axes multiply both, as in a convolution.
-`rng` is a seed, a NumPy generator, or None for the system's entropy.
+`rng` is a seed, a NumPy generator, or None for a seed from the system.
 """
 
 from __future__ import annotations

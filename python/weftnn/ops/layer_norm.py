@@ -82,8 +82,11 @@ def layer_norm_backward(
 ) -> LayerNormGrads:
     """Gradients of `layer_norm_forward`, given dL/dy.
 
-    With y = xhat w + b, g = dy w:  dx = (g - mean(g) - xhat mean(g xhat)) / sqrt(variance + eps),
-    dw = sum over rows of dy xhat,  db = sum over rows of dy.
+    With y = xhat w + b and g = dy w:
+
+        dx = (g - mean(g) - xhat mean(g xhat)) / sqrt(variance + eps)
+        dw = sum over rows of dy xhat
+        db = sum over rows of dy
 
     Args:
         saved: what forward returned; it may be used again, and the forward's arrays must be unchanged.

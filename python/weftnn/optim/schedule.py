@@ -53,7 +53,9 @@ class StepLR:
 class CosineLR:
     """A linear rise to base_lr over `warmup_steps`, then half a cosine down to `min_lr` at `total_steps`.
 
-    lr = min_lr + (base_lr - min_lr) (1 + cos(pi (step - warmup_steps) / (total_steps - warmup_steps))) / 2,
+        lr = min_lr + (base_lr - min_lr) (1 + cos(pi done)) / 2
+        done = (step - warmup_steps) / (total_steps - warmup_steps)
+
     and min_lr from `total_steps` on. Loshchilov and Hutter, "SGDR", 2017.
 
     >>> [round(CosineLR(total_steps=4, min_lr=0.2)(step, 1.0), 2) for step in range(6)]

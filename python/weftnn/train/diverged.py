@@ -1,4 +1,4 @@
-"""DivergedError: how training ends when its numbers are no longer finite."""
+"""DivergedError: raised when the loss, the gradient or the weights are no longer finite."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 """Meter: means of the loss and of the metrics over what has passed since it was last emptied.
 
-mean = sum of count * value / sum of count, count being the elements (by weight) that a batch's loss is the
-mean of. So the mean over batches of any sizes is the mean over their elements.
+    mean = sum of count * value / sum of count
+
+where count is the number of elements (by weight) that a batch's loss is the mean of. So the mean over batches
+of any sizes is the mean over their elements.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Trainer: the training loop. What it is made of stands in files of its own:
+"""Trainer: the training loop. Its parts have files of their own:
 
 tbptt.py    cutting batches into segments, carrying the state, backprop that reaches k2 steps back
 learner.py  one update: gradients added up, clipped, given to the optimizer

@@ -48,7 +48,7 @@ class Training:
         raise NotImplementedError
 
     def evaluate(self, data: DataSource) -> dict[str, float]:
-        """Loss, metrics and what is derived from the loss, on data that is not learned from; dropout is off.
+        """Loss, metrics and what is derived from the loss, on data that is not trained on, without dropout.
 
         The state is carried as in training. Long batches are read in pieces of k1 steps.
         """

@@ -1,11 +1,14 @@
-// attention: every step reads from the steps that it sees.
+// attention: every step attends to the steps that it may see.
 //
-//   [q; k; v] = x W_in^T + b_in          out = softmax(q k^T / sqrt(D) + bias) v          y = out W_out^T +
-//   b_out
+//   [q; k; v] = x W_in^T + b_in
+//   out       = softmax(q k^T / sqrt(D) + bias) v
+//   y         = out W_out^T + b_out
 //
-//   W_in [(N + 2 K) D, E]   W_out [E, N D]   b_in, b_out optional      N heads, K of keys, D features of a
-//   head causal: a query sees no later keys; window [left, right]: as many before and after its own, -1: all
-//   positions: see attention_positions.hpp
+//   W_in [(N + 2 Nk) D, E]   W_out [E, N D]   b_in, b_out optional
+//
+// N heads of queries, Nk of keys, D features of a head.
+// causal: a query sees no later keys. window [left, right]: so many keys before and after its own, -1: all.
+// positions: see attention_positions.hpp.
 #pragma once
 
 #include "src/model/ops/attention_history.hpp"

@@ -1,14 +1,13 @@
 // What an operation of a model's file is: a struct template on the precision T, in a file of its own, and a
 // line in list.hpp. docs/model_format.md says what each computes.
 //
-//   name                             its `op` in the file
-//   read(entries)                    the struct, from the entries of its node; what it does not ask for is
-//   refused expected_inputs(halved)          halved times the features that must come in, `tokens`, or 0: any
-//   number check(inputs, at, graph)         features that come out; refuses weights of other shapes run(x,
-//   sequences)                y of whole sequences: the calls that Python's predict makes, the same bits
-//   step(x, program)                 adds to the program what a stream does for y of one step; asked only of
-//   graphs
-//                                    without an obstacle
+//   name                       its `op` in the file
+//   read(entries)              the struct, from the entries of its node; those not asked for are refused
+//   expected_inputs(halved)    `halved` times the features that must come in, `tokens`, or 0: any number
+//   check(inputs, at, graph)   features that come out; refuses weights of other shapes
+//   run(x, sequences)          y of whole sequences: the calls that Python's predict makes, the same bits
+//   step(x, program)           adds to the program what a stream does for y of one step, if the graph has no
+//                              obstacle
 //
 // And if it is so: `static constexpr bool takes_tokens = true`, for what may come first in a model over
 // tokens; has_recurrent(), where a layer in it has weights that alone decide how many features come out.

@@ -1,11 +1,15 @@
 // recurrent: the hidden state of a cell at every step, from a state of zeros.
 //
-//   h, c = cell(x, h', c');    h = W_proj h where there is one;    h = z h' + (1 - z) h with zoneout z
-//   y = h
+//   h, c = cell(x, h', c')
+//   h    = W_proj h                  where there is one
+//   h    = z h' + (1 - z) h          with zoneout z
+//   y    = h
 //
-//   cell: a name of weftnn.ops.cells()      G gates, I inputs, H hidden units, P = H or the rows of w_proj
 //   w_ih [G H, I]   w_hh [G H, P]   b_ih, b_hh [G H] optional   w_proj [P, H] optional
-//   extra [E, H] where the cell has such   zoneout: a number z in [0, 1), optional
+//   extra [E, H] where the cell has such
+//
+// G gates, I inputs, H hidden units, P = H or the rows of w_proj. cell: a name of weftnn.ops.cells().
+// zoneout: a number z in [0, 1), optional.
 #pragma once
 
 #include <bit>

@@ -33,7 +33,7 @@ def add_lm_commands(lm: Parser) -> None:
         "eval",
         usage="weftnn lm eval MODEL [TEXT ...] [OPTION ...]",
         help="score a trained model on text",
-        description="Bits per byte of a trained model on a text: less is better, 8 is knowing nothing.",
+        description="Bits per byte of a trained model on a text: less is better, 8 is chance.",
         epilog=evaluate.EXAMPLES,
     )
     evaluate.add_eval_arguments(eval_parser)

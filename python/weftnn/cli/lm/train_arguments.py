@@ -24,7 +24,7 @@ examples:
   weftnn lm train --resume runs/book --steps 9000 go on with a run that is complete
 
 A model predicts the next byte from all bytes before it, gpt from those in its context. Its measure is bits
-per byte on text that it has not seen: 8 is knowing nothing, gzip reaches about 3 on English prose, and less
+per byte on text that it has not seen: 8 is chance, gzip reaches about 3 on English prose, and less
 is better.
 """
 
@@ -87,7 +87,7 @@ def add_train_arguments(parser: Parser) -> None:
     )
     model(
         "--positions",
-        "how a byte's place is told, of gpt only: learned vectors, rotary or alibi (default "
+        "how a byte's position enters, of gpt only: learned vectors, rotary or alibi (default "
         f"{GPT_DEFAULTS['positions']})",
         metavar="{" + ",".join(POSITIONS) + "}",
         type=one_of(*POSITIONS),

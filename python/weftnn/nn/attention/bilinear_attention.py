@@ -1,6 +1,10 @@
 """BilinearAttention: score(query_t, key_s) = (W query_t) · key_s, the "general" score of its source.
 
-Backward: q = W query,  dq_t = sum over s of dscore_ts key_s,  dquery = dq W,  dW += sum of dq_t query_tᵀ.
+Backward, with q = W query:
+
+    dq_t   = sum over s of dscore_ts key_s
+    dquery = dq W
+    dW    += sum over t of dq_t query_tᵀ
 W[key_size, query_size]. Luong, Pham and Manning, "Effective approaches to attention-based neural machine
 translation", 2015
 """

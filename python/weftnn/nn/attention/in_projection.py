@@ -1,4 +1,6 @@
-"""InProjection: what attention does first, q = query Wqᵀ + bq, k = key Wkᵀ + bk, v = value Wvᵀ + bv.
+"""InProjection: the linear projections at the beginning of attention.
+
+    q = query Wqᵀ + bq        k = key Wkᵀ + bk        v = value Wvᵀ + bv
 
 Backward:  dquery = dq Wq,  dWq += dqᵀ query,  dbq += sum of dq;  key and value likewise.
 

@@ -2,7 +2,7 @@
 
     q = query Wqᵀ + bq        k = key Wkᵀ + bk        v = value Wvᵀ + bv        in heads of D features
     head_n = softmax(q_n k_nᵀ / sqrt(D)) v_n
-    y = [head_1; ...; head_N] Woᵀ + bo
+    y      = [head_1; ...; head_N] Woᵀ + bo
 
 Backward: dhead = dy Wo, then dq, dk, dv of each head (ops.sdpa_backward), then dquery = dq Wq and so on.
 

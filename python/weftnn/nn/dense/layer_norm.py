@@ -1,7 +1,11 @@
 """LayerNorm: y = (x - mean) / sqrt(variance + eps) * w + b, over the last axis.
 
 Backward, with n = (y - b) / w and s = 1 / sqrt(variance + eps):
-    dw += sum of dy n,  db += sum of dy,  dx = s (w dy - mean(w dy) - n mean(w dy n))
+
+    dx  = s (w dy - mean(w dy) - n mean(w dy n))
+    dw += sum over rows of dy n
+    db += sum over rows of dy
+
 x, y[..., D]  w, b[D].      Ba, Kiros and Hinton, "Layer Normalization", 2016
 """
 

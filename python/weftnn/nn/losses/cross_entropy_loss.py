@@ -15,11 +15,12 @@ from weftnn.ops.element_weights import element_weights
 
 
 class CrossEntropyLoss(Loss):
-    """l = -sum_v q_v log softmax(p)_v: classes last, unlike PyTorch, whose classes come second.
+    """l = -sum_v q_v log softmax(p)_v, with the classes on the last axis (in PyTorch they are on the second).
 
     prediction[..., V] of unnormalized scores, target[...] of integers, weight[...] or its leading axes; with
     "none", loss[...].
-    q is 1 at the target, mixed with label_smoothing of 1/V everywhere. Targets of ignore_index do not count.
+    q is 1 at the target, mixed with label_smoothing of 1/V everywhere. Elements whose target is ignore_index
+    are ignored.
     Raises ValueError for a target outside 0..V-1, and as every loss.
 
     >>> loss, backprop = CrossEntropyLoss()(np.zeros((5, 4), np.float32), np.array([0, 1, 2, 3, -100]))

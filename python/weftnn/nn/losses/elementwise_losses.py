@@ -1,9 +1,10 @@
 """Losses that are a function of each element of prediction and target.
 
-    loss = sum of w l(p, t)        dp = dloss w dl/dp
+    loss = sum of w l(p, t)
+    dp   = dloss w dl/dp
 
-A loss's `value` is l, its `slope` dl/dp. The sum is in float64, and infinite only where the loss is: what
-overflows on the way is computed once more in a wider type.
+A loss's `value` is l, its `slope` dl/dp. The sum is in float64. It is infinite only if the loss is: where a
+step of the computation overflows, it is repeated in a wider type.
 """
 
 from __future__ import annotations

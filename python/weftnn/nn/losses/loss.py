@@ -35,7 +35,7 @@ class LossBackprop(Backprop):
 class Loss:
     """Base of the losses. loss is a float, or an array for reduction "none".
 
-    Raises ValueError for shapes and words that do not fit, TypeError for dtypes.
+    Raises ValueError for shapes and reductions that do not fit, TypeError for dtypes.
     """
 
     reductions: tuple[str, ...] = ("mean", "sum", "none")

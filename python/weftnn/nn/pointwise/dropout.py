@@ -15,9 +15,9 @@ from weftnn.nn.parameter import Array, Seed
 
 
 class Dropout(Layer):
-    """In training, each element is zero with probability p, else scaled by 1/(1-p); predict gives x itself.
+    """In training, each element is zero with probability p, else scaled by 1/(1-p); predict returns x itself.
 
-    x, y of any shape. What the n-th call of a layer drops depends on its `rng`, not on the number of threads.
+    x, y of any shape. What the n-th call drops depends only on n and the layer's `rng`.
     p = 0 gives x itself, p = 1 drops everything. Raises ValueError unless 0 <= p <= 1.
 
     >>> import numpy as np

@@ -1,7 +1,8 @@
 """ALiBi: attention with linear biases, y[n, t, s] = score[n, t, s] - m_n |t - s|, one slope m a head.
 
-    m_n = 2^(-8 n/N), n = 1 ... N, if N is a power of two; else those of the power below, and then every
-    other one of the power above
+    m_n = 2^(-8 n/N)        n = 1 ... N
+
+if N is a power of two; else the slopes of the power below N, then every other slope of the power above.
 
 Backward: dscore = dy. It has no parameters and no largest distance.
 B batch, N heads, T time of the query, S of the keys      scores, y[B,N,T,S]
@@ -25,10 +26,11 @@ from weftnn.nn.positions.steps import steps_from
 
 
 class ALiBi(AttentionPositions):
-    """Scores that fall with distance: MultiheadAttention(..., positions=ALiBi(num_heads)).
+    """Biases that lower scores with distance: MultiheadAttention(..., positions=ALiBi(num_heads)).
 
     As a layer: scores, y[B,N,T,S]; offset: the position of the first query among the keys, an int, or [B]
-    where rows differ. `bias` and `causal_bias` are what is added. Raises ValueError for other heads.
+    where rows differ. `bias` and `causal_bias` are what is added. Raises ValueError for another number of
+    heads.
 
     >>> ALiBi(2).slopes
     array([0.0625    , 0.00390625])

@@ -1,12 +1,12 @@
 """RotaryPositions: pairs of features are rotated by an angle that grows with the step.
 
     y_a = x_a cos(t f_i) - x_b sin(t f_i)
-    y_b = x_b cos(t f_i) + x_a sin(t f_i)        f_i = base^(-2i/P)
+    y_b = x_b cos(t f_i) + x_a sin(t f_i)        f_i = base^(-2i/dim)
 
 Backward rotates by the opposite angle. The product of a rotated query and a rotated key depends on the
-distance between them, not on their positions. Pair i is (a, b) = (i, i + P/2), or interleaved (2i, 2i + 1),
-of the first P features.
-x, y[B,N,T,D]: B batch, N heads, T time, D features, P = dim <= D.
+distance between them, not on their positions. Pair i is (a, b) = (i, i + dim/2), or interleaved
+(2i, 2i + 1), of the first dim features.
+x, y[B,N,T,D]: B batch, N heads, T time, D features, dim <= D.
 Su et al., "RoFormer: enhanced transformer with rotary position embedding", 2021
 """
 

@@ -106,6 +106,7 @@ class LSTM(RecurrentLayer):
         h_t = o_t tanh(c_t)                                          with proj_size: W_hr (o_t tanh(c_t))
         y_t = h_t
 
+    The peepholes p are zero unless peephole=True.
     x[B,T,I], y[B,T,DP], state (h[LD,B,P], c[LD,B,H]), where P = proj_size or H.
     Parameters are PyTorch's, gates in the order i f g o (coupled: i g o): weight_ih_l0[4H,I] is W,
     weight_hh_l0[4H,P] is U, bias_ih_l0[4H] + bias_hh_l0[4H] is b, weight_hr_l0[P,H] is W_hr, and so on;

@@ -1,6 +1,7 @@
 """What RNN, LSTM and GRU share: a stack of cells, in pairs if bidirectional.
 
-    y_l = [cell_l(x_l); reverse cell_l(x_l)] along the last axis,    x_{l+1} = dropout(y_l)
+    y_l     = [cell_l(x_l); reverse cell_l(x_l)]        along the last axis
+    x_{l+1} = dropout(y_l)
 
 Backward walks the layers from last to first; dx of a layer is the sum over its directions.
 
@@ -71,18 +72,7 @@ with_layer_options = takes(RecurrentLayerOptions, _DEFAULTS)
 
 
 class RecurrentLayer(Layer):
-    """Base of RNN, LSTM and GRU.
-
-        (y, state), backprop = layer(x, state, lengths=None, resets=None);   dx, dstate = backprop(dy, dstate)
-
-    x: [B,T,I].  y: [B,T,DP], zero past a row's end.
-    state: h[LD,B,P], for LSTM (h[LD,B,P], c[LD,B,H]). None is zeros, for dy and dstate too.
-    lengths: [B] integers, how many steps of each row are valid. The padding after them is never read.
-    resets: [B,T] bool, True where another sequence starts inside a row, with a state of zeros. A layer that
-        reads in reverse ends it there, so that several sequences in one row give what each gives in its own.
-
-    Raises ValueError and TypeError for arguments that do not fit.
-    """
+    """Base of RNN, LSTM and GRU; `__call__` describes their arguments."""
 
     stateful = True
 
@@ -161,7 +151,10 @@ class RecurrentLayer(Layer):
         lengths: npt.ArrayLike | None = None,
         resets: npt.ArrayLike | None = None,
     ) -> tuple[tuple[Array, State], StatefulBackprop]:
-        """(y, state), backprop = layer(x, state);   dx, dstate = backprop(dy, dstate)
+        """Run over a batch of sequences.
+
+            (y, state), backprop = layer(x, state, lengths=None, resets=None)
+            dx, dstate = backprop(dy, dstate)
 
         x: [B,T,I].  y: [B,T,DP], zero past a row's end.
         state: h[LD,B,P], for LSTM (h[LD,B,P], c[LD,B,H]). None is zeros, for dy and dstate too.
