@@ -4,9 +4,13 @@
 namespace weft {
 
 const KernelTable& table_of(int isa) {
-#define WEFT_KERNELS(T, recurrent_kernels, dense, pointwise, attention)            \
-  {&recurrent_kernels, &dense::dense_kernels<T>, &pointwise::pointwise_kernels<T>, \
-   &pointwise::loss_kernels<T>, &pointwise::optim_kernels<T>, &attention::attention_kernels<T>, \
+#define WEFT_KERNELS(T, recurrent_kernels, dense, pointwise, attention) \
+  {&recurrent_kernels,                                                  \
+   &dense::dense_kernels<T>,                                            \
+   &pointwise::pointwise_kernels<T>,                                    \
+   &pointwise::loss_kernels<T>,                                         \
+   &pointwise::optim_kernels<T>,                                        \
+   &attention::attention_kernels<T>,                                    \
    &attention::additive_scores_kernels<T>}
 #define WEFT_TABLE(isa, supported, recurrent, dense, pointwise, attention, step) \
   {WEFT_KERNELS(float, recurrent::recurrent_f32, dense, pointwise, attention),   \
