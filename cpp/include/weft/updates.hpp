@@ -96,7 +96,7 @@ struct SumOfSquares {
 };
 template <class T>
 WEFT_API double sum_of_squares(const SumOfSquares<T>& call);
-/// The bytes to bring, by the shape of x.
+/// How many bytes of workspace calls need, from the shape of x.
 template <class T>
 WEFT_API size_t sum_of_squares_workspace(const SumOfSquares<T>& call);
 
