@@ -13,8 +13,8 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-// A block of the packed matrix stays in the second-level cache while all rows are multiplied by it, a few tiles
-// of rows at a time: more of them would spread over too many pages where rows are long.
+// A block of the packed matrix stays in the second-level cache while all rows are multiplied by it, a few
+// tiles of rows at a time: more of them would spread over too many pages where rows are long.
 constexpr int64_t block_bytes = tuning.block_bytes, block_depth = tuning.block_depth,
                   rows_bytes = tuning.rows_bytes, most_tiles = tuning.most_tiles;
 

@@ -88,8 +88,8 @@ struct FewRows {
   }
 };
 
-/// Whole panels, of rows of W with cache-set conflicts: copied a few elements of each at a time, so that each line of a
-/// row is used up when it comes.
+/// Whole panels, of rows of W with cache-set conflicts: copied a few elements of each at a time, so that each
+/// line of a row is used up when it comes.
 template <class T>
 __attribute__((noinline)) void copied_panels_of_few_rows(PanelsOfFewRows<T> panels, int64_t columns,
                                                          int64_t depth, const T* a, int64_t a_row, const T* w,
