@@ -4,10 +4,9 @@
 //
 // T is float or double. B batch, T queries, S keys, A units. The last axis of q, k, scores and their
 // gradients is contiguous; the other axes may have any strides. Outputs and accumulated arrays may not
-// overlap anything
-// else; inputs may alias each other. Every function throws BadArgument, before it writes anything,
-// where a shape is wrong. A call uses at most `threads` threads (0: num_threads()); results do not depend on
-// it.
+// overlap anything else; inputs may alias each other. Every function throws BadArgument, before it writes
+// anything, where a shape is wrong. A call uses at most `threads` threads (0: num_threads()); results do not
+// depend on it.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +17,7 @@
 
 namespace weft {
 
-/// scores[b, t, s] = sum over a of weight[a] tanh(q[b, t, a] + k[b, s, a])
+///   scores[b, t, s] = sum_a weight[a] tanh(q[b, t, a] + k[b, s, a])
 template <class T>
 struct AdditiveScoresForward {
   View<const T, 3> q{};       ///< [B, T, A]  in
@@ -30,8 +29,8 @@ struct AdditiveScoresForward {
 template <class T>
 WEFT_API void additive_scores_forward(const AdditiveScoresForward<T>& call);
 
-/// The hyperbolic tangents are computed again: nothing of size T S A is ever held. Where dscores is zero, as
-/// in masked places, q and k are not looked at.
+/// Computes the tanh again, so that no array of size T S A is ever stored. Where dscores is zero, as it is
+/// where attention is masked, q and k are not read.
 template <class T>
 struct AdditiveScoresBackward {
   View<const T, 3> q{};        ///< [B, T, A]  in, as given to forward
@@ -47,7 +46,7 @@ struct AdditiveScoresBackward {
 };
 template <class T>
 WEFT_API void additive_scores_backward(const AdditiveScoresBackward<T>& call);
-/// The bytes to bring, by the shape of k and the number of threads.
+/// How many bytes of workspace calls need, from the shape of k and the number of threads.
 template <class T>
 WEFT_API size_t additive_scores_backward_workspace(const AdditiveScoresBackward<T>& call);
 

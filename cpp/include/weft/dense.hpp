@@ -1,10 +1,10 @@
 // Dense layers: linear, embedding, layer normalization.
 //
 // T is float or double. Views may have any row stride; their last axis is contiguous. Outputs and accumulated
-// arrays may not overlap anything else; inputs may alias each other. What is optional is left out. Every
-// function throws BadArgument, before it writes anything, where a shape, an index or a value is
-// wrong. Workspaces are bytes, 64-byte aligned. A call uses at most `threads` threads, 0: num_threads();
-// results do not depend on it.
+// arrays may not overlap anything else; inputs may alias each other. An optional view is left out as {}.
+// Every function throws BadArgument, before it writes anything, where a shape, an index or a value is wrong.
+// Workspaces are bytes, 64-byte aligned. A call uses at most `threads` threads (0: num_threads()); results do
+// not depend on it.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace weft {
 
-/// y = x W^T + b
+///   y = x weight^T + bias
 template <class T>
 struct LinearForward {
   View<const T, 2> x{};        ///< [R, I]  in
@@ -28,11 +28,13 @@ struct LinearForward {
 };
 template <class T>
 WEFT_API void linear_forward(const LinearForward<T>& call);
-/// The bytes to bring, by the shape of weight and the number of threads.
+/// How many bytes of workspace calls need, from the shape of weight and the number of threads.
 template <class T>
 WEFT_API size_t linear_forward_workspace(const LinearForward<T>& call);
 
-/// dx = dy W,   dweight += dy^T x,   dbias += sum over rows of dy
+///   dx       = dy weight
+///   dweight += dy^T x
+///   dbias   += sum over rows of dy
 template <class T>
 struct LinearBackward {
   View<const T, 2> x{};        ///< [R, I]  in, as given to forward
@@ -53,7 +55,7 @@ WEFT_API size_t linear_backward_workspace(const LinearBackward<T>& call);
 /// The position of the first index that is neither `ignored` nor in [0, size), or -1.
 WEFT_API int64_t find_index_outside(View<const int64_t, 1> indices, int64_t size, int64_t ignored = 0);
 
-/// y[r] = weight[indices[r]]
+///   y[r] = weight[indices[r]]
 template <class T>
 struct EmbeddingForward {
   View<const int64_t, 1> indices{};  ///< [R]     in, each in [0, V)
@@ -64,7 +66,7 @@ struct EmbeddingForward {
 template <class T>
 WEFT_API void embedding_forward(const EmbeddingForward<T>& call);
 
-/// dweight[indices[r]] += dy[r] for every r in order, except where indices[r] == padding_index
+///   dweight[indices[r]] += dy[r]     for every r in order, except where indices[r] == padding_index
 template <class T>
 struct EmbeddingBackward {
   View<const int64_t, 1> indices{};  ///< [R]     in, each in [0, V)
@@ -76,8 +78,9 @@ struct EmbeddingBackward {
 template <class T>
 WEFT_API void embedding_backward(const EmbeddingBackward<T>& call);
 
-/// y = (x - mean) / sqrt(variance + eps) * weight + bias, with the mean and the (biased) variance of each row
-/// of x
+/// With the mean and the (biased) variance of each row of x:
+///
+///   y = (x - mean) / sqrt(variance + eps) * weight + bias
 template <class T>
 struct LayerNormForward {
   View<const T, 2> x{};       ///< [R, D]  in
@@ -85,7 +88,7 @@ struct LayerNormForward {
   View<const T, 1> bias{};    ///< [D]     in, optional
   double eps = 1e-5;          ///< >= 0
   View<T, 2> y{};             ///< [R, D]  out
-  View<T, 2> mean{};  ///< [R, 2]  out, contiguous, kept for backward: the mean, and what it lost by rounding
+  View<T, 2> mean{};  ///< [R, 2]  out, contiguous, kept for backward: the mean, and its rounding error
   View<T, 1> inverse_deviation{};  ///< [R]  out, kept for backward: 1 / sqrt(variance + eps)
   int threads = 0;
 };
@@ -108,7 +111,7 @@ struct LayerNormBackward {
 };
 template <class T>
 WEFT_API void layer_norm_backward(const LayerNormBackward<T>& call);
-/// The bytes to bring, by the shape of x.
+/// How many bytes of workspace calls need, from the shape of x.
 template <class T>
 WEFT_API size_t layer_norm_backward_workspace(const LayerNormBackward<T>& call);
 

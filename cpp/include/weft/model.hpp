@@ -5,10 +5,9 @@
 //   weft::Stream stream(model);
 //   stream.step(x, y);                        // x [inputs] -> y [outputs]; the stream keeps the state
 //
-// Functions that are not real-time safe report errors by exceptions: BadFile for a file that
-// cannot be read, is broken or is not a model, BadArgument for arguments that do not fit. The
-// real-time functions step, process, reset and assign are noexcept; they never allocate, lock or call the
-// system.
+// Functions that are not real-time safe report errors by exceptions: BadFile for a file that cannot be read,
+// is broken or is not a model, BadArgument for arguments that do not fit. The real-time functions step,
+// process, reset and assign are noexcept; they never allocate, lock or call the system.
 //
 // A model is immutable and may be used from any number of threads. Its copies and its streams share one set
 // of weights, which a stream keeps alive. A stream belongs to one thread at a time.

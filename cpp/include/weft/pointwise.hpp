@@ -1,9 +1,9 @@
-// Layers over elements and rows: activations, swiglu, rotary positions, dropout.
+// Layers that work on single elements or rows: activations, SwiGLU, rotary positions, dropout.
 //
 // T is float or double. Matrices may have any row stride; every last axis is contiguous. Outputs may not
-// overlap anything else; inputs may alias each other. Every function throws BadArgument, before it
-// writes anything, where a shape or a value is wrong. A call uses at most `threads` threads,
-// 0: num_threads(); results do not depend on it.
+// overlap anything else; inputs may alias each other. Every function throws BadArgument, before it writes
+// anything, where a shape or a value is wrong. A call uses at most `threads` threads (0: num_threads());
+// results do not depend on it.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,10 @@
 
 namespace weft {
 
-/// relu       max(x, 0)
-/// gelu       x Phi(x)
-/// gelu_tanh  x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
-/// silu       x sigmoid(x)
+///   relu       max(x, 0)
+///   gelu       x Phi(x)
+///   gelu_tanh  x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+///   silu       x sigmoid(x)
 enum class Activation { relu, gelu, gelu_tanh, silu, sigmoid, tanh };
 
 /// What backward reads: the activation's input (gelu, gelu_tanh, silu) or its output (relu, sigmoid, tanh).
@@ -25,7 +25,7 @@ WEFT_INLINE constexpr bool keeps_input(Activation activation) {
          activation == Activation::silu;
 }
 
-/// y = activation(x)
+///   y = activation(x)
 template <class T>
 struct ActivationForward {
   Activation activation;
@@ -36,7 +36,7 @@ struct ActivationForward {
 template <class T>
 WEFT_API void activation_forward(const ActivationForward<T>& call);
 
-/// dx = dy activation'(x)
+///   dx = dy activation'(x)
 template <class T>
 struct ActivationBackward {
   Activation activation;
@@ -48,7 +48,9 @@ struct ActivationBackward {
 template <class T>
 WEFT_API void activation_backward(const ActivationBackward<T>& call);
 
-/// y = a sigmoid(a) b, with x = [a; b]: one half of the features is a gate for the other
+/// One half of the features is the gate of the other:
+///
+///   y = a sigmoid(a) b     x = [a; b]
 template <class T>
 struct SwigluForward {
   View<const T, 2> x{};  ///< [R, 2 F]  in
@@ -58,7 +60,8 @@ struct SwigluForward {
 template <class T>
 WEFT_API void swiglu_forward(const SwigluForward<T>& call);
 
-/// da = dy b s (1 + a (1 - s)),  db = dy a s,  with s = sigmoid(a)
+///   da = dy b s (1 + a (1 - s))     s = sigmoid(a)
+///   db = dy a s
 template <class T>
 struct SwigluBackward {
   View<const T, 2> x{};   ///< [R, 2 F]  in, as given to forward
@@ -71,11 +74,11 @@ WEFT_API void swiglu_backward(const SwigluBackward<T>& call);
 
 /// Rotates pairs of features.
 ///
-///     forward     y_a = x_a cos - x_b sin      y_b = x_b cos + x_a sin
-///     backward    y_a = x_a cos + x_b sin      y_b = x_b cos - x_a sin      x is dy, y is dx
+///   forward     y_a = x_a cos - x_b sin      y_b = x_b cos + x_a sin
+///   backward    y_a = x_a cos + x_b sin      y_b = x_b cos - x_a sin      x is dy, y is dx
 ///
-/// Pair i of P is (a, b) = (2 i, 2 i + 1) if interleaved, else (i, i + P). Features from 2 P on stay as they
-/// are.
+/// Pair i of the P pairs is (a, b) = (2 i, 2 i + 1) if interleaved, else (i, i + P). Features from 2 P on are
+/// copied unchanged.
 template <class T>
 struct Rotary {
   View<const T, 4> x{};    ///< [B, N, T, D]            in, any strides but the last axis contiguous
@@ -90,7 +93,9 @@ WEFT_API void rotary_forward(const Rotary<T>& call);
 template <class T>
 WEFT_API void rotary_backward(const Rotary<T>& call);
 
-/// y_e = x_e / (1 - p) where element e is kept, else 0; backward is the same function, of dy
+///   y_e = x_e / (1 - p)     where element e is kept, else 0
+///
+/// Backward is the same function of dy.
 ///
 /// Element e is kept if word e % 4 of Philox 4x32-10's block (e / 4, offset) under the key `seed` is at least
 /// p 2^32: a function of (seed, offset, e) alone.

@@ -13,8 +13,8 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-// A block of the packed matrix stays in the second-level cache while all rows meet it, a few tiles of rows at
-// a time: more of them would spread over too many pages where rows are long.
+// A block of the packed matrix stays in the second-level cache while all rows are multiplied by it, a few
+// tiles of rows at a time: more of them would spread over too many pages where rows are long.
 constexpr int64_t block_bytes = tuning.block_bytes, block_depth = tuning.block_depth,
                   rows_bytes = tuning.rows_bytes, most_tiles = tuning.most_tiles;
 
@@ -28,7 +28,7 @@ template <class T>
 int64_t block_size(int64_t depth, int64_t columns) {
   return min_of(depth, block_depth) * block_columns<T>(depth, columns);
 }
-/// Rows of A that meet a block at a time.
+/// Rows of A that are multiplied by a block at a time.
 template <class T>
 int64_t rows_at_a_time(int64_t depth) {
   constexpr int64_t grain = tile_rows(2);

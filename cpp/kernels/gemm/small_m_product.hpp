@@ -1,11 +1,9 @@
-// Products by a matrix that lies transposed, C = start + A W^T, where A has too few rows to pay for packing
-// W.
+// Small-M products by a transposed matrix, C = start + A W^T: A has too few rows to pay for packing W.
 //
 //   A [M, K]   W [N, K]   start [N], [M, N] or none   C [M, N]
 //
-// Few rows: squares of W are transposed in registers and meet all rows of A at once.
-// Some rows, about a vector: C^T = start + W A^T, for which A is packed instead and W's elements are
-// broadcast.
+// Few rows: squares of W are transposed in registers, and multiplied by all rows of A at once.
+// Some rows, about a vector: C^T = start + W A^T, where A is packed instead and W's elements are broadcast.
 //
 // The sum over k runs in the order of gemm.hpp: an element's bits do not depend on which of them took it.
 #pragma once
@@ -14,8 +12,7 @@
 
 namespace weft::WEFT_ISA {
 
-/// Do rows that lie so far apart fall into the same few places of the first-level cache, where they would
-/// drive each other out?
+/// Cache-set conflict: do rows so far apart map to the same few sets of the first-level cache?
 template <class T>
 inline bool collide(int64_t row) {
   return row * int64_t(sizeof(T)) % 4096 == 0;
@@ -91,8 +88,8 @@ struct FewRows {
   }
 };
 
-/// Whole panels, of rows of W that collide: copied a few elements of each at a time, so that each line of a
-/// row is used up when it comes.
+/// Whole panels, of rows of W with cache-set conflicts: copied a few elements of each at a time, so that each
+/// line of a row is used up when it comes.
 template <class T>
 __attribute__((noinline)) void copied_panels_of_few_rows(PanelsOfFewRows<T> panels, int64_t columns,
                                                          int64_t depth, const T* a, int64_t a_row, const T* w,
@@ -139,7 +136,7 @@ template <class T>
 constexpr bool are_some_rows(int64_t rows) {
   return rows <= some_rows<T> && 8 * rows >= 7 * round_up(rows, lanes<T>);
 }
-/// Columns of C that are computed before they are turned.
+/// Columns of C that are computed before they are transposed.
 inline constexpr int64_t some_columns = 8 * tile_rows(2);
 
 /// Elements of workspace for every thread.

@@ -1,11 +1,11 @@
-// The packed product whose left operand lies transposed, as deltas do in a weight gradient:
+// The packed product whose left operand is transposed, as deltas are in a weight gradient:
 //
 //   C[m, n] += sum_k A[k, m] B[k, n]          and, on request, sums[m] += sum_k A[k, m]
 //
 //   A   [K, M] rows of stride a_row       B   panels, as in gemm.hpp       C   [M, N] rows of stride c_row
 //
-// Read in place, A would touch a new page for every k. So a few tiles of it are packed at a time, and meet
-// all panels of B while they are in the second-level cache.
+// Read in place, A would touch a new page for every k. So a few tiles of it are packed at a time, and
+// multiplied by all panels of B while they are in the second-level cache.
 #pragma once
 
 #include "kernels/gemm/gemm.hpp"

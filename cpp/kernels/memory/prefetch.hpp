@@ -1,5 +1,5 @@
-// Software prefetch of rows that will be read soon, a few at a time between arithmetic, which hides the latency
-// of memory. The processor's own prefetcher follows sequential reads alone.
+// Software prefetch of rows that will be read soon, a few at a time between arithmetic, which hides the
+// latency of memory. The processor's own prefetcher follows sequential reads alone.
 #pragma once
 
 #include "kernels/simd/isa.hpp"

@@ -74,7 +74,7 @@ struct Geometry {
 
   bool projected() const { return bool(arguments.w_proj); }
 
-  /// Whether forward uses W_ih and W_hh where they lie.
+  /// Whether forward uses W_ih and W_hh in place.
   bool forward_in_place() const {
     return one_step && (problem.batch <= WEFT_ISA::few_rows ||
                         (are_some_rows<T>(problem.batch) && !collide<T>(arguments.w_ih.stride[0]) &&

@@ -10,7 +10,7 @@
 
 namespace weft::WEFT_ISA {
 
-/// The left operand of a product by W^T, and the rows of W it meets.
+/// The left operand of a product by W^T, and the rows of W that it is multiplied by.
 template <class T>
 struct InPlaceOperand {
   Rows<T> rows;

@@ -33,7 +33,7 @@ struct StateCopies {
       if (g.cell.has_c) copy_row(saved.c + to * g.c_row, states.c + from * g.c_row, units);
     }
   }
-  /// The way back.
+  /// The reverse copy.
   void restore(const States<T>& states, int64_t step, const Saved<T>& saved, int64_t segment) const {
     for (int64_t i = 0, n = worker.rows(g.active(step)); i < n; ++i) {
       const int64_t j = worker.sorted(i), from = segment * p.batch + j;

@@ -59,7 +59,7 @@ struct StepSums {
 };
 
 /// body<B>(v) for blocks of B vectors that cover [0, vectors): as many of the largest size as fit, then a
-/// half, a quarter. `turned`: from the end to the beginning, so that every other step meets first what the
+/// half, a quarter. `turned`: from the end to the beginning, so that every other step first reads what the
 /// one before it has left in the cache.
 template <int Largest, class Body>
 [[gnu::always_inline]] inline void for_each_step_block(int64_t vectors, bool turned, const Body& body) {
