@@ -2,7 +2,6 @@
 #include "weft/recurrent.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "src/checks/checks.hpp"
