@@ -1,7 +1,6 @@
 // This instruction set's table. Each family's file fills in its own part.
 #include "kernels/table.hpp"
 
-#include "kernels/attention/attention.hpp"
 #include "kernels/recurrent/recurrent.hpp"
 #include "kernels/simd/isa.hpp"
 

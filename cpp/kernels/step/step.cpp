@@ -136,7 +136,8 @@ constexpr StepKernels<T> kernels() {
                      &activation<T, &sigmoid_forward<T>>, &activation<T, &tanh_forward<T>>},
       .swiglu = [](int64_t size, const T* x,
                    T* y) { swiglu_forward<T>({{x, {1, 2 * size}}, {y, {1, size}}}, 1); },
-      .attention_workspace = [](const Attention<T>& p) { return attention_forward_workspace<T>(p, 1); },
+      .attention_workspace =
+          [](const AttentionArguments<T>& a) { return int64_t(attention_forward_workspace<T>(a, 1)); },
       .attention = [](const AttentionForward<T>& call) { attention_forward<T>(call, 1); },
   };
 }

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "kernels/attention/attention_table.hpp"
+#include "weft/attention.hpp"
 
 namespace weft {
 
@@ -48,9 +48,9 @@ struct StepKernels {
   void (*linear)(int64_t inputs, int64_t outputs, const T* packed, const T* x, T* y);
   /// Of one row, as the kernels of these names are.
   void (*layer_norm)(int64_t size, const T* x, const T* weight, const T* bias, double eps, T* y);
-  void (*activation[6])(int64_t size, const T* x, T* y);  // in the order of weft::Activation
-  void (*swiglu)(int64_t size, const T* x, T* y);         // x [2 size]
-  int64_t (*attention_workspace)(const Attention<T>&);    // in bytes, for any number of keys up to p.keys
+  void (*activation[6])(int64_t size, const T* x, T* y);         // in the order of weft::Activation
+  void (*swiglu)(int64_t size, const T* x, T* y);                // x [2 size]
+  int64_t (*attention_workspace)(const AttentionArguments<T>&);  // in bytes, for that many keys or fewer
   void (*attention)(const AttentionForward<T>&);
 };
 
