@@ -153,15 +153,15 @@ struct AnglesOperation {
 template <class T>
 struct AttentionOperation {
   void (*kernel)(const AttentionForward<T>&);
-  Attention<T> problem;  // but for what is known at run time
-  size_t cache;          // which
+  AttentionArguments<T> problem;  // but for what is known at run time
+  size_t cache;                   // which
   int64_t projected, normalizer, out;
   int64_t pairs, angles;  // that turn, 0: none; where their cosines and sines are
   bool interleaved, biased;
 
   void run(const Frame<T>& f) const noexcept {
     const CacheLayout& c = f.caches[cache];
-    const int64_t N = problem.heads, K = problem.kv_heads, D = problem.size;
+    const int64_t N = problem.q.shape[1], K = problem.k.shape[1], D = problem.q.shape[3];
     T *q = f.memory + projected, *k = q + N * D, *v = k + K * D;
     turn(q, N + K, f.memory + angles);
     const int64_t slot = f.position < c.slots ? f.position : f.position % c.slots;
@@ -169,19 +169,18 @@ struct AttentionOperation {
       std::copy_n(k + n * D, D, f.memory + c.keys + (n * c.slots + slot) * D);
       std::copy_n(v + n * D, D, f.memory + c.values + (n * c.slots + slot) * D);
     }
-    AttentionForward<T> call{};
-    Attention<T>& p = call.arguments = problem;
-    p.keys = std::min(f.position + 1, c.slots);
-    p.q = q, p.k = f.memory + c.keys, p.v = f.memory + c.values;
-    p.k_stride[1] = p.v_stride[1] = c.slots * D;
-    if (biased) {  // of the key in slot j: its distance is (slot - j) mod slots
-      const int64_t row = bias_row(c.slots);
-      p.added[0] = {f.memory + c.bias + c.slots - slot, {0, row, 0, 1}};
-    }
-    call.out = f.memory + out;
-    call.out_stride[1] = D;
-    call.normalizer = f.memory + normalizer;
-    call.workspace = f.memory + c.workspace;
+    const int64_t keys = std::min(f.position + 1, c.slots);
+    const auto cached = [&](int64_t place) {
+      return View<const T, 4>(f.memory + place, {1, K, keys, D}, {0, c.slots * D, D, 1});
+    };
+    AttentionForward<T> call{.arguments = problem,
+                             .out = {f.memory + out, {1, N, 1, D}},
+                             .normalizer = {f.memory + normalizer, {1, N, 1, 2}},
+                             .workspace = f.memory + c.workspace};
+    AttentionArguments<T>& a = call.arguments;
+    a.q.data = q, a.k = cached(c.keys), a.v = cached(c.values);
+    if (biased)  // of the key in slot j: its distance is (slot - j) mod slots
+      a.bias = {f.memory + c.bias + c.slots - slot, {1, N, 1, keys}, {0, bias_row(c.slots), 0, 1}};
     kernel(call);
   }
 
@@ -192,7 +191,7 @@ struct AttentionOperation {
   void turn(T* heads, int64_t count, const T* cos) const noexcept {
     const T* sin = cos + pairs;
     const int64_t step = interleaved ? 2 : 1, apart = interleaved ? 1 : pairs;
-    for (int64_t n = 0; pairs > 0 && n < count; ++n, heads += problem.size)
+    for (int64_t n = 0; pairs > 0 && n < count; ++n, heads += problem.q.shape[3])
       for (int64_t i = 0; i < pairs; ++i) {
         T &a = heads[i * step], &b = heads[i * step + apart];
         const T turned = a * cos[i] - b * sin[i];

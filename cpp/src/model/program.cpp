@@ -65,13 +65,14 @@ int64_t Program<T>::layout(int64_t room, std::vector<CacheLayout>& layouts) cons
     return place;
   };
   for (const Cache& cache : caches_) {
-    Attention<T> p = cache.problem;
-    p.keys = cache.slots(room);
-    CacheLayout c{p.keys, 0, 0, 0, 0};
-    c.keys = take(p.keys, p.kv_heads * p.size);
-    c.values = take(p.keys, p.kv_heads * p.size);
-    if (cache.biased) c.bias = take(p.heads, AttentionOperation<T>::bias_row(p.keys));
-    workspace = std::max(workspace, step_kernels<T>(table_).attention_workspace(p));
+    AttentionArguments<T> a = cache.problem;
+    const int64_t slots = cache.slots(room), row = a.k.shape[1] * a.k.shape[3];
+    a.k.shape[2] = a.v.shape[2] = slots;
+    CacheLayout c{slots, 0, 0, 0, 0};
+    c.keys = take(slots, row);
+    c.values = take(slots, row);
+    if (cache.biased) c.bias = take(a.q.shape[1], AttentionOperation<T>::bias_row(slots));
+    workspace = std::max(workspace, step_kernels<T>(table_).attention_workspace(a));
     layouts.push_back(c);
   }
   for (CacheLayout& c : layouts) c.workspace = end;
@@ -119,8 +120,8 @@ void Program<T>::copy(const std::byte* from, std::byte* to, int64_t position) co
   const auto* layouts = reinterpret_cast<const CacheLayout*>(from);
   for (size_t i = 0; i < caches_.size(); ++i) {
     const auto& [slots, keys, values, bias, workspace] = layouts[i];
-    const int64_t size = caches_[i].problem.size;
-    for (int64_t n = 0; n < caches_[i].problem.kv_heads; ++n)
+    const auto [_, heads, room, size] = caches_[i].problem.k.shape.at;
+    for (int64_t n = 0; n < heads; ++n)
       for (const int64_t rows : {keys, values})
         copy(rows + n * slots * size, std::min(position, slots) * size);
   }

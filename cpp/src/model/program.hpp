@@ -48,7 +48,7 @@ class Program {
   /// Of an attention: it keeps all steps, or if window > 0 the last ones alone.
   struct Cache {
     AttentionNode<T> op;  // its positions
-    Attention<T> problem;
+    AttentionArguments<T> problem;
     int64_t window;
     bool biased;
 

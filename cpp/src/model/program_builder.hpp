@@ -203,12 +203,10 @@ class ProgramBuilder {
     const auto* rotary = std::get_if<RotaryPositions>(&op.positions);
     const Value projected = linear(op.in_weight, op.in_bias, node.inputs, (N + 2 * K) * D, in);
     AttentionOperation<T> attention{};
-    Attention<T>& p = attention.problem;
-    p.batch = p.queries = 1, p.heads = N, p.kv_heads = K, p.size = p.value_size = D;
-    p.q_stride[1] = p.k_stride[2] = p.v_stride[2] = D;
-    p.scale = T(1 / std::sqrt(double(D)));
-    p.left = p.right = -1;  // what is out of the window is not in the cache
-    p.kept_scale = T(1);
+    AttentionArguments<T>& a = attention.problem;  // what is out of the window is not in the cache
+    a.q = {nullptr, {1, N, 1, D}};
+    a.k.shape = a.v.shape = {1, K, 0, D};
+    a.scale = 1 / std::sqrt(double(D));
     attention.kernel = kernels_.attention;
     attention.cache = program_.caches_.size();
     attention.biased = !rotary && !std::holds_alternative<std::monostate>(op.positions);

@@ -239,7 +239,10 @@ class Runner {
     const View<T, 4> out(read.data.get(), {B, N, time, D}, {time * N * D, D, N * D, 1});
     const AlignedArray<std::byte> workspace =
         aligned_array<std::byte>(int64_t(attention_forward_workspace(a)));
-    attention_forward<T>(a, out, {normalizer.data.get(), {B, N, time, 2}}, workspace.get());
+    attention_forward<T>({.arguments = a,
+                          .out = out,
+                          .normalizer = {normalizer.data.get(), {B, N, time, 2}},
+                          .workspace = workspace.get()});
     Features<T> y = linear(read, op.out_weight, op.out_bias);
     for (Features<T>* used : {&projected, &read, &normalizer}) pool_.give_back(std::move(*used));
     return y;
