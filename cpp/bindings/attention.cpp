@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 
+#include "argument_names.hpp"
 #include "arrays.hpp"
 #include "long_call.hpp"
 #include "memory.hpp"
@@ -16,6 +17,10 @@ namespace {
 namespace py = pybind11;
 using namespace weft;
 using namespace weft::bindings;
+
+constexpr ArgumentNames names{"q",    "k",          "v",       "bool_mask", "float_mask",
+                              "bias", "kv_lengths", "scale",   "softcap",   "from_end",
+                              "left", "right",      "dropout", "seed",      "offset"};
 
 /// A mask or bias [B, N, T, S] of any strides, which stay as they are.
 template <class T>
@@ -59,56 +64,55 @@ struct SavedBase {
 /// The arguments of a forward call, kept alive, and its results.
 template <class T>
 struct Saved final : SavedBase {
-  AttentionArguments<T> arguments;
+  AttentionForward<T> call{};
   std::array<py::object, 7> keep;
   py::array out, normalizer;
-  View<T, 4> out_view;
-  View<T, 4> normalizer_view;
 
-  /// q, k, v, mask, float_mask, bias, kv_lengths, scale, softcap, from_end, left, right, dropout, seed,
-  /// offset
   explicit Saved(const py::args& given) {
     const char* op = "sdpa_forward";
-    AttentionArguments<T>& a = arguments;
-    const auto object = [&](int i) { return py::reinterpret_borrow<py::object>(given[size_t(i)]); };
+    AttentionArguments<T>& a = call.arguments;
     a.operation = op;
-    a.q = input<T, 4>(op, "q", object(0), keep[0]);
-    a.k = input<T, 4>(op, "k", object(1), keep[1]);
-    a.v = input<T, 4>(op, "v", object(2), keep[2]);
-    a.mask = broadcast<bool>("mask", object(3), keep[3]);
-    a.float_mask = broadcast<T>("mask", object(4), keep[4]);
-    a.bias = broadcast<T>("bias", object(5), keep[5]);
-    a.kv_lengths = input<int64_t, 1>(op, "kv_lengths", object(6), keep[6]);
-    a.scale = given[7].cast<double>();
-    a.softcap = given[8].cast<double>();
-    a.from_end = given[9].cast<bool>();
-    a.left = given[10].cast<int64_t>();
-    a.right = given[11].cast<int64_t>();
-    a.dropout = given[12].cast<double>();
-    a.seed = given[13].cast<uint64_t>();
-    a.offset = given[14].cast<uint64_t>();
+    a.q = input<T, 4>(op, "q", given[names["q"]], keep[0]);
+    a.k = input<T, 4>(op, "k", given[names["k"]], keep[1]);
+    a.v = input<T, 4>(op, "v", given[names["v"]], keep[2]);
+    a.mask = broadcast<bool>("mask", given[names["bool_mask"]], keep[3]);
+    a.float_mask = broadcast<T>("mask", given[names["float_mask"]], keep[4]);
+    a.bias = broadcast<T>("bias", given[names["bias"]], keep[5]);
+    a.kv_lengths = input<int64_t, 1>(op, "kv_lengths", given[names["kv_lengths"]], keep[6]);
+    a.scale = given[names["scale"]].cast<double>();
+    a.softcap = given[names["softcap"]].cast<double>();
+    a.from_end = given[names["from_end"]].cast<bool>();
+    a.left = given[names["left"]].cast<int64_t>();
+    a.right = given[names["right"]].cast<int64_t>();
+    a.dropout = given[names["dropout"]].cast<double>();
+    a.seed = given[names["seed"]].cast<uint64_t>();
+    a.offset = given[names["offset"]].cast<uint64_t>();
     a.threads = num_threads();
   }
 
   void run() {
-    size_t size = attention_forward_workspace(arguments);
-    std::tie(out, out_view) = new_like(arguments.q, arguments.v.shape[3]);
-    const auto [B, N, time, _] = arguments.q.shape.at;
+    const size_t size = attention_forward_workspace(call.arguments);
+    std::tie(out, call.out) = new_like(call.arguments.q, call.arguments.v.shape[3]);
+    const auto [B, N, time, _] = call.arguments.q.shape.at;
     const NewArray<T, 4> fresh({B, N, time, 2});
-    normalizer = fresh.array, normalizer_view = fresh.view;
+    normalizer = fresh.array, call.normalizer = fresh.view;
     long_call([&] {
       const Memory workspace = acquire(size);
-      attention_forward(arguments, out_view, normalizer_view, workspace.get());
+      call.workspace = workspace.get();
+      attention_forward(call);
     });
   }
 
   py::array weights(bool mean) const override {
-    const auto [B, N, time, _] = arguments.q.shape.at;
-    const NewArray<T, 4> fresh({B, mean ? 1 : N, time, arguments.k.shape[2]});
     const AttentionArguments<T> a = of("sdpa_forward");
+    const auto [B, N, time, _] = a.q.shape.at;
+    const NewArray<T, 4> fresh({B, mean ? 1 : N, time, a.k.shape[2]});
     long_call([&] {
       const Memory workspace = acquire(attention_weights_workspace(a));
-      attention_weights<T>(a, normalizer_view, fresh.view, workspace.get());
+      attention_weights<T>({.arguments = a,
+                            .normalizer = call.normalizer,
+                            .weights = fresh.view,
+                            .workspace = workspace.get()});
     });
     return fresh.array;
   }
@@ -122,8 +126,14 @@ struct Saved final : SavedBase {
                    dv_of = gradient("dv", dv, a.v);
     long_call([&] {
       const Memory workspace = acquire(attention_backward_workspace(a));
-      attention_backward<T>(a, out_view, normalizer_view, dout_view, dq_of.view, dk_of.view, dv_of.view,
-                            workspace.get());
+      attention_backward<T>({.arguments = a,
+                             .out = call.out,
+                             .normalizer = call.normalizer,
+                             .dout = dout_view,
+                             .dq = dq_of.view,
+                             .dk = dk_of.view,
+                             .dv = dv_of.view,
+                             .workspace = workspace.get()});
     });
     return py::make_tuple(dq_of.array, dk_of.array, dv_of.array);
   }
@@ -135,13 +145,18 @@ struct Saved final : SavedBase {
     const auto dbias_view = output<T, 4>(a.operation, "dbias", dbias);
     long_call([&] {
       const Memory workspace = acquire(attention_backward_workspace(a));
-      attention_bias_gradient<T>(a, out_view, normalizer_view, dout_view, dbias_view, workspace.get());
+      attention_bias_gradient<T>({.arguments = a,
+                                  .out = call.out,
+                                  .normalizer = call.normalizer,
+                                  .dout = dout_view,
+                                  .dbias = dbias_view,
+                                  .workspace = workspace.get()});
     });
   }
 
  private:
   AttentionArguments<T> of(const char* operation) const {
-    AttentionArguments<T> a = arguments;
+    AttentionArguments<T> a = call.arguments;
     a.operation = operation;
     a.threads = num_threads();
     return a;
@@ -166,8 +181,9 @@ void register_attention(py::module_& module) {
       .def("weights", &SavedBase::weights)
       .def("backward", &SavedBase::backward)
       .def("add_bias_gradient", &SavedBase::add_bias_gradient);
+  module.attr("SDPA_ARGUMENTS") = names.tuple();
   module.def("sdpa_forward", [](const py::args& given) {
-    return by_dtype("sdpa_forward", "q", given[0], [&]<class T>(T) {
+    return by_dtype("sdpa_forward", "q", given[names["q"]], [&]<class T>(T) {
       auto saved = std::make_unique<Saved<T>>(given);
       saved->run();
       py::object out = saved->out, normalizer = saved->normalizer;

@@ -6,7 +6,7 @@
 
 #include "instruction_sets.hpp"
 #include "kernels/attention/additive_scores.hpp"
-#include "kernels/attention/attention_table.hpp"
+#include "kernels/attention/attention.hpp"
 #include "kernels/dense/dense.hpp"
 #include "kernels/loss/loss.hpp"
 #include "kernels/optim/optim.hpp"

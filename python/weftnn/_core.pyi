@@ -183,7 +183,26 @@ class AttentionSaved:
     ) -> tuple[Array, Array, Array]: ...
     def add_bias_gradient(self, dout: Array, dbias: Array) -> None: ...
 
-def sdpa_forward(*arguments: Any) -> tuple[Array, Array, AttentionSaved]: ...
+SDPA_ARGUMENTS: tuple[str, ...]
+
+def sdpa_forward(
+    q: Array,
+    k: Array,
+    v: Array,
+    bool_mask: Array | None,
+    float_mask: Array | None,
+    bias: Array | None,
+    kv_lengths: Array | None,
+    scale: float,
+    softcap: float,
+    from_end: bool,
+    left: int,
+    right: int,
+    dropout: float,
+    seed: int,
+    offset: int,
+    /,
+) -> tuple[Array, Array, AttentionSaved]: ...
 
 # ---- model.cpp: for float32 and for float64 ----
 

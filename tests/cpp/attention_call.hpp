@@ -73,11 +73,21 @@ class AttentionCall {
   }
   AttentionCall(const AttentionCall&) = delete;  // arguments_ looks into this object
 
-  void forward() { attention_forward(arguments_, out(), normalizer(), forward_workspace_.get()); }
+  void forward() {
+    attention_forward<T>({.arguments = arguments_,
+                          .out = out(),
+                          .normalizer = normalizer(),
+                          .workspace = forward_workspace_.get()});
+  }
   void backward() {
-    attention_backward<T>(arguments_, out(), normalizer(), {given_.dout.data(), out().shape},
-                          {dq_.data(), arguments_.q.shape}, {dk_.data(), arguments_.k.shape},
-                          {dv_.data(), arguments_.v.shape}, backward_workspace_.get());
+    attention_backward<T>({.arguments = arguments_,
+                           .out = out(),
+                           .normalizer = normalizer(),
+                           .dout = {given_.dout.data(), out().shape},
+                           .dq = {dq_.data(), arguments_.q.shape},
+                           .dk = {dk_.data(), arguments_.k.shape},
+                           .dv = {dv_.data(), arguments_.v.shape},
+                           .workspace = backward_workspace_.get()});
   }
   AttentionArguments<T>& arguments() { return arguments_; }
   Arrays<T> results() const { return {out_, dq_, dk_, dv_}; }

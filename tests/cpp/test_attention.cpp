@@ -47,9 +47,9 @@ void test_errors() {
   float numbers[64] = {};
   const weft::View<float, 4> one_number(numbers, {2, 4, 3, 1}), apart(numbers, {2, 4, 3, 2}, {32, 8, 2, 1});
   const weft::View<float, 4> out(numbers, {2, 4, 3, 8});
-  check_invalid([&] { weft::attention_forward(arguments, out, one_number, nullptr); },
+  check_invalid([&] { weft::attention_forward<float>({arguments, out, one_number}); },
                 {"sdpa: normalizer must be (B, N, T, 2) = (2, 4, 3, 2), got (2, 4, 3, 1)"});
-  check_invalid([&] { weft::attention_forward(arguments, out, apart, nullptr); },
+  check_invalid([&] { weft::attention_forward<float>({arguments, out, apart}); },
                 {"sdpa: normalizer", "contiguous"});
   arguments.dropout = 1;
   check_invalid([&] { call.backward(); }, {"sdpa: dropout must be in [0, 1), got 1"});

@@ -141,12 +141,25 @@ void check_sdpa() {
   const View<T, 4> out = view4(expected.out, {B, N, Tq, E});
   const View<T, 4> normalizer{expected.normalizer.data(), {B, N, Tq, 2}};
   const View<const T, 4> dout_view{dout.data(), {B, N, Tq, E}};
-  attention_forward<T>(a, out, normalizer, workspace.get());
-  attention_backward<T>(a, out, normalizer, dout_view, view4(expected.dq, a.q.shape),
-                        view4(expected.dk, a.k.shape), view4(expected.dv, a.v.shape), workspace.get());
-  attention_bias_gradient<T>(a, out, normalizer, dout_view, view4(expected.dbias, {1, N, Tq, S}),
-                             workspace.get());
-  attention_weights<T>(a, normalizer, view4(expected.weights, {B, 1, Tq, S}), workspace.get());
+  attention_forward<T>({a, out, normalizer, workspace.get()});
+  attention_backward<T>({.arguments = a,
+                         .out = out,
+                         .normalizer = normalizer,
+                         .dout = dout_view,
+                         .dq = view4(expected.dq, a.q.shape),
+                         .dk = view4(expected.dk, a.k.shape),
+                         .dv = view4(expected.dv, a.v.shape),
+                         .workspace = workspace.get()});
+  attention_bias_gradient<T>({.arguments = a,
+                              .out = out,
+                              .normalizer = normalizer,
+                              .dout = dout_view,
+                              .dbias = view4(expected.dbias, {1, N, Tq, S}),
+                              .workspace = workspace.get()});
+  attention_weights<T>({.arguments = a,
+                        .normalizer = normalizer,
+                        .weights = view4(expected.weights, {B, 1, Tq, S}),
+                        .workspace = workspace.get()});
 
   weft_sdpa call = WEFT_INIT(weft_sdpa);
   const auto broadcast = [&](const void* data, const Axes<4>& stride) {

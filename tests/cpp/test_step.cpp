@@ -183,18 +183,15 @@ void test_attention(int64_t heads, int64_t kv_heads, int64_t size, int64_t keys,
   const Exact<T> q(random_numbers<T>(heads * size, 7)), k(random_numbers<T>(kv_heads * capacity * size, 8)),
       v(random_numbers<T>(kv_heads * capacity * size, 9));
   Exact<T> out(heads * size), normalizer(2 * heads);
-  weft::AttentionForward<T> call{};
-  weft::Attention<T>& p = call.arguments;
-  p.batch = 1, p.heads = heads, p.kv_heads = kv_heads, p.queries = 1, p.keys = capacity;
-  p.size = p.value_size = size;
-  p.q = q.get(), p.k = k.get(), p.v = v.get();
-  p.q_stride[1] = size, p.q_stride[2] = heads * size;
-  p.k_stride[1] = p.v_stride[1] = capacity * size, p.k_stride[2] = p.v_stride[2] = size;
-  p.scale = T(0.25), p.left = left, p.right = 0, p.from_end = true, p.kept_scale = 1;
-  const Exact<char> workspace(kernels.attention_workspace(p));
-  p.keys = keys;
-  call.out = out.get(), call.normalizer = normalizer.get(), call.workspace = workspace.get();
-  call.out_stride[1] = size, call.out_stride[2] = heads * size;
+  weft::AttentionForward<T> call{.out = {out.get(), {1, heads, 1, size}},
+                                 .normalizer = {normalizer.get(), {1, heads, 1, 2}}};
+  weft::AttentionArguments<T>& a = call.arguments;
+  a.q = {q.get(), {1, heads, 1, size}};
+  a.k = {k.get(), {1, kv_heads, capacity, size}}, a.v = {v.get(), {1, kv_heads, capacity, size}};
+  a.scale = 0.25, a.left = left, a.right = 0, a.from_end = true;
+  const Exact<char> workspace(kernels.attention_workspace(a));
+  a.k.shape[2] = a.v.shape[2] = keys;
+  call.workspace = workspace.get();
   kernels.attention(call);
 
   std::vector<double> expected(heads * size);

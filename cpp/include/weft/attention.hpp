@@ -30,15 +30,15 @@ namespace weft {
 /// only read; they may alias each other, but nothing that a call writes.
 template <class T>
 struct AttentionArguments {
-  View<const T, 4> q;                 ///< [B, N, T, D]
-  View<const T, 4> k;                 ///< [B, Nk, S, D]
-  View<const T, 4> v;                 ///< [B, Nk, S, E]
-  View<const bool, 4> mask;           ///< [B, N, T, S] optional: true means attend
-  View<const T, 4> float_mask;        ///< [B, N, T, S] optional: added
-  View<const T, 4> bias;              ///< [B, N, T, S] optional: added; it may have a gradient
-  View<const int64_t, 1> kv_lengths;  ///< [B] optional: keys of each element of the batch, in 0..S
-  double scale = 1;                   ///< usually 1 / sqrt(D)
-  double softcap = 0;                 ///< 0: none
+  View<const T, 4> q{};                 ///< [B, N, T, D]
+  View<const T, 4> k{};                 ///< [B, Nk, S, D]
+  View<const T, 4> v{};                 ///< [B, Nk, S, E]
+  View<const bool, 4> mask{};           ///< [B, N, T, S] optional: true means attend
+  View<const T, 4> float_mask{};        ///< [B, N, T, S] optional: added
+  View<const T, 4> bias{};              ///< [B, N, T, S] optional: added; it may have a gradient
+  View<const int64_t, 1> kv_lengths{};  ///< [B] optional: keys of each element of the batch, in 0..S
+  double scale = 1;                     ///< usually 1 / sqrt(D)
+  double softcap = 0;                   ///< 0: none
   /// The position of query t among the keys: t, or from the end t + (keys of its row) - T.
   bool from_end = false;
   int64_t left = -1, right = -1;   ///< how many keys a query sees before and after its position; -1: all
@@ -56,38 +56,53 @@ WEFT_API size_t attention_backward_workspace(const AttentionArguments<T>& argume
 template <class T>
 WEFT_API size_t attention_weights_workspace(const AttentionArguments<T>& arguments);
 
-///   out         [B, N, T, E]  out
-///   normalizer  [B, N, T, 2]  out, contiguous: m and sum
-///
-/// m = max_s S and sum = sum_s exp(S - m), so that the log-sum-exp of the scores is m + log(sum). It is
-/// kept as two numbers, since one would lose the sum to rounding where m is large, as under a mask of -1e9.
+/// out, and two numbers of each query: m = max_s S and sum = sum_s exp(S - m), so that the log-sum-exp of the
+/// scores is m + log(sum). They are kept as two, since one would lose the sum to rounding where m is large, as
+/// under a mask of -1e9.
 template <class T>
-WEFT_API void attention_forward(const AttentionArguments<T>& arguments, View<T, 4> out, View<T, 4> normalizer,
-                                void* workspace);
+struct AttentionForward {
+  AttentionArguments<T> arguments{};
+  View<T, 4> out{};           ///< [B, N, T, E]  out
+  View<T, 4> normalizer{};    ///< [B, N, T, 2]  out, contiguous: (m, sum)
+  void* workspace = nullptr;  ///< attention_forward_workspace() bytes
+};
+template <class T>
+WEFT_API void attention_forward(const AttentionForward<T>& call);
 
-///   out, normalizer           in, as forward wrote them
-///   dout       [B, N, T, E]   in
-///   dq, dk, dv as q, k, v     out
 template <class T>
-WEFT_API void attention_backward(const AttentionArguments<T>& arguments, View<const T, 4> out,
-                                 View<const T, 4> normalizer, View<const T, 4> dout, View<T, 4> dq,
-                                 View<T, 4> dk, View<T, 4> dv, void* workspace);
+struct AttentionBackward {
+  AttentionArguments<T> arguments{};
+  View<const T, 4> out{};         ///< in, as forward wrote it
+  View<const T, 4> normalizer{};  ///< in, as forward wrote it
+  View<const T, 4> dout{};        ///< [B, N, T, E]  in
+  View<T, 4> dq{}, dk{}, dv{};    ///< as q, k, v    out
+  void* workspace = nullptr;      ///< attention_backward_workspace() bytes
+};
+template <class T>
+WEFT_API void attention_backward(const AttentionBackward<T>& call);
 
 /// dbias += dL/dS, summed over the axes along which the bias was broadcast.
-///
-///   dbias      contiguous, each axis 1 or that of [B, N, T, S]; accumulated
-///   workspace  as attention_backward
 template <class T>
-WEFT_API void attention_bias_gradient(const AttentionArguments<T>& arguments, View<const T, 4> out,
-                                      View<const T, 4> normalizer, View<const T, 4> dout, View<T, 4> dbias,
-                                      void* workspace);
+struct AttentionBiasGradient {
+  AttentionArguments<T> arguments{};
+  View<const T, 4> out{};         ///< in, as forward wrote it
+  View<const T, 4> normalizer{};  ///< in, as forward wrote it
+  View<const T, 4> dout{};        ///< [B, N, T, E]  in
+  View<T, 4> dbias{};             ///< contiguous, each axis 1 or that of [B, N, T, S]; accumulated
+  void* workspace = nullptr;      ///< attention_backward_workspace() bytes
+};
+template <class T>
+WEFT_API void attention_bias_gradient(const AttentionBiasGradient<T>& call);
 
-/// The attention weights dropout(P): [B, N, T, S], or [B, 1, T, S] for their mean over the heads.
-///
-///   normalizer  in, as forward wrote it
-///   weights     out, contiguous
+/// The attention weights dropout(P).
 template <class T>
-WEFT_API void attention_weights(const AttentionArguments<T>& arguments, View<const T, 4> normalizer,
-                                View<T, 4> weights, void* workspace);
+struct AttentionWeights {
+  AttentionArguments<T> arguments{};
+  View<const T, 4> normalizer{};  ///< in, as forward wrote it
+  View<T, 4> weights{};       ///< [B, N, T, S], or [B, 1, T, S] their mean over the heads; out, contiguous
+  void* workspace = nullptr;  ///< attention_weights_workspace() bytes
+};
+template <class T>
+WEFT_API void attention_weights(const AttentionWeights<T>& call);
 
 }  // namespace weft

@@ -1,17 +1,31 @@
-// The attention kernels of this instruction set: attention_forward.cpp, attention_backward.cpp,
-// attention_bias_gradient.cpp, attention_weights.cpp.
+// The attention kernels: a table of them for cpp/src, and those of this instruction set. They take the
+// arguments of weft/attention.hpp once they are checked, and the number of threads. Workspaces are bytes.
 #pragma once
 
-#include "kernels/attention/attention_table.hpp"
+#include "weft/attention.hpp"
 
-namespace weft::WEFT_ISA {
+namespace weft {
 
 template <class T>
-int64_t attention_forward_workspace(const Attention<T>&, int threads);
+struct AttentionKernels {
+  size_t (*forward_workspace)(const AttentionArguments<T>&, int threads);
+  size_t (*backward_workspace)(const AttentionArguments<T>&, int threads);
+  size_t (*weights_workspace)(const AttentionArguments<T>&, int threads);
+  void (*forward)(const AttentionForward<T>&, int threads);
+  void (*backward)(const AttentionBackward<T>&, int threads);
+  void (*weights)(const AttentionWeights<T>&, int threads);
+  void (*bias_gradient)(const AttentionBiasGradient<T>&, int threads);
+};
+
+#ifdef WEFT_ISA
+namespace WEFT_ISA {
+
 template <class T>
-int64_t attention_backward_workspace(const Attention<T>&, int threads);
+size_t attention_forward_workspace(const AttentionArguments<T>&, int threads);
 template <class T>
-int64_t attention_weights_workspace(const Attention<T>&, int threads);
+size_t attention_backward_workspace(const AttentionArguments<T>&, int threads);
+template <class T>
+size_t attention_weights_workspace(const AttentionArguments<T>&, int threads);
 template <class T>
 void attention_forward(const AttentionForward<T>&, int threads);
 template <class T>
@@ -32,4 +46,7 @@ inline constexpr AttentionKernels<T> attention_kernels = {
     .bias_gradient = &attention_bias_gradient<T>,
 };
 
-}  // namespace weft::WEFT_ISA
+}  // namespace WEFT_ISA
+#endif
+
+}  // namespace weft

@@ -26,10 +26,10 @@ namespace {
 template <class T>
 class Task {
  public:
-  Task(const AttentionBackward<T>& call, const BackwardPlan<T>& plan, const BackwardShared<T>& shared,
-       const BackwardScratch<T>& scratch, int64_t head, int64_t block)
+  Task(const AttentionBackward<T>& call, const Attention<T>& problem, const BackwardPlan<T>& plan,
+       const BackwardShared<T>& shared, const BackwardScratch<T>& scratch, int64_t head, int64_t block)
       : call_(call),
-        p_(call.arguments),
+        p_(problem),
         plan_(plan),
         shared_(shared),
         scratch_(scratch),
@@ -54,8 +54,8 @@ class Task {
         packed = true;
         add_block(n, i, queries);
       }
-    write(scratch_.dk, plan_.size_row, p_.size, call_.dk, call_.dk_stride);
-    write(scratch_.dv, plan_.value_row, p_.value_size, call_.dv, call_.dv_stride);
+    write(scratch_.dk, plan_.size_row, p_.size, call_.dk);
+    write(scratch_.dv, plan_.value_row, p_.value_size, call_.dv);
   }
 
  private:
@@ -63,13 +63,12 @@ class Task {
 
   void pack_keys() {
     const int64_t count = keys_.end - keys_.begin, padded = round_up(count, lanes<T>);
-    const T* k = p_.k + b_ * p_.k_stride[0] + kv_head_ * p_.k_stride[1] + keys_.begin * p_.k_stride[2];
-    const T* v = p_.v + b_ * p_.v_stride[0] + kv_head_ * p_.v_stride[1] + keys_.begin * p_.v_stride[2];
-    finite_k_ = copy_scaled(k, p_.k_stride[2], count, p_.size, T(1), scratch_.k, plan_.size_row);
+    const T *k = p_.k.row(b_, kv_head_, keys_.begin), *v = p_.v.row(b_, kv_head_, keys_.begin);
+    finite_k_ = copy_scaled(k, p_.k.stride[2], count, p_.size, T(1), scratch_.k, plan_.size_row);
     pack_for_scores(p_, scratch_.k, plan_.size_row, count, scratch_.k_packed);
     // for dq; scores take the scale with q, as in forward
     copy_scaled(scratch_.k, plan_.size_row, count, p_.size, p_.scale, scratch_.k, plan_.size_row);
-    scratch_.v_packed.pack_transposed(v, p_.v_stride[2], {0, padded}, count);
+    scratch_.v_packed.pack_transposed(v, p_.v.stride[2], {0, padded}, count);
   }
 
   /// The queries of head n against the keys: all at once, or along an edge of what they see in strips, each
@@ -90,13 +89,12 @@ class Task {
     const Range queries = plan_.block_of_queries(i, p_);
     const int64_t rows = queries.end - queries.begin;
     if (rows <= 0) return;
-    const auto from = [&](const T* data, const int64_t* stride, int64_t columns) {
-      const T* first = data + b_ * stride[0] + n * stride[1] + queries.begin * stride[2];
-      return Prefetch<T>(first, stride[2], rows, columns, parts);
+    const auto from = [&](const View<const T, 4>& array) {
+      return Prefetch<T>(array.row(b_, n, queries.begin), array.stride[2], rows, array.shape[3], parts);
     };
-    next_[0] = from(p_.q, p_.q_stride, p_.size);
-    next_[1] = from(call_.dout, call_.dout_stride, p_.value_size);
-    next_[2] = from(call_.dq, call_.dq_stride, p_.size);
+    next_[0] = from(p_.q);
+    next_[1] = from(call_.dout);
+    next_[2] = from(call_.dq);
   }
   void fetch_part() {
     for (Prefetch<T>& next : next_) next.fetch_part();
@@ -110,17 +108,15 @@ class Task {
     const bool any = !is_empty(keys) && passes_mask(p_, tile);
     const int64_t rows = tile.rows(), columns = tile.columns();
     if (any) {
-      const T* q = p_.q + b_ * p_.q_stride[0] + n * p_.q_stride[1] + queries.begin * p_.q_stride[2];
-      const T* dout = call_.dout + b_ * call_.dout_stride[0] + n * call_.dout_stride[1] +
-                      queries.begin * call_.dout_stride[2];
+      const T *q = p_.q.row(b_, n, queries.begin), *dout = call_.dout.row(b_, n, queries.begin);
       const bool finite_q =
-          copy_scaled(q, p_.q_stride[2], rows, p_.size, p_.scale, scratch_.q, plan_.size_row);
+          copy_scaled(q, p_.q.stride[2], rows, p_.size, p_.scale, scratch_.q, plan_.size_row);
       const bool finite_dout =
-          copy_scaled(dout, call_.dout_stride[2], rows, p_.value_size, T(1), scratch_.dout, plan_.value_row);
+          copy_scaled(dout, call_.dout.stride[2], rows, p_.value_size, T(1), scratch_.dout, plan_.value_row);
       const int64_t from = (b_ * p_.heads + n) * p_.queries + queries.begin;
       gradient_of_scores<T>(p_, visible_, tile, {keys_, scratch_.k_packed, scratch_.v_packed},
                             {scratch_.q, scratch_.dout, plan_.size_row, plan_.value_row,
-                             call_.normalizer + 2 * from, shared_.delta + from},
+                             call_.normalizer.data + 2 * from, shared_.delta + from},
                             scratch_.tile);
       fetch_part();
       // out = dropout(P) v   =>   dv += dropout(P)^T dout
@@ -139,8 +135,8 @@ class Task {
     fetch_part();
     //                   =>   dq += dS (scale k), when it is this block's turn
     wait_until(turn, int32_t(block_));
-    T* dq = call_.dq + b_ * call_.dq_stride[0] + n * call_.dq_stride[1] + queries.begin * call_.dq_stride[2];
-    const int64_t dq_row = call_.dq_stride[2];
+    T* dq = call_.dq.row(b_, n, queries.begin);
+    const int64_t dq_row = call_.dq.stride[2];
     if (any)
       weighted_sum<T>(rows, p_.size, columns, {scratch_.tile.dscores, plan_.tile_row, 1},
                       {{scratch_.k + skipped * plan_.size_row, plan_.size_row, lanes<T>}, finite_k_},
@@ -150,14 +146,15 @@ class Task {
   }
 
   /// The sum of all queries; zeros for keys past the row's end.
-  void write(const T* from, int64_t from_row, int64_t columns, T* to, const int64_t* stride) {
-    T* out = to + b_ * stride[0] + kv_head_ * stride[1] + all_keys_.begin * stride[2];
+  void write(const T* from, int64_t from_row, int64_t columns, const View<T, 4>& to) {
+    T* out = to.row(b_, kv_head_, all_keys_.begin);
+    const int64_t row = to.stride[2];
     const int64_t count = keys_.end - keys_.begin;
     for (int64_t s = 0; s < count; ++s)
       for_each_vector<T>(0, columns, [&](int64_t i, int64_t n) {
-        store(out + s * stride[2] + i, load(from + s * from_row + i), n);
+        store(out + s * row + i, load(from + s * from_row + i), n);
       });
-    zero_rows(out + count * stride[2], stride[2], all_keys_.end - all_keys_.begin - count, columns);
+    zero_rows(out + count * row, row, all_keys_.end - all_keys_.begin - count, columns);
   }
 
   const AttentionBackward<T>& call_;
@@ -175,33 +172,35 @@ class Task {
 }  // namespace
 
 template <class T>
-int64_t attention_backward_workspace(const Attention<T>& p, int threads) {
+size_t attention_backward_workspace(const AttentionArguments<T>& arguments, int threads) {
+  const Attention<T> p(arguments);
   const BackwardPlan<T> plan(p);
   Arena common(nullptr), own(nullptr);
   BackwardShared<T>::take(common, p, plan);
   BackwardScratch<T>::take(own, p, plan);
-  return int64_t(common.used() + own.used() * size_t(threads));
+  return common.used() + own.used() * size_t(threads);
 }
 
 template <class T>
 void attention_backward(const AttentionBackward<T>& call, int threads) {
-  const BackwardPlan<T> plan(call.arguments);
-  const int64_t heads = call.arguments.batch * call.arguments.kv_heads;
+  const Attention<T> p(call.arguments);
+  const BackwardPlan<T> plan(p);
+  const int64_t heads = p.batch * p.kv_heads;
   Tasks tasks(heads);
   run_backward<T>(
-      call, plan, threads, [&](const BackwardShared<T>& shared, const BackwardScratch<T>& scratch) {
+      call, p, plan, threads, [&](const BackwardShared<T>& shared, const BackwardScratch<T>& scratch) {
         const auto take_blocks = [&](int64_t head) {
           for (int64_t j; !interrupted() && (j = __atomic_fetch_add(shared.next_block + head, 1,
                                                                     __ATOMIC_RELAXED)) < plan.key_blocks;)
-            Task<T>(call, plan, shared, scratch, head, j).run();
+            Task<T>(call, p, plan, shared, scratch, head, j).run();
         };
         for (int64_t head; (head = tasks.take()) < heads;) take_blocks(head);
         for (int64_t head = 0; head < heads; ++head) take_blocks(head);
       });
 }
 
-template int64_t attention_backward_workspace(const Attention<float>&, int);
-template int64_t attention_backward_workspace(const Attention<double>&, int);
+template size_t attention_backward_workspace(const AttentionArguments<float>&, int);
+template size_t attention_backward_workspace(const AttentionArguments<double>&, int);
 template void attention_backward(const AttentionBackward<float>&, int);
 template void attention_backward(const AttentionBackward<double>&, int);
 

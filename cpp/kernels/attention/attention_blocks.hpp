@@ -78,38 +78,32 @@ void zero_rows(T* to, int64_t to_row, int64_t rows, int64_t columns) {
 }
 
 /// Before the tasks: delta, whose turn it is, and zeros for queries that see no key.
-template <class T>
-void prepare(const AttentionBackward<T>& call, const BackwardPlan<T>& plan, const BackwardShared<T>& shared,
-             int64_t index) {
-  const Attention<T>& p = call.arguments;
+template <class T, class Call>
+void prepare(const Call& call, const Attention<T>& p, const BackwardPlan<T>& plan,
+             const BackwardShared<T>& shared, int64_t index) {
   const int64_t i = index % plan.query_blocks, head = index / plan.query_blocks;  // of B N
   const int64_t b = head / p.heads, n = head % p.heads;
   const Range queries = plan.block_of_queries(i, p);
-  const auto at = [&](const int64_t* stride, int64_t t) {
-    return b * stride[0] + n * stride[1] + t * stride[2];
-  };
   for (int64_t t = queries.begin; t < queries.end; ++t)
-    shared.delta[head * p.queries + t] =
-        dot(call.dout + at(call.dout_stride, t), call.out + at(call.out_stride, t), p.value_size);
+    shared.delta[head * p.queries + t] = dot(call.dout.row(b, n, t), call.out.row(b, n, t), p.value_size);
   const Range seen = Visibility(p, b).of(queries);
   shared.turn[index] = int32_t(seen.begin / plan.keys);
-  if (is_empty(seen) && call.dq != nullptr)
-    zero_rows(call.dq + at(call.dq_stride, queries.begin), call.dq_stride[2], queries.end - queries.begin,
-              p.size);
+  if constexpr (requires { call.dq; })
+    if (is_empty(seen))
+      zero_rows(call.dq.row(b, n, queries.begin), call.dq.stride[2], queries.end - queries.begin, p.size);
 }
 
 /// delta and the like for all queries, then body(shared, scratch) as often as there are threads.
-template <class T, class Body>
-void run_backward(const AttentionBackward<T>& call, const BackwardPlan<T>& plan, int threads,
+template <class T, class Call, class Body>
+void run_backward(const Call& call, const Attention<T>& p, const BackwardPlan<T>& plan, int threads,
                   const Body& body) {
-  const Attention<T>& p = call.arguments;
   Arena common(call.workspace), one(nullptr);
   const BackwardShared<T> shared = BackwardShared<T>::take(common, p, plan);
   BackwardScratch<T>::take(one, p, plan);
   char* own = static_cast<char*>(call.workspace) + common.used();
   parallel(threads, [&](int thread, int shares) {
     const Range blocks = share(p.batch * p.heads * plan.query_blocks, thread, shares);
-    for (int64_t i = blocks.begin; i < blocks.end; ++i) prepare(call, plan, shared, i);
+    for (int64_t i = blocks.begin; i < blocks.end; ++i) prepare(call, p, plan, shared, i);
     for (int64_t i = thread; i < p.batch * p.kv_heads; i += shares) shared.next_block[i] = 0;
   });
   parallel(threads, [&](int thread, int) {

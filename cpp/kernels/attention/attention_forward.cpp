@@ -130,12 +130,12 @@ void add_to_softmax(int64_t rows, T* scores, int64_t row, int64_t columns, T* to
 template <class T>
 class Task {
  public:
-  Task(const AttentionForward<T>& call, const Plan<T>& plan, const Scratch<T>& scratch, int64_t index,
-       int threads)
+  Task(const AttentionForward<T>& call, const Attention<T>& problem, const Plan<T>& plan,
+       const Scratch<T>& scratch, int64_t index, int threads)
       : index_(index),
         threads_(threads),
         call_(call),
-        p_(call.arguments),
+        p_(problem),
         plan_(plan),
         scratch_(scratch),
         b_(index / plan.shares / p_.kv_heads),
@@ -170,8 +170,7 @@ class Task {
     const int64_t strips = (count() + Plan<T>::strip - 1) / Plan<T>::strip;
     strip_ = (count() + strips - 1) / strips;
     for (int64_t g = 0; g < plan_.group; ++g)
-      copy_scaled(p_.q + b_ * p_.q_stride[0] + head(g) * p_.q_stride[1] + queries_.begin * p_.q_stride[2],
-                  p_.q_stride[2], count(), p_.size, p_.scale,
+      copy_scaled(p_.q.row(b_, head(g), queries_.begin), p_.q.stride[2], count(), p_.size, p_.scale,
                   scratch_.q + row(g, queries_.begin) * plan_.size_row, plan_.size_row);
     const int64_t rows = plan_.group * count();
     for (int64_t r = 0; r < rows; ++r) scratch_.top[r] = minus_infinity;
@@ -181,11 +180,11 @@ class Task {
 
   void take_keys(Range block) {
     const int64_t columns = block.end - block.begin;
-    k_ = p_.k + b_ * p_.k_stride[0] + kv_head_ * p_.k_stride[1] + block.begin * p_.k_stride[2];
-    v_ = p_.v + b_ * p_.v_stride[0] + kv_head_ * p_.v_stride[1] + block.begin * p_.v_stride[2];
+    k_ = p_.k.row(b_, kv_head_, block.begin);
+    v_ = p_.v.row(b_, kv_head_, block.begin);
     if (plan_.unpacked) return;
-    pack_for_scores(p_, k_, p_.k_stride[2], columns, scratch_.k);
-    finite_ = copy_scaled(v_, p_.v_stride[2], columns, p_.value_size, T(1), scratch_.v, plan_.value_row);
+    pack_for_scores(p_, k_, p_.k.stride[2], columns, scratch_.k);
+    finite_ = copy_scaled(v_, p_.v.stride[2], columns, p_.value_size, T(1), scratch_.v, plan_.value_row);
   }
 
   /// Prefetches the next block of keys, or that with which the thread's next task is likely to begin.
@@ -198,15 +197,13 @@ class Task {
       s = 0, b = next / plan_.shares / p_.kv_heads, head = next / plan_.shares % p_.kv_heads;
       end = Visibility(p_, b).keys();
       const int64_t first = plan_.first_query(next);
-      next_q_ = {p_.q + b * p_.q_stride[0] + head * plan_.group * p_.q_stride[1] + first * p_.q_stride[2],
-                 p_.q_stride[2], min_of(plan_.queries, p_.queries - first), p_.size, strips};
+      next_q_ = {p_.q.row(b, head * plan_.group, first), p_.q.stride[2],
+                 min_of(plan_.queries, p_.queries - first), p_.size, strips};
       if (next / plan_.shares == index_ / plan_.shares) return;
     }
     const int64_t rows = min_of(plan_.key_block, end - s), parts = plan_.group * strips;
-    next_k_ = {p_.k + b * p_.k_stride[0] + head * p_.k_stride[1] + s * p_.k_stride[2], p_.k_stride[2], rows,
-               p_.size, parts};
-    next_v_ = {p_.v + b * p_.v_stride[0] + head * p_.v_stride[1] + s * p_.v_stride[2], p_.v_stride[2], rows,
-               p_.value_size, parts};
+    next_k_ = {p_.k.row(b, head, s), p_.k.stride[2], rows, p_.size, parts};
+    next_v_ = {p_.v.row(b, head, s), p_.v.stride[2], rows, p_.value_size, parts};
   }
 
   /// One strip of queries against one block of keys.
@@ -225,7 +222,7 @@ class Task {
     const T* q = scratch_.q + first * plan_.size_row;
     Prefetch<T> values;
     if (plan_.unpacked)
-      values = {v_ + skipped * p_.v_stride[2], p_.v_stride[2], columns, p_.value_size, padded / lanes<T>};
+      values = {v_ + skipped * p_.v.stride[2], p_.v.stride[2], columns, p_.value_size, padded / lanes<T>};
     multiply_keys(p_, tile, q, plan_.size_row, scratch_.k.panels(skipped), scratch_.scores, plan_.score_row,
                   [&] { values.fetch_part(); });
     finish_scores<T>(p_, visible_, tile, scratch_.scores, plan_.score_row, nullptr);
@@ -249,7 +246,7 @@ class Task {
     const Rows<T> weights{scratch_.scores, plan_.score_row, 1};
     const int64_t wide = round_up(p_.value_size, lanes<T>);
     Summands<T> v{{scratch_.v + skipped * plan_.value_row, plan_.value_row, lanes<T>}, finite_};
-    if (plan_.unpacked) v = {{v_ + skipped * p_.v_stride[2], p_.v_stride[2], lanes<T>}, true};
+    if (plan_.unpacked) v = {{v_ + skipped * p_.v.stride[2], p_.v.stride[2], lanes<T>}, true};
     weighted_sum<T>(rows, wide, columns, weights, v, {}, scratch_.part, plan_.value_row);
     // The few sums tell whether all of v is finite.
     if (plan_.unpacked && !is_finite(rows, wide, scratch_.part, plan_.value_row))
@@ -260,9 +257,9 @@ class Task {
   void finish() {
     for (int64_t g = 0; g < plan_.group; ++g) {
       const int64_t t = queries_.begin, first = row(g, t);
-      T* normalizer = call_.normalizer + 2 * ((b_ * p_.heads + head(g)) * p_.queries + t);
-      T* out = call_.out + b_ * call_.out_stride[0] + head(g) * call_.out_stride[1] + t * call_.out_stride[2];
-      for (int64_t r = 0; r < count(); ++r, out += call_.out_stride[2]) {
+      T* normalizer = call_.normalizer.data + 2 * ((b_ * p_.heads + head(g)) * p_.queries + t);
+      for (int64_t r = 0; r < count(); ++r) {
+        T* out = call_.out.row(b_, head(g), t + r);
         const T sum = Eigen::internal::predux(load(scratch_.sum + (first + r) * lanes<T>));
         normalizer[2 * r] = scratch_.top[first + r];
         normalizer[2 * r + 1] = sum;
@@ -292,26 +289,29 @@ class Task {
 }  // namespace
 
 template <class T>
-int64_t attention_forward_workspace(const Attention<T>& p, int threads) {
+size_t attention_forward_workspace(const AttentionArguments<T>& arguments, int threads) {
+  const Attention<T> p(arguments);
   Arena arena(nullptr);
   Scratch<T>::take(arena, p, Plan<T>(p, threads));
-  return int64_t(arena.used()) * threads;
+  return arena.used() * size_t(threads);
 }
 
 template <class T>
 void attention_forward(const AttentionForward<T>& call, int threads) {
-  const Plan<T> plan(call.arguments, threads);
-  const int64_t piece = attention_forward_workspace(call.arguments, threads) / threads;
-  Tasks tasks(call.arguments.batch * call.arguments.kv_heads * plan.shares);
+  const Attention<T> p(call.arguments);
+  const Plan<T> plan(p, threads);
+  Arena one(nullptr);
+  Scratch<T>::take(one, p, plan);
+  Tasks tasks(p.batch * p.kv_heads * plan.shares);
   parallel(threads, [&](int thread, int shares) {
-    Arena arena(static_cast<char*>(call.workspace) + thread * piece);
-    const Scratch<T> scratch = Scratch<T>::take(arena, call.arguments, plan);
-    for (int64_t i; (i = tasks.take()) < tasks.count();) Task<T>(call, plan, scratch, i, shares).run();
+    Arena arena(static_cast<char*>(call.workspace) + size_t(thread) * one.used());
+    const Scratch<T> scratch = Scratch<T>::take(arena, p, plan);
+    for (int64_t i; (i = tasks.take()) < tasks.count();) Task<T>(call, p, plan, scratch, i, shares).run();
   });
 }
 
-template int64_t attention_forward_workspace(const Attention<float>&, int);
-template int64_t attention_forward_workspace(const Attention<double>&, int);
+template size_t attention_forward_workspace(const AttentionArguments<float>&, int);
+template size_t attention_forward_workspace(const AttentionArguments<double>&, int);
 template void attention_forward(const AttentionForward<float>&, int);
 template void attention_forward(const AttentionForward<double>&, int);
 

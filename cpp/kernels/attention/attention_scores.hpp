@@ -25,7 +25,7 @@ struct AttentionTile {
   int64_t rows() const { return queries.end - queries.begin; }
   int64_t columns() const { return keys.end - keys.begin; }
   /// The element of an array [B, N, T, S] for the first key and the r-th query.
-  int64_t element(const int64_t* stride, int64_t r) const {
+  int64_t element(const Axes<4>& stride, int64_t r) const {
     return b * stride[0] + n * stride[1] + (queries.begin + r) * stride[2] + keys.begin * stride[3];
   }
 };
@@ -56,9 +56,9 @@ inline void multiply_keys(const Attention<T>& p, const AttentionTile& tile, cons
   if (!takes_keys_in_place(p))
     return gemm<T>(rows, round_up(columns, lanes<T>), p.size, {q, q_row, 1}, k_packed, {}, s, row);
   const int64_t head = tile.n / (p.heads / p.kv_heads);
-  const T* k = p.k + tile.b * p.k_stride[0] + head * p.k_stride[1] + tile.keys.begin * p.k_stride[2];
+  const T* k = p.k.row(tile.b, head, tile.keys.begin);
   for (int64_t r = 0; r < rows; ++r)
-    dot_products(q + r * q_row, p.size, k, p.k_stride[2], columns, s + r * row, between);
+    dot_products(q + r * q_row, p.size, k, p.k.stride[2], columns, s + r * row, between);
 }
 
 /// Is there anything in the tile that the boolean mask lets through?
@@ -86,15 +86,15 @@ inline void cap_scores(T softcap, T* s, T* slope, int64_t columns) {
 }
 
 template <class T>
-inline void add_to_scores(const ScoreTerm<T>& term, const T* from, T* s, int64_t columns) {
+inline void add_to_scores(const T* from, int64_t stride, T* s, int64_t columns) {
   constexpr T hidden = minus_infinity;
-  const auto add = [&](int64_t stride) __attribute__((always_inline)) {
+  const auto add = [&](int64_t step) __attribute__((always_inline)) {
     for (int64_t i = 0; i < columns; ++i) {
-      const T value = from[i * stride];
+      const T value = from[i * step];
       s[i] = value == hidden ? hidden : s[i] + value;
     }
   };
-  term.stride[3] == 1 ? add(1) : add(term.stride[3]);
+  stride == 1 ? add(1) : add(stride);
 }
 
 template <class T>
@@ -112,14 +112,13 @@ inline void finish_scores(const Attention<T>& p, const Visibility& visible, cons
                           int64_t row, T* slope) {
   const int64_t columns = tile.columns(), padded = round_up(columns, lanes<T>);
   const bool whole = columns == padded && visible.is_whole(tile.queries, tile.keys);
-  const bool plain = p.mask == nullptr && p.added[0].data == nullptr && p.added[1].data == nullptr;
+  const bool plain = p.mask == nullptr && !*p.added[0] && !*p.added[1];
   if (whole && plain && p.softcap == 0) return;
   for (int64_t r = 0; r < tile.rows(); ++r) {
     T* scores = s + r * row;
     if (p.softcap > 0) cap_scores(p.softcap, scores, slope == nullptr ? nullptr : slope + r * row, padded);
-    for (const ScoreTerm<T>& term : p.added)
-      if (term.data != nullptr)
-        add_to_scores(term, term.data + tile.element(term.stride, r), scores, columns);
+    for (const View<const T, 4>* term : p.added)
+      if (*term) add_to_scores(term->data + tile.element(term->stride, r), term->stride[3], scores, columns);
     if (p.mask != nullptr)
       mask_scores(p.mask + tile.element(p.mask_stride, r), p.mask_stride[3], scores, columns);
     if (whole) continue;

@@ -2,7 +2,7 @@
 // number of keys. Both its ends grow with the query's position.
 #pragma once
 
-#include "kernels/attention/attention_table.hpp"
+#include "kernels/attention/attention_problem.hpp"
 #include "kernels/threads/parallel.hpp"
 
 namespace weft::WEFT_ISA {

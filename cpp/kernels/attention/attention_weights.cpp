@@ -34,27 +34,25 @@ struct Scratch {
 
 /// The weights of a block of queries of head n, times `share`, added to rows of `weights`.
 template <class T>
-void add_weights(const AttentionWeights<T>& call, const Scratch<T>& scratch, int64_t b, int64_t n,
+void add_weights(const Attention<T>& p, const T* normalizer, const Scratch<T>& scratch, int64_t b, int64_t n,
                  Range queries, T share, T* weights) {
-  const Attention<T>& p = call.arguments;
   const Visibility visible(p, b);
   const int64_t head = n / (p.heads / p.kv_heads), rows = queries.end - queries.begin;
-  const T* q = p.q + b * p.q_stride[0] + n * p.q_stride[1] + queries.begin * p.q_stride[2];
-  copy_scaled(q, p.q_stride[2], rows, p.size, p.scale, scratch.q, scratch.size_row);
+  copy_scaled(p.q.row(b, n, queries.begin), p.q.stride[2], rows, p.size, p.scale, scratch.q,
+              scratch.size_row);
   const Range seen = visible.of(queries);
   for (int64_t s = seen.begin; s < seen.end; s += keys_at_once) {
     const AttentionTile tile{b, n, queries, {s, min_of(s + keys_at_once, seen.end)}};
     if (!passes_mask(p, tile)) continue;
     const int64_t columns = tile.columns(), padded = round_up(columns, lanes<T>);
-    const T* k = p.k + b * p.k_stride[0] + head * p.k_stride[1] + s * p.k_stride[2];
-    pack_for_scores(p, k, p.k_stride[2], columns, scratch.k);
+    pack_for_scores(p, p.k.row(b, head, s), p.k.stride[2], columns, scratch.k);
     multiply_keys(p, tile, scratch.q, scratch.size_row, scratch.k.panels(), scratch.scores, scratch.score_row,
                   [] {});
     finish_scores<T>(p, visible, tile, scratch.scores, scratch.score_row, nullptr);
     for (int64_t r = 0; r < rows; ++r) {
       T* row = scratch.scores + r * scratch.score_row;
       const int64_t query = (b * p.heads + n) * p.queries + queries.begin + r;
-      const Softmax<T> softmax(call.normalizer + 2 * query);
+      const Softmax<T> softmax(normalizer + 2 * query);
       for (int64_t i = 0; i < padded; i += lanes<T>) store(row + i, softmax.weights(load(row + i)));
       if (p.dropped_below > 0) drop_row(p, tile, r, row, row);
       T* to = weights + r * p.keys + s;
@@ -66,35 +64,39 @@ void add_weights(const AttentionWeights<T>& call, const Scratch<T>& scratch, int
 }  // namespace
 
 template <class T>
-int64_t attention_weights_workspace(const Attention<T>& p, int threads) {
+size_t attention_weights_workspace(const AttentionArguments<T>& arguments, int threads) {
   Arena arena(nullptr);
-  Scratch<T>::take(arena, p);
-  return int64_t(arena.used()) * threads;
+  Scratch<T>::take(arena, Attention<T>(arguments));
+  return arena.used() * size_t(threads);
 }
 
 template <class T>
 void attention_weights(const AttentionWeights<T>& call, int threads) {
-  const Attention<T>& p = call.arguments;
+  const Attention<T> p(call.arguments);
+  const bool mean = call.weights.shape[1] != p.heads;  // [B, 1, T, S]
+  const T* normalizer = call.normalizer.data;
   const int64_t blocks = (p.queries + queries_at_once - 1) / queries_at_once;
-  const int64_t outer = call.mean ? p.batch : p.batch * p.heads, piece = attention_weights_workspace(p, 1);
+  const int64_t outer = mean ? p.batch : p.batch * p.heads;
+  const size_t piece = attention_weights_workspace(call.arguments, 1);
   Tasks tasks(outer * blocks);
   parallel(threads, [&](int thread, int) {
-    Arena arena(static_cast<char*>(call.workspace) + thread * piece);
+    Arena arena(static_cast<char*>(call.workspace) + size_t(thread) * piece);
     const Scratch<T> scratch = Scratch<T>::take(arena, p);
     for (int64_t task; (task = tasks.take()) < tasks.count();) {
       const int64_t which = task / blocks, first = task % blocks * queries_at_once;
       const Range queries{first, min_of(first + queries_at_once, p.queries)};
-      T* weights = call.weights + (which * p.queries + first) * p.keys;
+      T* weights = call.weights.data + (which * p.queries + first) * p.keys;
       for (int64_t i = 0; i < (queries.end - queries.begin) * p.keys; ++i) weights[i] = T(0);
-      if (!call.mean) add_weights(call, scratch, which / p.heads, which % p.heads, queries, T(1), weights);
-      for (int64_t n = 0; call.mean && n < p.heads; ++n)
-        add_weights(call, scratch, which, n, queries, T(1) / T(p.heads), weights);
+      if (!mean)
+        add_weights(p, normalizer, scratch, which / p.heads, which % p.heads, queries, T(1), weights);
+      for (int64_t n = 0; mean && n < p.heads; ++n)
+        add_weights(p, normalizer, scratch, which, n, queries, T(1) / T(p.heads), weights);
     }
   });
 }
 
-template int64_t attention_weights_workspace(const Attention<float>&, int);
-template int64_t attention_weights_workspace(const Attention<double>&, int);
+template size_t attention_weights_workspace(const AttentionArguments<float>&, int);
+template size_t attention_weights_workspace(const AttentionArguments<double>&, int);
 template void attention_weights(const AttentionWeights<float>&, int);
 template void attention_weights(const AttentionWeights<double>&, int);
 

@@ -144,7 +144,8 @@ constexpr StepKernels<T> kernels() {
                    T* y) { swiglu_forward<T>({{x, {1, 2 * size}}, {y, {1, size}}}, 1); },
       .add = &add<T>,
       .rotary = &turn<T>,
-      .attention_workspace = [](const Attention<T>& p) { return attention_forward_workspace<T>(p, 1); },
+      .attention_workspace =
+          [](const AttentionArguments<T>& a) { return int64_t(attention_forward_workspace<T>(a, 1)); },
       .attention = [](const AttentionForward<T>& call) { attention_forward<T>(call, 1); },
   };
 }

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "instruction_sets.hpp"
-#include "kernels/attention/attention_table.hpp"
+#include "weft/attention.hpp"
 #include "weft/cell_info.hpp"
 
 namespace weft {
@@ -53,7 +53,7 @@ struct StepKernels {
   /// x [N, D], where it lies; cos, sin [P].
   void (*rotary)(int64_t heads, int64_t size, int64_t pairs, bool interleaved, const T* cos, const T* sin,
                  T* x);
-  int64_t (*attention_workspace)(const Attention<T>&);  // in bytes, for any number of keys up to p.keys
+  int64_t (*attention_workspace)(const AttentionArguments<T>&);  // in bytes, for that many keys or fewer
   void (*attention)(const AttentionForward<T>&);
 };
 

@@ -33,6 +33,7 @@ AttentionArguments<T> arguments_of(const weft_sdpa& a, const c::Views& v) {
   return arguments;
 }
 
+/// What a call brings, once it is known to be enough.
 void* workspace_of(const weft_sdpa& a, const char* operation, size_t needed) {
   c::check_memory(operation, "workspace", a.workspace, a.workspace_bytes, needed);
   return a.workspace;
@@ -57,8 +58,10 @@ weft_status weft_sdpa_forward(const weft_sdpa* call) {
   return c::run("sdpa_forward", call, [](const weft_sdpa& a, const c::Views& v, auto zero) {
     using T = decltype(zero);
     const auto arguments = arguments_of<T>(a, v);
-    void* workspace = workspace_of(a, v.operation, attention_forward_workspace(arguments));
-    attention_forward<T>(arguments, v("out", a.out), v("normalizer", a.normalizer), workspace);
+    attention_forward<T>({.arguments = arguments,
+                          .out = v("out", a.out),
+                          .normalizer = v("normalizer", a.normalizer),
+                          .workspace = workspace_of(a, v.operation, attention_forward_workspace(arguments))});
   });
 }
 
@@ -66,9 +69,15 @@ weft_status weft_sdpa_backward(const weft_sdpa* call) {
   return c::run("sdpa_backward", call, [](const weft_sdpa& a, const c::Views& v, auto zero) {
     using T = decltype(zero);
     const auto arguments = arguments_of<T>(a, v);
-    void* workspace = workspace_of(a, v.operation, attention_backward_workspace(arguments));
-    attention_backward<T>(arguments, v("out", a.out), v("normalizer", a.normalizer), v("dout", a.dout),
-                          v("dq", a.dq), v("dk", a.dk), v("dv", a.dv), workspace);
+    attention_backward<T>(
+        {.arguments = arguments,
+         .out = v("out", a.out),
+         .normalizer = v("normalizer", a.normalizer),
+         .dout = v("dout", a.dout),
+         .dq = v("dq", a.dq),
+         .dk = v("dk", a.dk),
+         .dv = v("dv", a.dv),
+         .workspace = workspace_of(a, v.operation, attention_backward_workspace(arguments))});
   });
 }
 
@@ -76,9 +85,13 @@ weft_status weft_sdpa_bias_gradient(const weft_sdpa* call) {
   return c::run("sdpa_bias_gradient", call, [](const weft_sdpa& a, const c::Views& v, auto zero) {
     using T = decltype(zero);
     const auto arguments = arguments_of<T>(a, v);
-    void* workspace = workspace_of(a, v.operation, attention_backward_workspace(arguments));
-    attention_bias_gradient<T>(arguments, v("out", a.out), v("normalizer", a.normalizer), v("dout", a.dout),
-                               v("dbias", a.dbias), workspace);
+    attention_bias_gradient<T>(
+        {.arguments = arguments,
+         .out = v("out", a.out),
+         .normalizer = v("normalizer", a.normalizer),
+         .dout = v("dout", a.dout),
+         .dbias = v("dbias", a.dbias),
+         .workspace = workspace_of(a, v.operation, attention_backward_workspace(arguments))});
   });
 }
 
@@ -86,8 +99,10 @@ weft_status weft_sdpa_weights(const weft_sdpa* call) {
   return c::run("sdpa_weights", call, [](const weft_sdpa& a, const c::Views& v, auto zero) {
     using T = decltype(zero);
     const auto arguments = arguments_of<T>(a, v);
-    void* workspace = workspace_of(a, v.operation, attention_weights_workspace(arguments));
-    attention_weights<T>(arguments, v("normalizer", a.normalizer), v("weights", a.weights), workspace);
+    attention_weights<T>({.arguments = arguments,
+                          .normalizer = v("normalizer", a.normalizer),
+                          .weights = v("weights", a.weights),
+                          .workspace = workspace_of(a, v.operation, attention_weights_workspace(arguments))});
   });
 }
 

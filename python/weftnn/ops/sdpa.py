@@ -32,11 +32,33 @@ from weftnn.ops.arrays import (
     require_saved,
     require_shape,
 )
+from weftnn.ops.bindings import checked_arguments
 from weftnn.ops.dropout import counter
 from weftnn.ops.scalars import require_integers, require_numbers
 from weftnn.ragged import check_lengths
 
 Causal = bool | Literal["top_left", "bottom_right"]
+
+# What sdpa_forward gives the kernels, in order.
+_forward = checked_arguments(
+    _core.sdpa_forward,
+    "SDPA_ARGUMENTS",
+    "q",
+    "k",
+    "v",
+    "bool_mask",
+    "float_mask",
+    "bias",
+    "kv_lengths",
+    "scale",
+    "softcap",
+    "from_end",
+    "left",
+    "right",
+    "dropout",
+    "seed",
+    "offset",
+)
 
 
 class SDPAGrads(NamedTuple):
@@ -150,7 +172,7 @@ def sdpa_forward(
     if scale is None:
         scale = 1 / math.sqrt(q.shape[3]) if q.shape[3] else 1.0
     try:
-        out, normalizer, kernel = _core.sdpa_forward(
+        out, normalizer, kernel = _forward(
             q,
             k,
             v,

@@ -103,7 +103,10 @@ struct AttentionNode {
     const View<T, 4> result(read.data.get(), {B, N, time, D}, {time * N * D, D, N * D, 1});
     const AlignedArray<std::byte> workspace =
         aligned_array<std::byte>(int64_t(attention_forward_workspace(a)));
-    attention_forward<T>(a, result, {normalizer.data.get(), {B, N, time, 2}}, workspace.get());
+    attention_forward<T>({.arguments = a,
+                          .out = result,
+                          .normalizer = {normalizer.data.get(), {B, N, time, 2}},
+                          .workspace = workspace.get()});
     Features<T> y = out.run(read, sequences);
     for (Features<T>* used : {&projected, &read, &normalizer}) sequences.give_back(std::move(*used));
     return y;
@@ -126,17 +129,15 @@ struct AttentionNode {
     const int64_t N = heads, D = size;
     const Value projected = in.step(x, program);
     if (const auto* rotary = std::get_if<RotaryPositions>(&positions)) step_turn(*rotary, projected, program);
-    Attention<T> p{};  // but for what is known at run time
-    p.batch = p.queries = 1, p.heads = N, p.kv_heads = kv_heads, p.size = p.value_size = D;
-    p.q_stride[1] = p.k_stride[2] = p.v_stride[2] = D;
-    p.scale = T(1 / std::sqrt(double(D)));
-    p.left = p.right = -1;  // what is out of the window is not remembered
-    p.kept_scale = T(1);
+    AttentionArguments<T> a;  // but for what is known at run time; what is out of the window is not remembered
+    a.q = {nullptr, {1, N, 1, D}};
+    a.k.shape = a.v.shape = {1, kv_heads, 0, D};
+    a.scale = 1 / std::sqrt(double(D));
     const bool has_window = left >= 0 && left < INT64_MAX;
     const size_t history = program.remember(std::make_unique<AttentionHistory<T>>(
-        has_window ? left + 1 : 0, p, positions, program.kernels.attention_workspace));
+        has_window ? left + 1 : 0, a, positions, program.kernels.attention_workspace));
     const Value normalizer = program.take(2 * N), read = program.take(N * D);
-    program.append(StepAttention{program.kernels.attention, p, history, has_bias(positions), projected.place,
+    program.append(StepAttention{program.kernels.attention, a, history, has_bias(positions), projected.place,
                                  normalizer.place, read.place});
     const Value y = out.step(read, program);
     for (const Value& used : {projected, normalizer, read}) program.give_back(used);
@@ -159,7 +160,7 @@ struct AttentionNode {
   /// The step's query reads from the steps so far, itself included: out [N, D] of projected [N + 2 K, D].
   struct StepAttention {
     void (*kernel)(const AttentionForward<T>&);
-    Attention<T> problem;
+    AttentionArguments<T> problem;
     size_t history;
     bool biased;
     int64_t projected, normalizer, out;
@@ -167,7 +168,7 @@ struct AttentionNode {
     void operator()(const Frame<T>& f) const {
       using History = AttentionHistory<T>;
       const auto& [slots, at] = f.histories[history];
-      const int64_t N = problem.heads, K = problem.kv_heads, D = problem.size;
+      const int64_t N = problem.q.shape[1], K = problem.k.shape[1], D = problem.q.shape[3];
       const T *q = f.memory + projected, *k = q + N * D, *v = k + K * D;
       T *keys = f.memory + at[History::keys], *values = f.memory + at[History::values];
       const int64_t slot = f.position < slots ? f.position : f.position % slots;
@@ -175,19 +176,19 @@ struct AttentionNode {
         std::copy_n(k + n * D, D, keys + (n * slots + slot) * D);
         std::copy_n(v + n * D, D, values + (n * slots + slot) * D);
       }
-      AttentionForward<T> call{};
-      Attention<T>& p = call.arguments = problem;
-      p.keys = std::min(f.position + 1, slots);
-      p.q = q, p.k = keys, p.v = values;
-      p.k_stride[1] = p.v_stride[1] = slots * D;
+      const int64_t held = std::min(f.position + 1, slots);
+      AttentionForward<T> call{.arguments = problem,
+                               .out = {f.memory + out, {1, N, 1, D}},
+                               .normalizer = {f.memory + normalizer, {1, N, 1, 2}},
+                               .workspace = f.workspace};
+      AttentionArguments<T>& a = call.arguments;
+      a.q.data = q;
+      a.k = {keys, {1, K, held, D}, {0, slots * D, D, 1}};
+      a.v = {values, a.k.shape, a.k.stride};
       if (biased) {  // of the key in slot j: its distance is (slot - j) mod slots
         const int64_t row = History::bias_row(slots);
-        p.added[0] = {f.memory + at[History::bias] + slots - slot, {0, row, 0, 1}};
+        a.bias = {f.memory + at[History::bias] + slots - slot, {1, N, 1, held}, {0, row, 0, 1}};
       }
-      call.out = f.memory + out;
-      call.out_stride[1] = D;
-      call.normalizer = f.memory + normalizer;
-      call.workspace = f.workspace;
       kernel(call);
     }
   };
