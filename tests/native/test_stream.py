@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import sys
 import threading
 import warnings
@@ -17,7 +18,7 @@ import weftnn
 from layouts import LAYOUTS
 from native import NATIVE, steps, weighted
 from nn_kinds import Case
-from weftnn import nn
+from weftnn import _core, nn
 from weftnn.files import write_safetensors
 from weftnn.nn.graph import describe
 
@@ -233,6 +234,20 @@ def test_a_model_without_a_graph_says_why(layer: nn.Layer, tmp_path: Path) -> No
         with pytest.raises(ValueError, match="has no native form") as raised:
             make(layer)
         assert str(raised.value).endswith(describe(layer)["obstacle"])
+
+
+@pytest.mark.parametrize("name", [b"broken", b"broken\xff"])  # a path need not be UTF-8
+def test_a_bad_file_is_an_error_with_its_path_and_reason(name: bytes, tmp_path: Path) -> None:
+    path = os.path.join(os.fsencode(tmp_path), name)
+    Path(os.fsdecode(path)).write_bytes(b"broken")
+    with pytest.raises(_core.BadFile) as raised:
+        _core.load_model(path)
+    assert raised.value.path == os.fsdecode(path)
+    assert raised.value.reason == "too short for a safetensors file: 6 bytes"
+    assert str(raised.value) == f"load: {os.fsdecode(path)}: {raised.value.reason}"
+    with pytest.raises(_core.BadFile) as raised:
+        _core.parse_model(b"broken")
+    assert raised.value.path == ""
 
 
 def test_files_that_are_no_models_are_refused(tmp_path: Path) -> None:

@@ -159,7 +159,8 @@ void linear_backward(const LinearBackward<T>& p, int threads) {
   const int64_t rows = p.x.shape[0], inputs = p.x.shape[1], outputs = p.weight.shape[0];
   T* const workspace = static_cast<T*>(p.workspace);
   const auto pack_block = [&](const Block& b, Range range, const PackedMatrix<T>& packed) {
-    packed.pack_rows(p.weight.row(b.k) + b.n + range.begin, p.weight.stride[0], range, b.columns - range.begin);
+    packed.pack_rows(p.weight.row(b.k) + b.n + range.begin, p.weight.stride[0], range,
+                     b.columns - range.begin);
   };
   const WeightGradient<T> gradient = {.rows = rows,
                                       .inputs = inputs,

@@ -145,8 +145,8 @@ struct BackwardPart {
     const int64_t slot = g.cell.hidden_slot + g.cell.first_gate(stage);
     const T* deltas = chunk.slots + s.in_chunk * g.slots_row + slot * g.hidden;
     Blocks(columns, g.few_rows ? Geometry<T>::group : g.state).each(s.step, [&](int64_t n, int64_t count) {
-      weights.state_product(g, stage, n, count, s.rows, {deltas, stride * g.slots_row, 1},
-                            start.at(0, n), out + n, h_stride);
+      weights.state_product(g, stage, n, count, s.rows, {deltas, stride * g.slots_row, 1}, start.at(0, n),
+                            out + n, h_stride);
     });
   }
 

@@ -186,8 +186,7 @@ struct ForwardPart {
   /// h = W_proj outputs, of this part's columns.
   void project(const Step& s) const {
     gemm<T>(s.rows, columns.end - columns.begin, p.hidden, {s.outputs, worker.teams * g.outputs_row, 1},
-            weights.w_proj.panels(columns.begin), {}, s.h + columns.begin,
-            worker.teams * g.h_row);
+            weights.w_proj.panels(columns.begin), {}, s.h + columns.begin, worker.teams * g.h_row);
   }
 
  private:
@@ -210,8 +209,9 @@ struct ForwardPart {
     const int first_gate = g.cell.first_gate(stage);
     const int64_t columns = g.cell.stage_gates[stage] * count;
     const Gates<const T> input{s.sums + (unit - units.begin) * g.cell.gates, sums_row, count};
-    const Epilogue<T> start = g.cell.joint ? Epilogue<T>{input.at(0, first_gate, 0), input.row}
-                                       : Epilogue<T>{weights.b_hh + unit * g.cell.gates + first_gate * count, 0};
+    const Epilogue<T> start = g.cell.joint
+                                  ? Epilogue<T>{input.at(0, first_gate, 0), input.row}
+                                  : Epilogue<T>{weights.b_hh + unit * g.cell.gates + first_gate * count, 0};
     const Panels<T> w = weights.block(g, unit, count, first_gate);
     if (s.rows == 1 &&
         p.state <= depth_block)  // few units take no longer than the product's own instructions

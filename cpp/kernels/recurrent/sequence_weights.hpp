@@ -99,8 +99,8 @@ struct BackwardWeights {
       pack_gates(g, a.w_ih.data, a.w_ih.stride[0], p.input, g.cell.input_gate, g.cell.gates, w_ih,
                  share(g.input, thread, threads, width));
     for (int s = 0, slot = 0; s < g.cell.stages && !g.dh_in_place(); slot += g.cell.stage_gates[s++])
-      pack_gates(g, a.w_hh.data, a.w_hh.stride[0], p.state, g.cell.hidden_gate + slot, g.cell.stage_gates[s], w_hh[s],
-                 share(g.state, thread, threads, width));
+      pack_gates(g, a.w_hh.data, a.w_hh.stride[0], p.state, g.cell.hidden_gate + slot, g.cell.stage_gates[s],
+                 w_hh[s], share(g.state, thread, threads, width));
     if (g.projected()) {
       const Range columns = share(g.hidden, thread, threads, width);
       w_proj.pack_rows(a.w_proj.data + columns.begin, a.w_proj.stride[0], columns, p.hidden - columns.begin);
@@ -126,8 +126,8 @@ struct BackwardWeights {
     const RecurrentArguments<T>& a = g.arguments;
     const int gates = g.cell.stage_gates[stage], first_gate = g.cell.first_gate(stage);
     if (g.dh_in_place()) {
-      in_place(a.w_hh.data + n, a.w_hh.stride[0], p.hidden, g.cell.hidden_gate + first_gate, gates, rows, count, deltas,
-               start, out, out_row);
+      in_place(a.w_hh.data + n, a.w_hh.stride[0], p.hidden, g.cell.hidden_gate + first_gate, gates, rows,
+               count, deltas, start, out, out_row);
     } else {
       gemm<T>(rows, count, gates * g.hidden, deltas, w_hh[stage].panels(n, n / g.group * g.group), start, out,
               out_row);

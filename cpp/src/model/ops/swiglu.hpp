@@ -26,7 +26,8 @@ struct SwigluNode {
 
   Features<T> run(const Features<T>& x, SequenceRun<T>& sequences) const {
     Features<T> y = sequences.take(x.size / 2);
-    swiglu_forward<T>({.x = sequences.matrix(x), .y = sequences.matrix(y), .threads = sequences.batch.threads});
+    swiglu_forward<T>(
+        {.x = sequences.matrix(x), .y = sequences.matrix(y), .threads = sequences.batch.threads});
     return y;
   }
 
