@@ -11,12 +11,8 @@
 # Eigen's inline functions are weak symbols: compiled with wider instructions, the linker could pick them for every
 # caller and crash an older machine. Each instruction set therefore renames the whole of Eigen's namespace.
 
-# The families, as dispatch knows them, and their folders. What lies in others belongs to every set.
-set(WEFT_FAMILIES recurrent dense pointwise attention step)
-set(WEFT_FOLDERS_pointwise "pointwise|loss|optim")
-foreach(family recurrent dense attention step)
-  set(WEFT_FOLDERS_${family} ${family})
-endforeach()
+# The families, as dispatch knows them: folders of cpp/kernels. What lies in others belongs to every set.
+set(WEFT_FAMILIES recurrent dense pointwise loss optim attention step)
 
 set(WEFT_OPTIMIZE -O3)
 if(WEFT_SANITIZE)  # instrumented vector code takes minutes a file to optimize further
@@ -57,7 +53,7 @@ function(weft_instruction_set name)
     if(NOT given_BASE OR family IN_LIST given_FAMILIES)
       list(APPEND owners ${name})
     else()
-      list(FILTER sources EXCLUDE REGEX "/kernels/(${WEFT_FOLDERS_${family}})/")
+      list(FILTER sources EXCLUDE REGEX "/kernels/${family}/")
       get_target_property(owners_of_base weft_kernels_${given_BASE} WEFT_OWNERS)
       list(FIND WEFT_FAMILIES ${family} place)
       list(GET owners_of_base ${place} owner)
@@ -79,9 +75,9 @@ function(weft_instruction_set name)
 
   set(target weft_kernels_${name})
   add_library(${target} OBJECT ${sources})
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
-  set_target_properties(${target} PROPERTIES WEFT_FLAGS "${given_FLAGS}" WEFT_SUPPORTED "${given_SUPPORTED}"
-                                             WEFT_TUNING ${tuning} WEFT_OWNERS "${owners}")
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP WEFT_FLAGS "${given_FLAGS}"
+                                             WEFT_SUPPORTED "${given_SUPPORTED}" WEFT_TUNING ${tuning}
+                                             WEFT_OWNERS "${owners}")
   target_compile_definitions(${target} PRIVATE WEFT_ISA=${name} WEFT_TUNING="${tuning}" Eigen=Eigen_${name}
                                                EIGEN_DONT_PARALLELIZE NDEBUG)
   if(given_NARROWER IN_LIST WEFT_ISAS)

@@ -14,7 +14,8 @@ void check_families(const weft::KernelTable& partial_table, const weft::KernelTa
   check(partial.dense == &weft::partial::dense_kernels<T>, "the dense kernels are its own");
   check(partial.dense->linear_forward != base.dense->linear_forward, "compiled for it");
   check(partial.recurrent == base.recurrent && partial.pointwise == base.pointwise &&
-            partial.attention == base.attention && partial.additive_scores == base.additive_scores,
+            partial.loss == base.loss && partial.optim == base.optim && partial.attention == base.attention &&
+            partial.additive_scores == base.additive_scores,
         "all others are its base's");
 }
 
