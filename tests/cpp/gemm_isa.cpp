@@ -13,11 +13,15 @@ Product<T> product() {
   Product<T> result;
   result.isa = kernels::isa_name;
   result.lanes = kernels::lanes<T>;
-  result.packed_size = [](int64_t depth, int64_t columns) { return kernels::packed_size<T>(depth, columns); };
+  result.packed_size = [](int64_t depth, int64_t columns) {
+    return kernels::PackedMatrix<T>::size(depth, columns);
+  };
   result.pack = [](const T* b, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns,
                    T* packed) {
-    const int64_t last = kernels::round_up(columns, kernels::lanes<T>);
-    kernels::pack<T>(b, k_stride, n_stride, depth, columns, packed, 0, last);
+    const kernels::Range all{0, kernels::round_up(columns, kernels::lanes<T>)};
+    const kernels::PackedMatrix<T> matrix{packed, depth, columns};
+    n_stride == 1 ? matrix.pack_rows(b, k_stride, all, columns)
+                  : matrix.pack_transposed(b, n_stride, all, columns);
   };
   result.multiply = [](int64_t rows, int64_t columns, int64_t depth, const T* a, int64_t a_row, int64_t a_col,
                        const T* b, int64_t b_step, int64_t b_panel, const T* init, int64_t init_row, T* c,

@@ -70,7 +70,7 @@ class Task {
     pack_for_scores(p_, scratch_.k, plan_.size_row, count, scratch_.k_packed);
     // for dq; scores take the scale with q, as in forward
     copy_scaled(scratch_.k, plan_.size_row, count, p_.size, p_.scale, scratch_.k, plan_.size_row);
-    pack_transposed(v, p_.v_stride[2], p_.value_size, count, scratch_.v_packed, 0, padded);
+    scratch_.v_packed.pack_transposed(v, p_.v_stride[2], {0, padded}, count);
   }
 
   /// Queries of head n meet the keys: all at once, or along an edge of what they see in strips, each with no
@@ -145,7 +145,7 @@ class Task {
     if (any)
       weighted_sum<T>(rows, p_.size, columns, {scratch_.tile.dscores, plan_.tile_row, 1},
                       {{scratch_.k + skipped * plan_.size_row, plan_.size_row, lanes<T>}, finite_k_},
-                      first ? Init<T>{} : Init<T>{dq, dq_row}, dq, dq_row);
+                      first ? Epilogue<T>{} : Epilogue<T>{dq, dq_row}, dq, dq_row);
     else if (first)
       zero_rows(dq, dq_row, rows, p_.size);
   }

@@ -61,7 +61,7 @@ class BiasTask {
     const T* k = p_.k + b * p_.k_stride[0] + head * p_.k_stride[1] + keys.begin * p_.k_stride[2];
     const T* v = p_.v + b * p_.v_stride[0] + head * p_.v_stride[1] + keys.begin * p_.v_stride[2];
     pack_for_scores(p_, k, p_.k_stride[2], count, scratch_.k_packed);
-    pack_transposed(v, p_.v_stride[2], p_.value_size, count, scratch_.v_packed, 0, padded);
+    scratch_.v_packed.pack_transposed(v, p_.v_stride[2], {0, padded}, count);
     for (int64_t i = blocks.begin; i < blocks.end; ++i) {
       const Range queries = plan_.block_of_queries(i, p_);
       const AttentionTile tile{b, n, queries, keys};

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kernels/attention/attention_gradient.hpp"
-#include "kernels/gemm/pack_transposed.hpp"
+#include "kernels/gemm/packed_matrix.hpp"
 #include "kernels/memory/arena.hpp"
 
 namespace weft::WEFT_ISA {
@@ -50,15 +50,16 @@ struct BackwardShared {
 /// Of one thread.
 template <class T>
 struct BackwardScratch {
-  T *q, *dout, *k_packed, *v_packed, *k, *dk, *dv;
+  T *q, *dout, *k, *dk, *dv;
+  PackedMatrix<T> k_packed, v_packed;  // k^T and v^T
   GradientTile<T> tile;
 
   static BackwardScratch take(Arena& arena, const Attention<T>& p, const BackwardPlan<T>& plan) {
     BackwardScratch s;
     s.q = arena.take<T>(plan.queries * plan.size_row);
     s.dout = arena.take<T>(plan.queries * plan.value_row);
-    s.k_packed = arena.take<T>(packed_size<T>(p.size, plan.keys));
-    s.v_packed = arena.take<T>(packed_size<T>(p.value_size, plan.keys));
+    s.k_packed = PackedMatrix<T>::take(arena, p.size, plan.keys);
+    s.v_packed = PackedMatrix<T>::take(arena, p.value_size, plan.keys);
     s.k = arena.take<T>(plan.keys * plan.size_row);
     s.dk = arena.take<T>(plan.keys * plan.size_row);
     s.dv = arena.take<T>(plan.keys * plan.value_row);

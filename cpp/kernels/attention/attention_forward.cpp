@@ -65,12 +65,13 @@ struct Plan {
 /// The memory of one thread.
 template <class T>
 struct Scratch {
-  T *q, *k, *v, *scores, *part, *out, *top, *sum;
+  PackedMatrix<T> k;
+  T *q, *v, *scores, *part, *out, *top, *sum;
 
   static Scratch take(Arena& arena, const Attention<T>& p, const Plan<T>& plan) {
     Scratch s;
     s.q = arena.take<T>(plan.rows() * plan.size_row);
-    s.k = arena.take<T>(plan.unpacked ? 0 : packed_size<T>(p.size, plan.key_block));
+    s.k = PackedMatrix<T>::take(arena, p.size, plan.unpacked ? 0 : plan.key_block);
     s.v = arena.take<T>(plan.unpacked ? 0 : plan.key_block * plan.value_row);
     s.scores = arena.take<T>(Plan<T>::strip * plan.score_row);
     s.part = arena.take<T>(Plan<T>::strip * plan.value_row);
@@ -225,8 +226,8 @@ class Task {
     Ahead<T> values;
     if (plan_.unpacked)
       values = {v_ + skipped * p_.v_stride[2], p_.v_stride[2], columns, p_.value_size, padded / lanes<T>};
-    multiply_keys(p_, tile, q, plan_.size_row, scratch_.k + skipped * p_.size, scratch_.scores,
-                  plan_.score_row, [&] { values.fetch_part(); });
+    multiply_keys(p_, tile, q, plan_.size_row, scratch_.k.panels(skipped), scratch_.scores, plan_.score_row,
+                  [&] { values.fetch_part(); });
     finish_scores<T>(p_, visible_, tile, scratch_.scores, plan_.score_row, nullptr);
     T factors[round_up(Plan<T>::strip, lanes<T>)];
     for (int64_t r = 0; r < rows; r += lanes<T>)

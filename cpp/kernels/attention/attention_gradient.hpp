@@ -17,7 +17,7 @@ namespace weft::WEFT_ISA {
 template <class T>
 struct KeyBlock {
   Range keys;
-  const T *k_packed, *v_packed;  // k^T and v^T, in panels
+  PackedMatrix<T> k, v;  // transposed
 };
 
 /// Buffers of [rows, columns], their rows `row` apart.
@@ -55,10 +55,10 @@ inline void gradient_of_scores(const Attention<T>& p, const Visibility& visible,
                                const GradientTile<T>& to) {
   const int64_t rows = tile.rows(), columns = tile.columns(), padded = round_up(columns, lanes<T>);
   const int64_t skipped = tile.keys.begin - block.keys.begin;  // whole panels
-  multiply_keys(p, tile, from.q, from.q_row, block.k_packed + skipped * p.size, to.weights, to.row, [] {});
+  multiply_keys(p, tile, from.q, from.q_row, block.k.panels(skipped), to.weights, to.row, [] {});
   finish_scores(p, visible, tile, to.weights, to.row, to.slope);
-  gemm<T>(rows, padded, p.value_size, {from.dout, from.dout_row, 1},
-          panels(block.v_packed + skipped * p.value_size, p.value_size), {}, to.dscores, to.row);
+  gemm<T>(rows, padded, p.value_size, {from.dout, from.dout_row, 1}, block.v.panels(skipped), {}, to.dscores,
+          to.row);
   for (int64_t r = 0; r < rows; ++r) {
     T *weights = to.weights + r * to.row, *dscores = to.dscores + r * to.row;
     if (p.dropped_below > 0) drop_row(p, tile, r, dscores, dscores);

@@ -8,6 +8,7 @@
 
 #include "kernels/attention/attention_visibility.hpp"
 #include "kernels/gemm/dot_products.hpp"
+#include "kernels/gemm/gemm.hpp"
 #include "kernels/simd/math.hpp"
 
 namespace weft::WEFT_ISA {
@@ -36,9 +37,9 @@ inline bool takes_keys_in_place(const Attention<T>& p) {
 
 /// The panels of `columns` keys that multiply_keys takes; none where it takes keys in place.
 template <class T>
-inline void pack_for_scores(const Attention<T>& p, const T* k, int64_t k_row, int64_t columns, T* packed) {
-  if (!takes_keys_in_place(p))
-    pack_transposed(k, k_row, p.size, columns, packed, 0, round_up(columns, lanes<T>));
+inline void pack_for_scores(const Attention<T>& p, const T* k, int64_t k_row, int64_t columns,
+                            const PackedMatrix<T>& packed) {
+  if (!takes_keys_in_place(p)) packed.pack_transposed(k, k_row, {0, round_up(columns, lanes<T>)}, columns);
 }
 
 /// s = q k^T of a tile, in whole vectors of keys. q has been scaled and padded to whole vectors; k_packed are
@@ -48,11 +49,10 @@ inline void pack_for_scores(const Attention<T>& p, const T* k, int64_t k_row, in
 /// not forgive the rounding of a score of 1e9.
 template <class T, class Between>
 inline void multiply_keys(const Attention<T>& p, const AttentionTile& tile, const T* q, int64_t q_row,
-                          const T* k_packed, T* s, int64_t row, const Between& between) {
+                          Panels<T> k_packed, T* s, int64_t row, const Between& between) {
   const int64_t rows = tile.rows(), columns = tile.columns();
   if (!takes_keys_in_place(p))
-    return gemm<T>(rows, round_up(columns, lanes<T>), p.size, {q, q_row, 1}, panels(k_packed, p.size), {}, s,
-                   row);
+    return gemm<T>(rows, round_up(columns, lanes<T>), p.size, {q, q_row, 1}, k_packed, {}, s, row);
   const int64_t head = tile.n / (p.heads / p.kv_heads);
   const T* k = p.k + tile.b * p.k_stride[0] + head * p.k_stride[1] + tile.keys.begin * p.k_stride[2];
   for (int64_t r = 0; r < rows; ++r)

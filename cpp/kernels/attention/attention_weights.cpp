@@ -17,7 +17,8 @@ constexpr int64_t queries_at_once = 64, keys_at_once = 128;
 
 template <class T>
 struct Scratch {
-  T *q, *k, *scores;
+  T *q, *scores;
+  PackedMatrix<T> k;
   int64_t size_row, score_row;
 
   static Scratch take(Arena& arena, const Attention<T>& p) {
@@ -25,7 +26,7 @@ struct Scratch {
     s.size_row = row_stride<T>(p.size);
     s.score_row = row_stride<T>(keys_at_once);
     s.q = arena.take<T>(queries_at_once * s.size_row);
-    s.k = arena.take<T>(packed_size<T>(p.size, keys_at_once));
+    s.k = PackedMatrix<T>::take(arena, p.size, keys_at_once);
     s.scores = arena.take<T>(queries_at_once * s.score_row);
     return s;
   }
@@ -47,7 +48,8 @@ void add_weights(const AttentionWeights<T>& call, const Scratch<T>& scratch, int
     const int64_t columns = tile.columns(), padded = round_up(columns, lanes<T>);
     const T* k = p.k + b * p.k_stride[0] + head * p.k_stride[1] + s * p.k_stride[2];
     pack_for_scores(p, k, p.k_stride[2], columns, scratch.k);
-    multiply_keys(p, tile, scratch.q, scratch.size_row, scratch.k, scratch.scores, scratch.score_row, [] {});
+    multiply_keys(p, tile, scratch.q, scratch.size_row, scratch.k.panels(), scratch.scores, scratch.score_row,
+                  [] {});
     finish_scores<T>(p, visible, tile, scratch.scores, scratch.score_row, nullptr);
     for (int64_t r = 0; r < rows; ++r) {
       T* row = scratch.scores + r * scratch.score_row;

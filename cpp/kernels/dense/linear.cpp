@@ -5,10 +5,8 @@
 //
 //   x [R, I]   W [O, I]   b [O]   y [R, O]          R rows, I inputs, O outputs
 #include "kernels/dense/dense.hpp"
-#include "kernels/gemm/few_rows.hpp"
 #include "kernels/gemm/gemm.hpp"
-#include "kernels/gemm/pack_rows.hpp"
-#include "kernels/gemm/pack_transposed.hpp"
+#include "kernels/gemm/small_m_product.hpp"
 #include "kernels/gemm/weight_gradient.hpp"
 #include "kernels/threads/parallel.hpp"
 
@@ -49,12 +47,12 @@ int64_t workspace_size(int64_t depth, int64_t columns, int threads) {
   return threads * (block_size<T>(depth, columns) + copy_size<T>(depth));
 }
 
-/// C[rows, columns] = init + A B by a few tiles of rows at a time.
+/// C[rows, columns] = start + A B by a few tiles of rows at a time.
 template <class T>
-void multiply_rows(Range rows, int64_t columns, int64_t depth, Rows<T> a, const T* packed, Init<T> init, T* c,
-                   int64_t c_row, T* copy) {
+void multiply_rows(Range rows, int64_t columns, int64_t depth, Rows<T> a, Panels<T> b, Epilogue<T> epilogue,
+                   T* c, int64_t c_row, T* copy) {
   const int64_t step = rows_at_a_time<T>(depth);
-  const bool copied = collide<T>(a.row) && columns > 2 * lanes<T>;
+  const bool copied = conflicts_in_cache<T>(a.row) && columns > 2 * lanes<T>;
   for (int64_t r = rows.begin; r < rows.end; r += step) {
     const int64_t count = min_of(step, rows.end - r);
     Rows<T> left{a.data + r * a.row, a.row, a.col};
@@ -63,8 +61,7 @@ void multiply_rows(Range rows, int64_t columns, int64_t depth, Rows<T> a, const 
         __builtin_memcpy(copy + i * (depth + lanes<T>), left.data + i * a.row, size_t(depth) * sizeof(T));
       left = {copy, depth + lanes<T>, 1};
     }
-    const T* start = init.data == nullptr ? nullptr : init.data + r * init.row;
-    gemm<T>(count, columns, depth, left, panels(packed, depth), {start, init.row}, c + r * c_row, c_row);
+    gemm<T>(count, columns, depth, left, b, epilogue.at(r, 0), c + r * c_row, c_row);
   }
 }
 
@@ -73,7 +70,7 @@ struct Block {
   int64_t k, n, depth, columns;
 };
 
-/// C[rows, columns] = bias + A B, where pack_block(block, range, packed) packs the panels `range` of a block
+/// C[rows, columns] = bias + A B, where pack_block(block, range, packed) packs the columns `range` of a block
 /// of B.
 template <class T, class PackBlock>
 void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* bias, T* c, int64_t c_row,
@@ -87,18 +84,18 @@ void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* 
       for (int64_t k = 0; k < max_of(depth, 1); k += block_depth)  // once where depth is zero, for the bias
         body(Block{k, n, min_of(block_depth, depth - k), min_of(step, range.end - n)});
   };
-  const auto multiply_block = [&](const Block& b, Range some_rows, const T* packed, int thread) {
-    const Init<T> init =
-        b.k > 0 ? Init<T>{c + b.n, c_row} : Init<T>{bias == nullptr ? nullptr : bias + b.n, 0};
-    multiply_rows<T>(some_rows, b.columns, b.depth, {a.data + b.k * a.col, a.row, a.col}, packed, init,
-                     c + b.n, c_row, copies + thread * copy_size<T>(depth));
+  const auto multiply_block = [&](const Block& b, Range some_rows, const PackedMatrix<T>& packed,
+                                  int thread) {
+    const Epilogue<T> epilogue = b.k > 0 ? Epilogue<T>{c, c_row} : Epilogue<T>{bias, 0};
+    multiply_rows<T>(some_rows, b.columns, b.depth, {a.data + b.k * a.col, a.row, a.col}, packed.panels(),
+                     epilogue.at(0, b.n), c + b.n, c_row, copies + thread * copy_size<T>(depth));
   };
   // Where rows are few, each thread has its own columns, and packs them. Else each has its own rows, and all
   // pack.
   if (rows <= columns || rows < 2 * grain * threads) {
     parallel(threads, [&](int thread, int shares) {
-      T* const packed = workspace + thread * size;
       for_each_block(share(columns, thread, shares, lanes<T>), [&](const Block& block) {
+        const PackedMatrix<T> packed{workspace + thread * size, block.depth, block.columns};
         pack_block(block, Range{0, round_up(block.columns, lanes<T>)}, packed);
         multiply_block(block, {0, rows}, packed, thread);
       });
@@ -106,12 +103,13 @@ void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* 
     return;
   }
   for_each_block({0, columns}, [&](const Block& block) {
+    const PackedMatrix<T> packed{workspace, block.depth, block.columns};
     const int64_t padded = round_up(block.columns, lanes<T>);
     parallel(threads, [&](int thread, int shares) {
-      pack_block(block, share(padded, thread, shares, lanes<T>), workspace);
+      pack_block(block, share(padded, thread, shares, lanes<T>), packed);
     });
     parallel(threads, [&](int thread, int shares) {
-      multiply_block(block, share(rows, thread, shares, grain), workspace, thread);
+      multiply_block(block, share(rows, thread, shares, grain), packed, thread);
     });
   });
 }
@@ -121,29 +119,30 @@ void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* 
 template <class T>
 int64_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads) {
   return max_of(workspace_size<T>(inputs, outputs, threads),
-                threads * product_of_some_rows_workspace<T>(min_of(inputs, block_depth)));
+                threads * transposed_small_m_product_workspace<T>(min_of(inputs, block_depth)));
 }
 
 template <class T>
 void linear_forward(const LinearForward<T>& p, int threads) {
-  const auto pack_block = [&](const Block& b, Range range, T* packed) {
-    pack_transposed(p.weight + b.n * p.weight_row + b.k, p.weight_row, b.depth, b.columns, packed,
-                    range.begin, range.end);
+  const auto pack_block = [&](const Block& b, Range range, const PackedMatrix<T>& packed) {
+    const T* first = p.weight + (b.n + range.begin) * p.weight_row + b.k;
+    packed.pack_transposed(first, p.weight_row, range, b.columns - range.begin);
   };
   const bool few = p.rows > 0 && p.rows <= few_rows;
-  const bool some =
-      p.rows > few_rows && are_some_rows<T>(p.rows) && !collide<T>(p.weight_row) && p.inputs <= block_depth;
+  const bool some = p.rows > few_rows && fills_vectors<T>(p.rows) && !conflicts_in_cache<T>(p.weight_row) &&
+                    p.inputs <= block_depth;
   if (!few && !some)
     return multiply<T>(p.rows, p.outputs, p.inputs, {p.x, p.x_row, 1}, p.bias, p.y, p.y_row, pack_block,
                        p.workspace, threads);
   parallel(threads, [&](int thread, int shares) {
     const Range mine = share(p.outputs, thread, shares, lanes<T>);
     if (few)
-      product_of_few_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, {p.bias, 0}, p.y,
-                             p.y_row);
+      small_m_product<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, {p.bias, 0}, p.y,
+                         p.y_row);
     else
-      product_of_some_rows<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, p.bias, p.y,
-                              p.y_row, p.workspace + thread * product_of_some_rows_workspace<T>(p.inputs));
+      transposed_small_m_product<T>(p.rows, mine, p.inputs, p.x, p.x_row, p.weight, p.weight_row, p.bias, p.y,
+                                    p.y_row,
+                                    p.workspace + thread * transposed_small_m_product_workspace<T>(p.inputs));
   });
 }
 
@@ -154,9 +153,9 @@ int64_t linear_backward_workspace(int64_t inputs, int64_t outputs, int threads) 
 
 template <class T>
 void linear_backward(const LinearBackward<T>& p, int threads) {
-  const auto pack_block = [&](const Block& b, Range range, T* packed) {
-    pack_rows(p.weight + b.k * p.weight_row + b.n, p.weight_row, b.depth, b.columns, packed, range.begin,
-              range.end);
+  const auto pack_block = [&](const Block& b, Range range, const PackedMatrix<T>& packed) {
+    const T* first = p.weight + b.k * p.weight_row + b.n + range.begin;
+    packed.pack_rows(first, p.weight_row, range, b.columns - range.begin);
   };
   const WeightGradient<T> gradient = {.rows = p.rows,
                                       .inputs = p.inputs,

@@ -6,7 +6,7 @@
 // A vector of partial sums for each row of w; as many rows as it has lanes are then added up together.
 #pragma once
 
-#include "kernels/gemm/pack_transposed.hpp"
+#include "kernels/gemm/transpose.hpp"
 
 namespace weft::WEFT_ISA {
 

@@ -1,17 +1,15 @@
-// The packed product and its tiles, compiled once for all that multiply.
+// The packed product and its packing, compiled once for all that multiply: a line of each for every pair of
+// arithmetic and stored weights.
 #include "kernels/gemm/gemm.hpp"
-
-#include "kernels/gemm/pack_transposed.hpp"
 
 namespace weft::WEFT_ISA {
 
-template const Tiles<float> tiles<float>;
-template const Tiles<double> tiles<double>;
-template void gemm(int64_t, int64_t, int64_t, Rows<float>, Panels<float>, Init<float>, float*, int64_t);
-template void gemm(int64_t, int64_t, int64_t, Rows<double>, Panels<double>, Init<double>, double*, int64_t);
-template void pack_panel_transposed(const float*, int64_t, int64_t, int64_t, float*, int64_t);
-template void pack_transposed(const float*, int64_t, int64_t, int64_t, float*, int64_t, int64_t);
-template void pack_panel_transposed(const double*, int64_t, int64_t, int64_t, double*, int64_t);
-template void pack_transposed(const double*, int64_t, int64_t, int64_t, double*, int64_t, int64_t);
+template struct PackedMatrix<float>;
+template struct PackedMatrix<double>;
+template const Tiles<float, float> tiles<float>;
+template const Tiles<double, double> tiles<double>;
+template void gemm(int64_t, int64_t, int64_t, Rows<float>, Panels<float>, Epilogue<float>, float*, int64_t);
+template void gemm(int64_t, int64_t, int64_t, Rows<double>, Panels<double>, Epilogue<double>, double*,
+                   int64_t);
 
 }  // namespace weft::WEFT_ISA

@@ -1,10 +1,9 @@
-// The packed product: C[m, n] = init[m, n] + sum_k A[m, k] B[k, n], the one that everything else is built on.
+// The packed product, the one that everything else is built on:
+//
+//   C[m, n] = start[m, n] + sum_k A[m, k] B[k, n]
 //
 //   A    M x K, any strides: element (m, k) at data[m * row + k * col]
-//   B    packed in panels of `lanes` columns: element (k, n) at data[(n / lanes) * panel + k * step + n %
-//   lanes].
-//        pack() makes panels (step = lanes, panel = K * lanes); a row-major matrix whose rows are padded to
-//        whole vectors is one already (step = its row stride, panel = lanes).
+//   B    packed in panels of `lanes` columns (packed_matrix.hpp)
 //   C    M x N, rows of stride `row`
 //
 // The sum over k runs in order, one fused multiply-add after the other, whatever M, N and the tile: an
@@ -12,9 +11,11 @@
 // `depth_block` of k the partial sum goes through C.
 #pragma once
 
-#include "kernels/simd/isa.hpp"
+#include "kernels/gemm/packed_matrix.hpp"
 
 namespace weft::WEFT_ISA {
+
+inline constexpr int64_t depth_block = tuning.depth_block;
 
 template <class T>
 struct Rows {
@@ -22,21 +23,16 @@ struct Rows {
   int64_t row, col;
 };
 
+/// What a product does to C besides the sum: C starts from nothing (start == nullptr), from one row for all
+/// (row == 0), such as a bias, or from a matrix (C itself to accumulate).
 template <class T>
-struct Panels {
-  const T* data;
-  int64_t step, panel;
-};
-
-/// What C starts from: nothing (data == nullptr), a row for all (row == 0), or a matrix (C itself to
-/// accumulate).
-template <class T>
-struct Init {
-  const T* data = nullptr;
+struct Epilogue {
+  const T* start = nullptr;
   int64_t row = 0;
-};
 
-inline constexpr int64_t depth_block = tuning.depth_block;
+  /// That of the part of C from element (m, n) on.
+  Epilogue at(int64_t m, int64_t n) const { return {start == nullptr ? nullptr : start + m * row + n, row}; }
+};
 
 /// Rows of C that fit in the registers beside a tile of `panels` vectors.
 constexpr int tile_rows(int panels) {
@@ -44,31 +40,33 @@ constexpr int tile_rows(int panels) {
   return panels <= 2 ? rows.two : panels == 4 ? rows.four : panels == 6 ? rows.six : rows.eight;
 }
 
-template <class T, int M, int N>
-__attribute__((noinline)) void tile(int64_t depth, const T* __restrict a, int64_t a_row, int64_t a_col,
-                                    const T* __restrict b, int64_t b_step, int64_t b_panel, const T* init,
-                                    int64_t init_row, T* c, int64_t c_row, int64_t last_columns) {
+/// M rows by N panels of C; `last_columns` <= lanes of the last one.
+template <class T, class Weight, int M, int N>
+__attribute__((noinline)) void tile(int64_t depth, Rows<T> left, Panels<Weight> right, Epilogue<T> epilogue,
+                                    T* c, int64_t c_row, int64_t last_columns) {
   Vec<T> sum[M][N];
   constexpr int width = lanes<T>;
 #pragma GCC unroll 16
   for (int m = 0; m < M; ++m)
 #pragma GCC unroll 8
     for (int n = 0; n < N; ++n)
-      sum[m][n] = init == nullptr ? broadcast(T(0))
-                  : n + 1 < N     ? load(init + m * init_row + n * width)
-                                  : load(init + m * init_row + n * width, last_columns);
+      sum[m][n] = epilogue.start == nullptr ? broadcast(T(0))
+                  : n + 1 < N ? load(epilogue.start + m * epilogue.row + n * width)
+                              : load(epilogue.start + m * epilogue.row + n * width, last_columns);
+  const T* a = left.data;
+  const Weight* b = right.data;
   const auto add = [&]() __attribute__((always_inline)) {
     Vec<T> column[N];
 #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) column[n] = load(b + n * b_panel);
+    for (int n = 0; n < N; ++n) column[n] = load_weight<T>(b + n * right.panel);
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m) {
-      const Vec<T> value = broadcast(a[m * a_row]);
+      const Vec<T> value = broadcast(a[m * left.row]);
 #pragma GCC unroll 8
       for (int n = 0; n < N; ++n) sum[m][n] = fma(value, column[n], sum[m][n]);
     }
-    a += a_col;
-    b += b_step;
+    a += left.col;
+    b += right.step;
   };
   int64_t k = 0;
   if constexpr (M == 1 && N <= 4)  // else half of the instructions would be the loop's own
@@ -88,25 +86,24 @@ __attribute__((noinline)) void tile(int64_t depth, const T* __restrict a, int64_
     }
 }
 
-template <class T>
-using Tile = void (*)(int64_t, const T*, int64_t, int64_t, const T*, int64_t, int64_t, const T*, int64_t, T*,
-                      int64_t, int64_t);
+template <class T, class Weight = T>
+using Tile = void (*)(int64_t, Rows<T>, Panels<Weight>, Epilogue<T>, T*, int64_t, int64_t);
 
 /// The tiles by their number of panels and of rows; null where there is none.
-template <class T>
+template <class T, class Weight>
 struct Tiles {
-  Tile<T> of[9][tile_rows(1) + 1] = {};
+  Tile<T, Weight> of[9][tile_rows(1) + 1] = {};
   constexpr Tiles() { fill<1>(), fill<2>(), fill<4>(), fill<6>(), fill<8>(); }
 
  private:
   template <int N, int M = tile_rows(N)>
   constexpr void fill() {
-    of[N][M] = &tile<T, M, N>;
+    of[N][M] = &tile<T, Weight, M, N>;
     if constexpr (M > 1) fill<N, M - 1>();
   }
 };
-template <class T>
-[[gnu::visibility("hidden")]] constinit const Tiles<T> tiles{};
+template <class T, class Weight = T>
+constinit const Tiles<T, Weight> tiles{};
 
 /// The tile of one row by that many panels; null where it takes several.
 template <class T>
@@ -116,14 +113,14 @@ inline Tile<T> tile_of_one_row(int64_t panels) {
 
 /// C = init + A B for `rows` x `columns` elements of C. Columns of B's last panel past `columns` are never
 /// stored.
-template <class T>
-void gemm(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Panels<T> b, Init<T> init, T* c,
-          int64_t c_row) {
+template <class T, class Weight = T>
+void gemm(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Panels<Weight> b, Epilogue<T> epilogue,
+          T* c, int64_t c_row) {
   constexpr int width = lanes<T>;
   if (rows == 0) return;
   const int64_t panels = (columns + width - 1) / width;
   int64_t k = 0;
-  do {  // once where depth is zero: C still gets its initial value
+  do {  // once where depth is zero: C still gets what it starts from
     const int64_t block = min_of(depth - k, depth_block);
     for (int64_t p = 0; p < panels;) {
       const int64_t left = panels - p;
@@ -133,67 +130,28 @@ void gemm(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Panels<T> b, 
                     : left >= 2                         ? 2
                                                         : 1;
       const int64_t last = p + n == panels ? columns - (panels - 1) * width : width;
-      const T* right = b.data + p * b.panel + k * b.step;
-      const auto run = [&](int64_t begin, int64_t end) {
-        const T* start = init.data == nullptr ? nullptr : init.data + begin * init.row + p * width;
-        tiles<T>.of[n][end - begin](block, a.data + begin * a.row + k * a.col, a.row, a.col, right, b.step,
-                                    b.panel, start, init.row, c + begin * c_row + p * width, c_row, last);
-      };
+      const Panels<Weight> right{b.data + p * b.panel + k * b.step, b.step, b.panel};
       // In tiles of nearly equal height; those of more than two panels take all rows.
       const int64_t count = n > 2 ? 1 : (rows + tile_rows(2) - 1) / tile_rows(2);
-      for (int64_t i = 0; i < count; ++i) run(rows * i / count, rows * (i + 1) / count);
+      for (int64_t i = 1, begin = 0, end; i <= count; ++i, begin = end) {
+        end = i == count ? rows : rows * i / count;
+        tiles<T, Weight>.of[n][end - begin](block, {a.data + begin * a.row + k * a.col, a.row, a.col}, right,
+                                            epilogue.at(begin, p * width), c + begin * c_row + p * width,
+                                            c_row, last);
+      }
       p += n;
     }
     k += block;
-    init = {c, c_row};
+    epilogue = {c, c_row};
   } while (k < depth);
 }
 
-/// Elements that pack() writes for a K x N matrix.
-template <class T>
-constexpr int64_t packed_size(int64_t depth, int64_t columns) {
-  return depth * round_up(columns, lanes<T>);
-}
-
-/// Packs columns [first, last) of B, where (k, n) lies at source[k * k_stride + n * n_stride], into panels
-/// that lie `panel` elements apart; `first` is a multiple of `lanes`. Columns from `columns` on are zero.
-template <class T>
-inline void pack(const T* source, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns,
-                 T* packed, int64_t panel, int64_t first, int64_t last) {
-  constexpr int width = lanes<T>;
-  for (int64_t n = first; n < last; n += width) {
-    T* out = packed + n / width * panel;
-    const T* corner = source + n * n_stride;
-    const int64_t valid = max_of(0, min_of(columns - n, width));
-    if (valid == width && n_stride == 1) {
-      for (int64_t k = 0; k < depth; ++k) store(out + k * width, load(corner + k * k_stride));
-    } else if (valid == width) {
-      for (int64_t k = 0; k < depth; ++k)
-        for (int64_t i = 0; i < width; ++i) out[k * width + i] = corner[k * k_stride + i * n_stride];
-    } else {
-      for (int64_t k = 0; k < depth; ++k)
-        for (int64_t i = 0; i < width; ++i)
-          out[k * width + i] = i < valid ? corner[k * k_stride + i * n_stride] : T(0);
-    }
-  }
-}
-/// The same for a matrix that is packed whole, panel after panel.
-template <class T>
-inline void pack(const T* source, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns,
-                 T* packed, int64_t first, int64_t last) {
-  pack(source, k_stride, n_stride, depth, columns, packed, depth * lanes<T>, first, last);
-}
-template <class T>
-inline Panels<T> panels(const T* packed, int64_t depth) {
-  return {packed, lanes<T>, depth * lanes<T>};
-}
-
 // Compiled once, in gemm.cpp.
-extern template const Tiles<float> tiles<float>;
-extern template const Tiles<double> tiles<double>;
-extern template void gemm(int64_t, int64_t, int64_t, Rows<float>, Panels<float>, Init<float>, float*,
+extern template const Tiles<float, float> tiles<float>;
+extern template const Tiles<double, double> tiles<double>;
+extern template void gemm(int64_t, int64_t, int64_t, Rows<float>, Panels<float>, Epilogue<float>, float*,
                           int64_t);
-extern template void gemm(int64_t, int64_t, int64_t, Rows<double>, Panels<double>, Init<double>, double*,
+extern template void gemm(int64_t, int64_t, int64_t, Rows<double>, Panels<double>, Epilogue<double>, double*,
                           int64_t);
 
 }  // namespace weft::WEFT_ISA

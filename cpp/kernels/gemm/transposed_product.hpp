@@ -47,13 +47,11 @@ class TransposedProduct {
     constexpr int64_t pair = 2 * lanes<T>;
     for (int64_t n = 0; n < columns; n += pair) {
       const int64_t wide = min_of(pair, columns - n);
-      const bool two = wide > lanes<T>;
-      const T* right = b.data + n / lanes<T> * b.panel;
-      for (int64_t m = 0; m < few_; m += height) {
+      const Panels<T> right{b.data + n / lanes<T> * b.panel, b.step, b.panel};
+      for (int64_t m = 0; m < few_; m += height) {  // each a tile
         T* out = c + m * c_row + n;
-        const int64_t tall = min_of(height, few_ - m);
-        tiles<T>.of[two ? 2 : 1][tall](count_, packed_ + m * count_, 1, height, right, b.step, b.panel, out,
-                                       c_row, out, c_row, two ? wide - lanes<T> : wide);
+        gemm<T>(min_of(height, few_ - m), wide, count_, {packed_ + m * count_, 1, height}, right,
+                {out, c_row}, out, c_row);
       }
     }
   }

@@ -5,7 +5,6 @@
 // Threads divide the elements of dW and share nothing: each packs what it needs of a chunk.
 #pragma once
 
-#include "kernels/gemm/pack_rows.hpp"
 #include "kernels/gemm/transposed_product.hpp"
 #include "kernels/threads/parallel.hpp"
 
@@ -41,11 +40,12 @@ class WeightGradient {
       if (dweight == nullptr) continue;
       for (int64_t i = my_columns.begin; i < my_columns.end; i += step) {
         const int64_t columns = min_of(step, my_columns.end - i);
-        pack_rows(x + r * x_row + i, x_row, count, columns, workspace, 0, round_up(columns, lanes<T>));
+        const PackedMatrix<T> right{workspace, count, columns};
+        right.pack_rows(x + r * x_row + i, x_row, {0, round_up(columns, lanes<T>)}, columns);
         for (int64_t o = my_rows.begin; o < my_rows.end; o += Product::group) {
           const int64_t few = min_of(Product::group, my_rows.end - o);
           const Product product(scratch, dy + r * dy_row + o, dy_row, few, count);
-          product.add(panels(workspace, count), columns, dweight + o * dweight_row + i, dweight_row);
+          product.add(right.panels(), columns, dweight + o * dweight_row + i, dweight_row);
         }
       }
     }

@@ -1,6 +1,6 @@
 // Sums of rows by weights, in which a row of weight zero takes no part whatever it holds:
 //
-//   C[m, n] = init[m, n] + sum over k with A[m, k] != 0 of A[m, k] B[k, n]
+//   C[m, n] = start[m, n] + sum over k with A[m, k] != 0 of A[m, k] B[k, n]
 //
 // Where all of B is finite that is the plain product. Only where it is not, since 0 * inf and 0 * NaN are
 // NaN, does it take a loop of its own.
@@ -49,11 +49,12 @@ inline bool copy_scaled(const T* from, int64_t from_row, int64_t rows, int64_t c
 /// In the arithmetic of gemm.hpp: where no weight is zero, the same bits.
 template <class T>
 __attribute__((noinline)) void sum_without_zeros(int64_t rows, int64_t columns, int64_t depth, Rows<T> a,
-                                                 Panels<T> b, Init<T> init, T* c, int64_t c_row) {
+                                                 Panels<T> b, Epilogue<T> epilogue, T* c, int64_t c_row) {
   for (int64_t m = 0; m < rows; ++m)
     for_each_vector<T>(0, columns, [&](int64_t i, int64_t n) {
       const T* column = b.data + i / lanes<T> * b.panel;
-      Vec<T> sum = init.data == nullptr ? broadcast(T(0)) : load(init.data + m * init.row + i, n);
+      Vec<T> sum =
+          epilogue.start == nullptr ? broadcast(T(0)) : load(epilogue.start + m * epilogue.row + i, n);
       for (int64_t k = 0; k < depth; ++k) {
         const T weight = a.data[m * a.row + k * a.col];
         if (weight != T(0)) sum = fma(broadcast(weight), load(column + k * b.step), sum);
@@ -63,9 +64,9 @@ __attribute__((noinline)) void sum_without_zeros(int64_t rows, int64_t columns, 
 }
 
 template <class T>
-inline void weighted_sum(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Summands<T> b, Init<T> init,
-                         T* c, int64_t c_row) {
-  (b.finite ? &gemm<T> : &sum_without_zeros<T>)(rows, columns, depth, a, b.panels, init, c, c_row);
+inline void weighted_sum(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Summands<T> b,
+                         Epilogue<T> epilogue, T* c, int64_t c_row) {
+  (b.finite ? &gemm<T> : &sum_without_zeros<T>)(rows, columns, depth, a, b.panels, epilogue, c, c_row);
 }
 
 }  // namespace weft::WEFT_ISA

@@ -10,8 +10,8 @@
 // driver is padded with zeros to whole vectors, so cells need no tails.
 #pragma once
 
-#include "kernels/gemm/few_rows.hpp"
 #include "kernels/gemm/gemm.hpp"
+#include "kernels/gemm/small_m_product.hpp"
 #include "kernels/memory/arena.hpp"
 #include "kernels/recurrent/cells/cell.hpp"
 #include "kernels/recurrent/recurrent_table.hpp"
@@ -117,15 +117,17 @@ struct Geometry {
   /// Whether forward uses W_ih and W_hh where they lie.
   bool forward_in_place() const {
     return one_step && (problem.batch <= WEFT_ISA::few_rows ||
-                        (are_some_rows<T>(problem.batch) && !collide<T>(problem.w_ih_row) &&
-                         !collide<T>(problem.w_hh_row)));
+                        (fills_vectors<T>(problem.batch) && !conflicts_in_cache<T>(problem.w_ih_row) &&
+                         !conflicts_in_cache<T>(problem.w_hh_row)));
   }
   /// Whether backward does: their rows are panels where they are whole vectors.
   bool dx_in_place() const {
-    return one_step && problem.input == input && problem.hidden == hidden && !collide<T>(problem.w_ih_row);
+    return one_step && problem.input == input && problem.hidden == hidden &&
+           !conflicts_in_cache<T>(problem.w_ih_row);
   }
   bool dh_in_place() const {
-    return one_step && problem.state == state && problem.hidden == hidden && !collide<T>(problem.w_hh_row);
+    return one_step && problem.state == state && problem.hidden == hidden &&
+           !conflicts_in_cache<T>(problem.w_hh_row);
   }
   const SequencePlan& plan() const { return problem.plan; }
   int64_t active(int64_t step) const { return plan().active[step]; }

@@ -111,7 +111,7 @@ struct SequenceBackward {
   /// h = W_proj outputs  =>  d(outputs) = W_proj' dh
   void through_projection(const Step& s) const {
     gemm<T>(s.rows, units.end - units.begin, p.state, {own.dh, h_stride, 1},
-            panels(weights.w_proj + units.begin * p.state, p.state), {}, own.d_cell + units.begin, c_stride);
+            weights.w_proj.panels(units.begin), {}, own.d_cell + units.begin, c_stride);
   }
 
   /// Whether a part of dh passes the cell.
@@ -152,23 +152,23 @@ struct SequenceBackward {
 
   /// dh of the step before, from all parts' deltas.
   void leave(const Step& s) const {
-    Init<T> start{};
+    Epilogue<T> start{};
     if (g.cell.stages > 1)
       start = {own.dh, h_stride};
     else if (has_direct() && !p.recurrent_mask)
       start = {own.direct, h_stride};
     product(0, s, start, own.dh);
-    if (p.recurrent_mask || (has_direct() && start.data != own.direct)) finish_operand(s.step, s.rows);
+    if (p.recurrent_mask || (has_direct() && start.start != own.direct)) finish_operand(s.step, s.rows);
     if (p.resets) reset(s.step, s.rows);
   }
 
   /// out = start + W_hh' delta over the gates of a stage, of this part's columns.
-  void product(int stage, const Step& s, Init<T> start, T* out) const {
+  void product(int stage, const Step& s, Epilogue<T> start, T* out) const {
     const int64_t slot = g.cell.hidden_slot + g.cell.first_gate(stage);
     const T* deltas = chunk.slots + s.in_chunk * g.slots_row + slot * g.hidden;
     Blocks(columns, g.few_rows ? G::group : g.state).each(s.step, [&](int64_t n, int64_t count) {
-      weights.state_product(g, stage, n, count, s.rows, {deltas, stride * g.slots_row, 1},
-                            start.data ? Init<T>{start.data + n, start.row} : start, out + n, h_stride);
+      weights.state_product(g, stage, n, count, s.rows, {deltas, stride * g.slots_row, 1}, start.at(0, n),
+                            out + n, h_stride);
     });
   }
 

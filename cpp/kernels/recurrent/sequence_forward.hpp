@@ -112,8 +112,7 @@ struct SequenceForward {
     if (g.forward_in_place()) return;
     const int64_t column = g.cell.gates * units.begin;
     gemm<T>(rows, g.cell.gates * (units.end - units.begin), p.input, {own.inputs, g.input_row, 1},
-            panels(weights.w_ih + column * p.input, p.input), {weights.b_ih + column, 0}, own.sums,
-            sums_row());
+            weights.w_ih.panels(column), {weights.b_ih + column, 0}, own.sums, sums_row());
   }
 
   /// The rows of x at steps [begin, end), dense.
@@ -168,8 +167,7 @@ struct SequenceForward {
         const Step s = part.at(states, step, row);
         const Range to = part.columns;
         gemm<T>(s.tile.rows, to.end - to.begin, p.hidden, {s.tile.h.data, s.tile.h.row, 1},
-                panels(weights.w_proj + to.begin * p.hidden, p.hidden), {}, s.h + to.begin,
-                worker.teams * g.h_row);
+                weights.w_proj.panels(to.begin), {}, s.h + to.begin, worker.teams * g.h_row);
         part.leave(states, step, s.h, out);
       });
   }
@@ -259,7 +257,7 @@ struct SequenceForward {
         const T* start = joint ? sums + column : weights.b_hh + column;
         const Panels<T> b = weights.block(g, unit, count, 0);
         if (const Tile<T> run = tile_of_one_row<T>(width / lanes<T>))
-          run(p.state, h_prev, 0, 1, b.data, b.step, b.panel, start, 0, own.tile, 0, lanes<T>);
+          run(p.state, {h_prev, 0, 1}, b, {start, 0}, own.tile, 0, lanes<T>);
         else
           gemm<T>(1, width, p.state, {h_prev, 0, 1}, b, {start, 0}, own.tile, 0);
         run_cell(0, whole, unit, count, {sums + column, 0, count});
@@ -279,8 +277,8 @@ struct SequenceForward {
     blocks.each(step, [&](int64_t unit, int64_t count) {
       const int64_t column = unit * g.cell.gates;
       const T* input = sums + column - units.begin * g.cell.gates;
-      const Init<T> start = g.cell.joint ? Init<T>{input + first_gate * count, row}
-                                         : Init<T>{weights.b_hh + column + first_gate * count, 0};
+      const Epilogue<T> start = g.cell.joint ? Epilogue<T>{input + first_gate * count, row}
+                                             : Epilogue<T>{weights.b_hh + column + first_gate * count, 0};
       gemm<T>(whole.rows, gates * count, p.state, left, weights.block(g, unit, count, first_gate), start,
               own.tile, gates * count);
       run_cell(stage, whole, unit, count, {input, row, count});

@@ -1,6 +1,6 @@
 // The sequence driver, forward, where a call has one step of few rows, as a cell called in a loop has:
 // packing the weights would take longer than the products. So they are used where the caller has them, by the
-// products of few_rows.hpp, a gate of a block of units at a time.
+// products of small_m_product.hpp, a gate of a block of units at a time.
 //
 // The sums over k run in the order of the packed products: bits are those of longer sequences and larger
 // batches.
@@ -14,7 +14,7 @@ namespace weft::WEFT_ISA {
 template <class T>
 struct InPlaceOperand {
   Rows<T> rows;
-  const T* turned;  ///< its transpose in panels, where rows are more than few
+  PackedMatrix<T> turned;  ///< its transpose, where rows are more than few
   int64_t depth;
   const T* weight;
   int64_t weight_row;
@@ -36,10 +36,10 @@ struct InPlaceProducts {
 
   /// Operands with all of their weights.
   InPlaceOperand<T> input(const RecurrentProblem<T>& p, int64_t rows, Rows<T> x) const {
-    return prepared(rows, {x, inputs, p.input, p.w_ih, p.w_ih_row}, inputs);
+    return prepared(rows, {x, {inputs, p.input, rows}, p.input, p.w_ih, p.w_ih_row});
   }
   InPlaceOperand<T> state(const RecurrentProblem<T>& p, int64_t rows, Rows<T> h) const {
-    return prepared(rows, {h, operand, p.state, p.w_hh, p.w_hh_row}, operand);
+    return prepared(rows, {h, {operand, p.state, rows}, p.state, p.w_hh, p.w_hh_row});
   }
 
   /// The pre-activations of a block, gates [first_gate, first_gate + gates) of `count` units from `unit` on:
@@ -65,9 +65,9 @@ struct InPlaceProducts {
   }
 
  private:
-  static InPlaceOperand<T> prepared(int64_t rows, const InPlaceOperand<T>& a, T* turned) {
+  static InPlaceOperand<T> prepared(int64_t rows, const InPlaceOperand<T>& a) {
     if (rows > few_rows)
-      pack_transposed(a.rows.data, a.rows.row, a.depth, rows, turned, 0, round_up(rows, lanes<T>));
+      a.turned.pack_transposed(a.rows.data, a.rows.row, {0, round_up(rows, lanes<T>)}, rows);
     return a;
   }
 
@@ -75,22 +75,22 @@ struct InPlaceProducts {
   void product(int64_t rows, int64_t count, int64_t w, const T* bias, const InPlaceOperand<T>& a,
                const InPlaceOperand<T>* b, T* c, int64_t c_row) const {
     if (rows <= few_rows) {
-      const auto add = [&](const InPlaceOperand<T>& o, Init<T> init) {
-        product_of_few_rows<T>(rows, {0, count}, o.depth, o.rows.data, o.rows.row,
-                               o.weight + w * o.weight_row, o.weight_row, init, c, c_row);
+      const auto add = [&](const InPlaceOperand<T>& o, Epilogue<T> init) {
+        small_m_product<T>(rows, {0, count}, o.depth, o.rows.data, o.rows.row, o.weight + w * o.weight_row,
+                           o.weight_row, init, c, c_row);
       };
       add(a, {bias, 0});
       if (b != nullptr) add(*b, {c, c_row});
     } else {
       const int64_t wide = round_up(rows, lanes<T>);
       const auto add = [&](const InPlaceOperand<T>& o) {
-        gemm<T>(count, wide, o.depth, {o.weight + w * o.weight_row, o.weight_row, 1},
-                panels(o.turned, o.depth), {sums, wide}, sums, wide);
+        gemm<T>(count, wide, o.depth, {o.weight + w * o.weight_row, o.weight_row, 1}, o.turned.panels(),
+                {sums, wide}, sums, wide);
       };
-      start_turned(count, wide, bias, sums);
+      start_transposed(count, wide, bias, sums);
       add(a);
       if (b != nullptr) add(*b);
-      turn_back(rows, count, wide, sums, c, c_row);
+      transpose_back(rows, count, wide, sums, c, c_row);
     }
   }
 };

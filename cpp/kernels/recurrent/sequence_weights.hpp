@@ -5,7 +5,7 @@
 // Where a call has one step of few rows, they stay where the caller has them.
 #pragma once
 
-#include "kernels/gemm/pack_transposed.hpp"
+#include "kernels/gemm/packed_matrix.hpp"
 #include "kernels/recurrent/sequence.hpp"
 
 namespace weft::WEFT_ISA {
@@ -13,27 +13,25 @@ namespace weft::WEFT_ISA {
 /// Weights in the micro-kernel's order, for the forward pass.
 template <class T>
 struct ForwardWeights {
-  T *w_ih, *w_hh, *b_ih, *b_hh, *extra, *w_proj = nullptr;
+  PackedMatrix<T> w_ih, w_hh, w_proj{};
+  T *b_ih, *b_hh, *extra;
 
   static ForwardWeights take(Arena& arena, const Geometry<T>& g) {
     const RecurrentProblem<T>& p = g.problem;
     ForwardWeights w;
     const int64_t packed = g.forward_in_place() ? 0 : g.cell.gates * g.hidden;
-    w.w_ih = arena.take<T>(p.input * packed);
-    w.w_hh = arena.take<T>(p.state * packed);
+    w.w_ih = PackedMatrix<T>::take(arena, p.input, packed);
+    w.w_hh = PackedMatrix<T>::take(arena, p.state, packed, g.few_rows ? g.cell.gates * g.block : lanes<T>);
     w.b_ih = arena.take<T>(g.cell.gates * g.hidden);
     w.b_hh = arena.take<T>(g.cell.gates * g.hidden);
     w.extra = arena.take<T>(g.cell.extras * g.hidden);
-    if (g.projected()) w.w_proj = arena.take<T>(p.hidden * g.state);
+    if (g.projected()) w.w_proj = PackedMatrix<T>::take(arena, p.hidden, g.state);
     return w;
   }
 
   /// The recurrent weights of a block of `count` units, from a gate on.
   Panels<T> block(const Geometry<T>& g, int64_t unit, int64_t count, int gate) const {
-    const int64_t depth = g.problem.state;
-    const T* corner = w_hh + unit * g.cell.gates * depth;
-    return g.few_rows ? Panels<T>{corner + gate * count, g.cell.gates * count, lanes<T>}
-                      : panels(corner + gate * count * depth, depth);
+    return w_hh.panels(unit * g.cell.gates + gate * count, unit * g.cell.gates);
   }
 
   /// Packs this thread's share. Columns go block of units by block, the gates of a block side by side, as a
@@ -50,12 +48,9 @@ struct ForwardWeights {
         const int64_t row = gate * p.hidden + unit;
         const int64_t column = start * g.cell.gates + gate * units + (unit - start);
         if (!g.forward_in_place()) {
-          pack_transposed(p.w_ih + row * p.w_ih_row, p.w_ih_row, p.input, valid, w_ih + column * p.input, 0,
-                          width);
-          T* corner = w_hh + (g.few_rows ? start * g.cell.gates * p.state + column - start * g.cell.gates
-                                         : column * p.state);
-          pack_panel_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, p.state, valid, corner,
-                                g.few_rows ? g.cell.gates * units : width);
+          const Range panel{column, column + width};
+          w_ih.pack_transposed(p.w_ih + row * p.w_ih_row, p.w_ih_row, panel, valid);
+          w_hh.pack_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, panel, valid);
         }
         for (int64_t i = 0; i < width; ++i) {
           const bool inside = i < valid;
@@ -69,7 +64,8 @@ struct ForwardWeights {
         copy_or_zero(extra + e * g.hidden, p.extra, e * p.extra_row, {0, g.hidden}, p.hidden);
     if (g.projected()) {
       const Range columns = share(g.state, thread, threads, width);
-      pack_transposed(p.w_proj, p.w_proj_row, p.hidden, p.state, w_proj, columns.begin, columns.end);
+      w_proj.pack_transposed(p.w_proj + columns.begin * p.w_proj_row, p.w_proj_row, columns,
+                             p.state - columns.begin);
     }
   }
 };
@@ -77,14 +73,15 @@ struct ForwardWeights {
 /// Transposed weights, packed for the products that take gradients back.
 template <class T>
 struct BackwardWeights {
-  T *w_ih, *w_hh[2], *w_proj = nullptr;
+  PackedMatrix<T> w_ih, w_hh[2], w_proj{};
 
   static BackwardWeights take(Arena& arena, const Geometry<T>& g) {
     BackwardWeights w;
-    w.w_ih = arena.take<T>(g.dx_in_place() ? 0 : g.cell.gates * g.hidden * g.input);
+    w.w_ih = PackedMatrix<T>::take(arena, g.cell.gates * g.hidden, g.dx_in_place() ? 0 : g.input);
     for (int s = 0; s < g.cell.stages; ++s)
-      w.w_hh[s] = arena.take<T>(g.dh_in_place() ? 0 : g.cell.stage_gates[s] * g.hidden * g.state);
-    if (g.projected()) w.w_proj = arena.take<T>(g.problem.state * g.hidden);
+      w.w_hh[s] = PackedMatrix<T>::take(arena, g.cell.stage_gates[s] * g.hidden,
+                                        g.dh_in_place() ? 0 : g.state, g.few_rows ? g.group : lanes<T>);
+    if (g.projected()) w.w_proj = PackedMatrix<T>::take(arena, g.problem.state, g.hidden);
     return w;
   }
 
@@ -92,14 +89,14 @@ struct BackwardWeights {
     const RecurrentProblem<T>& p = g.problem;
     constexpr int64_t width = lanes<T>;
     if (!g.dx_in_place())
-      pack_gates(g, p.w_ih, p.w_ih_row, p.input, g.cell.input_gate, g.cell.gates, w_ih, width,
+      pack_gates(g, p.w_ih, p.w_ih_row, p.input, g.cell.input_gate, g.cell.gates, w_ih,
                  share(g.input, thread, threads, width));
     for (int s = 0, slot = 0; s < g.cell.stages && !g.dh_in_place(); slot += g.cell.stage_gates[s++])
       pack_gates(g, p.w_hh, p.w_hh_row, p.state, g.cell.hidden_gate + slot, g.cell.stage_gates[s], w_hh[s],
-                 g.few_rows ? g.group : width, share(g.state, thread, threads, width));
+                 share(g.state, thread, threads, width));
     if (g.projected()) {
       const Range columns = share(g.hidden, thread, threads, width);
-      WEFT_ISA::pack(p.w_proj, p.w_proj_row, 1, p.state, p.hidden, w_proj, columns.begin, columns.end);
+      w_proj.pack_rows(p.w_proj + columns.begin, p.w_proj_row, columns, p.hidden - columns.begin);
     }
   }
 
@@ -111,25 +108,20 @@ struct BackwardWeights {
       in_place(p.w_ih, p.w_ih_row, p.hidden, g.cell.input_gate, g.cell.gates, rows, p.input, deltas, {}, dx,
                dx_row);
     else
-      gemm<T>(rows, p.input, depth, deltas, panels(w_ih, depth), {}, dx, dx_row);
+      gemm<T>(rows, p.input, depth, deltas, w_ih.panels(), {}, dx, dx_row);
   }
 
   /// d(operand) = start + W_hh' delta, the columns [n, n + count), over the gates of a stage.
   void state_product(const Geometry<T>& g, int stage, int64_t n, int64_t count, int64_t rows, Rows<T> deltas,
-                     Init<T> start, T* out, int64_t out_row) const {
+                     Epilogue<T> start, T* out, int64_t out_row) const {
     const RecurrentProblem<T>& p = g.problem;
     const int gates = g.cell.stage_gates[stage], first_gate = g.cell.first_gate(stage);
-    const int64_t depth = gates * g.hidden;
     if (g.dh_in_place()) {
       in_place(p.w_hh + n, p.w_hh_row, p.hidden, g.cell.hidden_gate + first_gate, gates, rows, count, deltas,
                start, out, out_row);
-    } else if (g.few_rows) {
-      const int64_t begin = n / g.group * g.group;
-      const Panels<T> side_by_side{w_hh[stage] + begin * depth + (n - begin),
-                                   min_of(g.group, g.state - begin), lanes<T>};
-      gemm<T>(rows, count, depth, deltas, side_by_side, start, out, out_row);
     } else {
-      gemm<T>(rows, count, depth, deltas, panels(w_hh[stage] + n * depth, depth), start, out, out_row);
+      gemm<T>(rows, count, gates * g.hidden, deltas, w_hh[stage].panels(n, n / g.group * g.group), start, out,
+              out_row);
     }
   }
 
@@ -137,7 +129,7 @@ struct BackwardWeights {
   /// C = init + deltas W, where W's rows are panels and the order of the gates that of the slots:
   /// neighbouring gates are one product.
   static void in_place(const T* w, int64_t w_row, int64_t hidden, const int* gate_of, int gates, int64_t rows,
-                       int64_t columns, Rows<T> deltas, Init<T> init, T* c, int64_t c_row) {
+                       int64_t columns, Rows<T> deltas, Epilogue<T> init, T* c, int64_t c_row) {
     for (int slot = 0, next = 1; slot < gates; slot = next++) {
       while (next < gates && gate_of[next] == gate_of[next - 1] + 1) ++next;
       gemm<T>(rows, columns, (next - slot) * hidden, {deltas.data + slot * hidden, deltas.row, 1},
@@ -146,21 +138,15 @@ struct BackwardWeights {
     }
   }
 
-  /// Depth runs over (slot, unit), each slot padded to whole vectors with zeros. Columns go in groups of
-  /// `group`, whose panels lie side by side.
+  /// Depth runs over (slot, unit), each slot padded to whole vectors with zeros.
   static void pack_gates(const Geometry<T>& g, const T* w, int64_t w_row, int64_t columns, const int* gate_of,
-                         int gates, T* packed, int64_t group, Range range) {
-    constexpr int64_t width = lanes<T>;
-    const int64_t hidden = g.problem.hidden, depth = gates * g.hidden, padded = round_up(columns, width);
-    for (int64_t n = range.begin; n < range.end; n += width) {
-      const int64_t start = n / group * group, step = min_of(group, padded - start);
-      const int64_t valid = min_of(columns - n, width);
-      for (int slot = 0; slot < gates; ++slot) {
-        const T* from = w + gate_of[slot] * hidden * w_row + n;
-        T* to = packed + start * depth + (n - start) + slot * g.hidden * step;
-        for (int64_t k = 0; k < hidden; ++k) store(to + k * step, load(from + k * w_row, valid));
-        for (int64_t k = hidden; k < g.hidden; ++k) store(to + k * step, broadcast(T(0)));
-      }
+                         int gates, const PackedMatrix<T>& packed, Range range) {
+    const int64_t hidden = g.problem.hidden, valid = columns - range.begin;
+    for (int slot = 0; slot < gates; ++slot) {
+      const int64_t k = slot * g.hidden;
+      const T* from = w + gate_of[slot] * hidden * w_row + range.begin;
+      packed.pack_rows(from, w_row, {k, k + hidden}, range, valid);
+      packed.pack_rows(from, 0, {k + hidden, k + g.hidden}, range, 0);
     }
   }
 };

@@ -6,6 +6,7 @@
 // a dot product for each.
 #pragma once
 
+#include "kernels/gemm/packed_matrix.hpp"
 #include "kernels/step/step_sums.hpp"
 
 namespace weft::WEFT_ISA {
@@ -66,9 +67,9 @@ struct StepLinear {
     for_each_step_block<block>(vectors(), false, [&]<int B>(int64_t v) {
       const int64_t first = v * width;
       for (int64_t i = 0; i < B * width; ++i) *packed++ = bias_of(first + i);
-      for (int64_t k = 0; k < inputs; ++k)
-        for (int64_t i = 0; i < B * width; ++i)
-          *packed++ = first + i < outputs ? weight[(first + i) * inputs + k] : T(0);
+      const PackedMatrix<T> panel{packed, inputs, B * width, B * width};
+      panel.pack_transposed(weight + first * inputs, inputs, {0, B * width}, outputs - first);
+      packed += panel.size(inputs, B * width);
     });
   }
 

@@ -1,8 +1,7 @@
-// pack() for a matrix that lies transposed: B[k, n] at source[n * n_stride + k], such as a weight [outputs,
-// inputs] in x W^T. Squares of lanes x lanes elements are transposed in registers.
+// Squares of lanes x lanes elements, transposed in registers.
 #pragma once
 
-#include "kernels/gemm/gemm.hpp"
+#include "kernels/simd/isa.hpp"
 
 namespace weft::WEFT_ISA {
 
@@ -42,35 +41,5 @@ __attribute__((always_inline)) inline void for_each_column(const float* source, 
   }
 }
 #endif
-
-/// One panel, of the columns from `source` on; `step` elements from a k to the next.
-template <class T>
-void pack_panel_transposed(const T* source, int64_t n_stride, int64_t depth, int64_t columns, T* panel,
-                           int64_t step) {
-  constexpr int width = lanes<T>;
-  int64_t k = 0;
-  if (columns >= width) {
-    for (; k + width <= depth; k += width) {
-      for_each_column(source + k, n_stride,
-                      [&](int i, const Vec<T>& column) { store(panel + (k + i) * step, column); });
-    }
-  }
-  for (; k < depth; ++k)
-    for (int64_t i = 0; i < width; ++i) panel[k * step + i] = i < columns ? source[i * n_stride + k] : T(0);
-}
-
-/// As pack(source, 1, n_stride, ...): columns [first, last) into panels, `first` a multiple of `lanes`.
-template <class T>
-void pack_transposed(const T* source, int64_t n_stride, int64_t depth, int64_t columns, T* packed,
-                     int64_t first, int64_t last) {
-  for (int64_t n = first; n < last; n += lanes<T>)
-    pack_panel_transposed(source + n * n_stride, n_stride, depth, columns - n, packed + n * depth, lanes<T>);
-}
-
-// Compiled once, in gemm.cpp.
-extern template void pack_panel_transposed(const float*, int64_t, int64_t, int64_t, float*, int64_t);
-extern template void pack_transposed(const float*, int64_t, int64_t, int64_t, float*, int64_t, int64_t);
-extern template void pack_panel_transposed(const double*, int64_t, int64_t, int64_t, double*, int64_t);
-extern template void pack_transposed(const double*, int64_t, int64_t, int64_t, double*, int64_t, int64_t);
 
 }  // namespace weft::WEFT_ISA
