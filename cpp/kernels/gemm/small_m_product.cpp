@@ -26,10 +26,10 @@ __attribute__((noinline)) void small_m_panels(int64_t columns, int64_t depth, co
   };
   int64_t k = 0;
   const int64_t whole = columns == width ? depth / width * width : 0;
-  for (; k < whole; k += width) {
+  for (const T* square = w; k < whole; k += width, square += width) {
 #pragma GCC unroll 4
     for (int n = 0; n < N; ++n)
-      for_each_column(w + n * width * w_row + k, w_row,
+      for_each_column(square + n * width * w_row, w_row,
                       [&](int i, const Vec<T>& column)
                           __attribute__((always_inline)) { add(n, k + i, column); });
   }

@@ -47,11 +47,13 @@ class TransposedProduct {
     constexpr int64_t pair = 2 * lanes<T>;
     for (int64_t n = 0; n < columns; n += pair) {
       const int64_t wide = min_of(pair, columns - n);
+      const bool two = wide > lanes<T>;
       const Panels<T> right{b.data + n / lanes<T> * b.panel, b.step, b.panel};
-      for (int64_t m = 0; m < few_; m += height) {  // each a tile
+      for (int64_t m = 0; m < few_; m += height) {
         T* out = c + m * c_row + n;
-        gemm<T>(min_of(height, few_ - m), wide, count_, {packed_ + m * count_, 1, height}, right,
-                {out, c_row}, out, c_row);
+        tiles<T>.of[two ? 2 : 1][min_of(height, few_ - m)](count_, {packed_ + m * count_, 1, height}, right,
+                                                           {out, c_row}, out, c_row,
+                                                           two ? wide - lanes<T> : wide);
       }
     }
   }
