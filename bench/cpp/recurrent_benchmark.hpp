@@ -53,8 +53,8 @@ inline void run_recurrent(benchmark::State& state, const std::string& isa, const
   });
 }
 
-inline void register_recurrent(const std::string& isa, const CellInfo& cell, const Size& size,
-                               bool training, benchmark::TimeUnit unit) {
+inline void register_recurrent(const std::string& isa, const CellInfo& cell, const Size& size, bool training,
+                               benchmark::TimeUnit unit) {
   const std::string name = isa + (training ? "/train/" : "/infer/") + cell.name + "/" +
                            std::to_string(size.T) + "," + std::to_string(size.B) + "," +
                            std::to_string(size.I) + "," + std::to_string(size.H);

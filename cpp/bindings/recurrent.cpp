@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <memory>
 
 #include "arrays.hpp"
 #include "long_call.hpp"
 #include "memory.hpp"
 #include "new_array.hpp"
+#include "places.hpp"
 #include "weft/config.hpp"
 
 namespace {
@@ -16,6 +18,38 @@ namespace {
 namespace py = pybind11;
 using namespace weft;
 using namespace weft::bindings;
+
+/// RecurrentCall, RecurrentResults, what a backward call may add to, RecurrentGrads.
+constexpr const char* argument_names[] = {"operation",
+                                          "cell",
+                                          "x",
+                                          "w_ih",
+                                          "w_hh",
+                                          "b_ih",
+                                          "b_hh",
+                                          "w_peephole",
+                                          "w_proj",
+                                          "h0",
+                                          "c0",
+                                          "lengths",
+                                          "resets",
+                                          "recurrent_dropout_mask",
+                                          "zoneout_mask",
+                                          "reverse",
+                                          "checkpoint_every",
+                                          "training"};
+constexpr const char* result_names[] = {"y", "h_n", "c_n", "saved"};
+constexpr const char* accumulated_names[] = {"dw_ih", "dw_hh", "db_ih", "db_hh", "dw_peephole", "dw_proj"};
+constexpr const char* gradient_names[] = {"dx",  "dw_ih", "dw_hh",       "db_ih",  "db_hh",
+                                          "dh0", "dc0",   "dw_peephole", "dw_proj"};
+using Argument = Place<argument_names>;
+using Result = Place<result_names>;
+using Accumulated = Place<accumulated_names>;
+using Gradient = Place<gradient_names>;
+
+py::object argument(const py::tuple& given, Argument place) {
+  return py::reinterpret_borrow<py::object>(given[place.index]);
+}
 
 /// As Python's bool() has it.
 bool is_true(const py::handle& object) {
@@ -42,7 +76,7 @@ template <class T>
 struct Saved final : SavedBase {
   std::string forward_name, backward_name;
   const CellInfo* cell = nullptr;
-  std::array<py::object, 13> keep;
+  std::array<py::object, std::size(argument_names)> keep;
   RecurrentArguments<T> arguments;
   Memory memory;
 };
@@ -71,38 +105,45 @@ struct Forward {
   py::object y, h_n, c_n = py::none();
   Memory workspace;
 
-  /// `given`: operation, cell, then the arguments in the order in which they are taken here.
   Forward(const py::tuple& given, int threads) {
-    const auto operation = given[0].cast<std::string>(), cell = given[1].cast<std::string>();
+    const auto operation = argument(given, "operation").cast<std::string>();
     saved->forward_name = operation + "_forward";
     saved->backward_name = operation + "_backward";
     saved->operation = operation;
+    const auto cell = argument(given, "cell").cast<std::string>();
     const char* op = saved->forward_name.c_str();
     RecurrentArguments<T>& a = saved->arguments;
-    auto& keep = saved->keep;
-    const auto object = [&](int i) { return py::reinterpret_borrow<py::object>(given[size_t(i)]); };
+    const auto read = [&]<class X, int N>(Argument place, View<const X, N>& view) {
+      view = input<X, N>(op, place.name, argument(given, place), saved->keep[place.index]);
+    };
+    const auto read_mask = [&](Argument place, View<const T, 3>& view) {
+      view = mask<T>(op, place.name, argument(given, place), saved->keep[place.index], a.x.shape[1]);
+    };
     a.operation = op;
-    a.x = input<T, 3>(op, "x", object(2), keep[0]);
-    a.w_ih = input<T, 2>(op, "w_ih", object(3), keep[1]);
-    a.w_hh = input<T, 2>(op, "w_hh", object(4), keep[2]);
-    a.b_ih = input<T, 1>(op, "b_ih", object(5), keep[3]);
-    a.b_hh = input<T, 1>(op, "b_hh", object(6), keep[4]);
-    a.extra = input<T, 2>(op, "w_peephole", object(7), keep[5]);
-    a.w_proj = input<T, 2>(op, "w_proj", object(8), keep[6]);
-    a.h0 = input<T, 2>(op, "h0", object(9), keep[7]);
-    a.c0 = input<T, 2>(op, "c0", object(10), keep[8]);
-    a.lengths = input<int64_t, 1>(op, "lengths", object(11), keep[9]);
-    a.resets = input<bool, 2>(op, "resets", object(12), keep[10]);
-    a.recurrent_dropout_mask = mask<T>(op, "recurrent_dropout_mask", object(13), keep[11], a.x.shape[1]);
-    a.zoneout_mask = mask<T>(op, "zoneout_mask", object(14), keep[12], a.x.shape[1]);
-    a.reverse = is_true(given[15]);
-    a.checkpoint_every = given[16].is_none() ? 0 : given[16].cast<int64_t>();
-    training = is_true(given[17]);
+    a.cell = cell.c_str();
+    read("x", a.x);
+    read("w_ih", a.w_ih);
+    read("w_hh", a.w_hh);
+    read("b_ih", a.b_ih);
+    read("b_hh", a.b_hh);
+    read("w_peephole", a.extra);
+    read("w_proj", a.w_proj);
+    read("h0", a.h0);
+    read("c0", a.c0);
+    read("lengths", a.lengths);
+    read("resets", a.resets);
+    read_mask("recurrent_dropout_mask", a.recurrent_dropout_mask);
+    read_mask("zoneout_mask", a.zoneout_mask);
+    a.reverse = is_true(argument(given, "reverse"));
+    const py::object every = argument(given, "checkpoint_every");
+    a.checkpoint_every = every.is_none() ? 0 : every.cast<int64_t>();
+    training = is_true(argument(given, "training"));
     a.threads = threads;
     a.isa = isa_place();
 
-    sizes = recurrent_sizes(cell, a, training);  // refuses unknown cells
+    sizes = recurrent_sizes(a, training);  // refuses unknown cells
     saved->cell = find_cell(cell);
+    a.cell = saved->cell->name;
     saved->bytes = sizes.saved;
     const int64_t batch = a.x.shape[0], state = a.w_hh.shape[1];
     const NewArray<T, 3> new_y({batch, a.x.shape[1], state});
@@ -125,8 +166,13 @@ struct Forward {
   }
 
   py::tuple results() {
-    if (!training) return py::make_tuple(y, h_n, c_n, py::none());
-    return py::make_tuple(y, h_n, c_n, std::unique_ptr<SavedBase>(std::move(saved)));
+    py::tuple all(std::size(result_names));
+    all[Result("y").index] = y;
+    all[Result("h_n").index] = h_n;
+    all[Result("c_n").index] = c_n;
+    all[Result("saved").index] =
+        training ? py::cast(std::unique_ptr<SavedBase>(std::move(saved))) : py::object(py::none());
+    return all;
   }
 };
 
@@ -165,31 +211,43 @@ struct Backward {
       v.dc0 = fresh.view;
       dc0 = fresh.array;
     }
-    dw_ih = weight(accumulate, "dw_ih", 0, a.w_ih, v.dw_ih);
-    dw_hh = weight(accumulate, "dw_hh", 1, a.w_hh, v.dw_hh);
-    db_ih = weight(accumulate, "db_ih", 2, a.b_ih, v.db_ih);
-    db_hh = weight(accumulate, "db_hh", 3, a.b_hh, v.db_hh);
-    dextra = weight(accumulate, "dw_peephole", 4, a.extra, v.dextra);
-    dw_proj = weight(accumulate, "dw_proj", 5, a.w_proj, v.dw_proj);
+    dw_ih = weight(accumulate, "dw_ih", a.w_ih, v.dw_ih);
+    dw_hh = weight(accumulate, "dw_hh", a.w_hh, v.dw_hh);
+    db_ih = weight(accumulate, "db_ih", a.b_ih, v.db_ih);
+    db_hh = weight(accumulate, "db_hh", a.b_hh, v.db_hh);
+    dextra = weight(accumulate, "dw_peephole", a.extra, v.dextra);
+    dw_proj = weight(accumulate, "dw_proj", a.w_proj, v.dw_proj);
   }
 
   const RecurrentBackwardCall<T>& prepared() {
-    workspace = acquire(recurrent_backward_workspace(saved.cell->name, call.arguments, call.saved));
+    workspace = acquire(recurrent_backward_workspace(call.arguments, call.saved));
     call.workspace = workspace.get();
     return call;
   }
 
-  py::tuple results() { return py::make_tuple(dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0, dextra, dw_proj); }
+  py::tuple results() {
+    py::tuple all(std::size(gradient_names));
+    all[Gradient("dx").index] = dx;
+    all[Gradient("dw_ih").index] = dw_ih;
+    all[Gradient("dw_hh").index] = dw_hh;
+    all[Gradient("db_ih").index] = db_ih;
+    all[Gradient("db_hh").index] = db_hh;
+    all[Gradient("dh0").index] = dh0;
+    all[Gradient("dc0").index] = dc0;
+    all[Gradient("dw_peephole").index] = dextra;
+    all[Gradient("dw_proj").index] = dw_proj;
+    return all;
+  }
 
  private:
   /// The caller's array to add to, or a new one of zeros; None where there was no weight.
   template <int N>
-  py::object weight(const py::tuple& accumulate, const char* name, int index, const View<const T, N>& of,
+  py::object weight(const py::tuple& accumulate, Accumulated place, const View<const T, N>& of,
                     View<T, N>& view) const {
     const char* op = saved.backward_name.c_str();
     py::object result = py::none();
     if (!of) return result;
-    if (index < int(accumulate.size())) result = accumulate[size_t(index)];
+    if (place.index < accumulate.size()) result = accumulate[place.index];
     if (result.is_none()) {
       const NewArray<T, N> zeros(of.shape);
       std::fill_n(zeros.view.data, zeros.array.size(), T(0));
@@ -197,14 +255,14 @@ struct Backward {
       return zeros.array;
     }
     if (!is_array_of<T>(result))
-      throw py::type_error(std::string(op) + ": accumulate." + name + " must be an array of " +
+      throw py::type_error(std::string(op) + ": accumulate." + place.name + " must be an array of " +
                            std::string(py::str(py::dtype::of<T>())));
-    view = output<T, N>(op, name, result);
+    view = output<T, N>(op, place.name, result);
     return result;
   }
 };
 
-/// Calls of one cell, side by side. The first one says which.
+/// Calls of one cell, side by side.
 template <class T>
 py::list forward_all(const py::list& given) {
   const int threads = share_of_threads(given.size());
@@ -219,7 +277,7 @@ py::list forward_all(const py::list& given) {
   long_call([&] {
     std::vector<RecurrentForwardCall<T>> calls;
     for (Forward<T>& one : pending) calls.push_back(one.prepared());
-    recurrent_forward<T>(pending[0].saved->cell->name, calls);
+    recurrent_forward<T>(calls);
   });
   py::list results;
   for (Forward<T>& one : pending) results.append(one.results());
@@ -229,7 +287,7 @@ py::list forward_all(const py::list& given) {
 template <class T>
 py::tuple forward(const py::tuple& given) {
   Forward<T> one(given, num_threads());
-  long_call([&] { recurrent_forward<T>(one.saved->cell->name, std::span(&one.prepared(), 1)); });
+  long_call([&] { recurrent_forward<T>(one.prepared()); });
   return one.results();
 }
 
@@ -237,7 +295,7 @@ template <class T>
 py::tuple backward(const Saved<T>& saved, const py::object& dy, const py::object& dh_n,
                    const py::object& dc_n, bool need_dx, const py::tuple& accumulate) {
   Backward<T> one(saved, dy, dh_n, dc_n, need_dx, accumulate, num_threads());
-  long_call([&] { recurrent_backward<T>(saved.cell->name, std::span(&one.prepared(), 1)); });
+  long_call([&] { recurrent_backward<T>(one.prepared()); });
   return one.results();
 }
 
@@ -258,7 +316,7 @@ py::list backward_all(const py::list& given) {
   long_call([&] {
     std::vector<RecurrentBackwardCall<T>> calls;
     for (Backward<T>& one : pending) calls.push_back(one.prepared());
-    recurrent_backward<T>(pending[0].saved.cell->name, calls);
+    recurrent_backward<T>(calls);
   });
   py::list results;
   for (Backward<T>& one : pending) results.append(one.results());
@@ -283,15 +341,19 @@ void register_recurrent(py::module_& module) {
     for (const CellInfo& cell : recurrent_cells()) cells.append(cell.name);
     return cells;
   });
+  module.attr("recurrent_arguments") = tuple_of_names<argument_names>();
+  module.attr("recurrent_results") = tuple_of_names<result_names>();
+  module.attr("recurrent_accumulated") = tuple_of_names<accumulated_names>();
+  module.attr("recurrent_gradients") = tuple_of_names<gradient_names>();
   module.def("recurrent_forward", [](const py::tuple& given) {
-    const std::string op = given[0].cast<std::string>() + "_forward";
-    return by_dtype(op.c_str(), "x", given[2], [&]<class T>(T) { return forward<T>(given); });
+    const std::string op = argument(given, "operation").cast<std::string>() + "_forward";
+    return by_dtype(op.c_str(), "x", argument(given, "x"), [&]<class T>(T) { return forward<T>(given); });
   });
   module.def("recurrent_forward_all", [](const py::list& calls) {
     if (calls.empty()) return py::list();
     const auto first = calls[0].cast<py::tuple>();
-    const std::string op = first[0].cast<std::string>() + "_forward";
-    return by_dtype(op.c_str(), "x", first[2], [&]<class T>(T) { return forward_all<T>(calls); });
+    const std::string op = argument(first, "operation").cast<std::string>() + "_forward";
+    return by_dtype(op.c_str(), "x", argument(first, "x"), [&]<class T>(T) { return forward_all<T>(calls); });
   });
   module.def("recurrent_backward_all", [](const py::list& calls) {
     if (calls.empty()) return py::list();

@@ -34,6 +34,11 @@ class RecurrentSaved:
         /,
     ) -> tuple[Any, ...]: ...
 
+recurrent_arguments: tuple[str, ...]
+recurrent_results: tuple[str, ...]
+recurrent_accumulated: tuple[str, ...]
+recurrent_gradients: tuple[str, ...]
+
 def recurrent_cells() -> list[str]: ...
 def recurrent_forward(call: tuple[Any, ...], /) -> tuple[Any, ...]: ...  # a RecurrentCall
 def recurrent_forward_all(calls: list[Any], /) -> list[tuple[Any, ...]]: ...

@@ -54,8 +54,8 @@ class RecurrentCall {
     gradients_[H0] = unwritten(p_.B * p_.P);
     gradients_[C0] = unwritten(p_.has_c ? p_.B * p_.H : 0);
     set_views();
-    const RecurrentSizes training = recurrent_sizes(p_.cell, arguments_, true);
-    const RecurrentSizes inference = recurrent_sizes(p_.cell, arguments_, false);
+    const RecurrentSizes training = recurrent_sizes(arguments_, true);
+    const RecurrentSizes inference = recurrent_sizes(arguments_, false);
     saved_ = Memory(training.saved);
     forward_workspace_ = Memory(training.forward_workspace);
     backward_workspace_ = Memory(training.backward_workspace);
@@ -63,12 +63,10 @@ class RecurrentCall {
   }
   RecurrentCall(const RecurrentCall&) = delete;  // the views point into this
 
-  void forward() { recurrent_forward(p_.cell, arguments_, results_, saved_.get(), forward_workspace_.get()); }
-  void infer() { recurrent_forward(p_.cell, arguments_, results_, nullptr, inference_workspace_.get()); }
+  void forward() { recurrent_forward<T>({arguments_, results_, saved_.get(), forward_workspace_.get()}); }
+  void infer() { recurrent_forward<T>({arguments_, results_, nullptr, inference_workspace_.get()}); }
   /// Adds to the weights' gradients.
-  void backward() {
-    recurrent_backward(p_.cell, arguments_, views_, saved_.get(), backward_workspace_.get());
-  }
+  void backward() { recurrent_backward<T>({arguments_, views_, saved_.get(), backward_workspace_.get()}); }
 
   /// Batch-first.
   Outcome<T> out() const {
@@ -101,6 +99,7 @@ class RecurrentCall {
   void set_views() {
     const int64_t rows = p_.gates * p_.H;
     auto& a = arguments_;
+    a.cell = p_.cell.c_str();
     a.x = sequence(t_[X], p_.I);
     a.w_ih = matrix(t_[W_IH], rows, p_.I);
     a.w_hh = matrix(t_[W_HH], rows, p_.P);

@@ -35,9 +35,10 @@ std::vector<float> recurrent(int threads) {
              w_hh = random_numbers<float>(H * H, 6, 0.1);
   std::vector<float> y(B * T * H), h_n(B * H);
   RecurrentArguments<float> a;
-  a.x = view(x, B, T, I), a.w_ih = view(w_ih, H, I), a.w_hh = view(w_hh, H, H), a.threads = threads;
-  const Memory workspace(recurrent_sizes("rnn_tanh", a, false).forward_workspace);
-  recurrent_forward<float>("rnn_tanh", a, {view(y, B, T, H), view(h_n, B, H), {}}, nullptr, workspace.get());
+  a.cell = "rnn_tanh", a.x = view(x, B, T, I), a.w_ih = view(w_ih, H, I), a.w_hh = view(w_hh, H, H),
+  a.threads = threads;
+  const Memory workspace(recurrent_sizes(a, false).forward_workspace);
+  recurrent_forward<float>({a, {view(y, B, T, H), view(h_n, B, H), {}}, nullptr, workspace.get()});
   return y;
 }
 

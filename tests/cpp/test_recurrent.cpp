@@ -152,8 +152,7 @@ void test_problem(const Problem& p, const Options& options, const Expected& e, c
   }
 }
 
-void test_cell(const weft::CellInfo& info, const Options& options, const Size& size,
-               bool every_element) {
+void test_cell(const weft::CellInfo& info, const Options& options, const Size& size, bool every_element) {
   const Problem p = make_problem(info, options, size);
   const Expected e = expect(p, every_element);
   for (const auto& isa : weft::available_isas()) {
@@ -169,16 +168,17 @@ void test_cell(const weft::CellInfo& info, const Options& options, const Size& s
 void test_errors() {
   std::vector<float> numbers(1000);
   weft::RecurrentArguments<float> a;
-  a.operation = "lstm_forward";
+  a.cell = "lstm", a.operation = "lstm_forward";
   a.x = {numbers.data(), {2, 3, 4}};
   a.w_ih = {numbers.data(), {20, 4}};
   a.w_hh = {numbers.data(), {20, 4}};
-  const auto ask = [&] { weft::recurrent_sizes("lstm", a, true); };
+  const auto ask = [&] { weft::recurrent_sizes(a, true); };
   check_invalid(ask, {"lstm_forward: w_hh must be (4H, H) = (20, 5), got (20, 4)"});
   a.w_hh = {numbers.data(), {20, 5}};
   ask();
-  check_invalid([&] { weft::recurrent_sizes("elman", a, true); },
-                {"lstm_forward: cell", "lstm", "\"elman\""});
+  a.cell = "elman";
+  check_invalid(ask, {"lstm_forward: cell", "lstm", "\"elman\""});
+  a.cell = "lstm";
   const std::vector<int64_t> lengths{3, 4};
   a.lengths = {lengths.data(), {2}};
   check_invalid(ask, {"lstm_forward: lengths", "0..3", "lengths[1] = 4"});

@@ -34,8 +34,7 @@ const weft::StepCell<T>& cell_named(const std::string& name) {
 }
 
 template <class T>
-void test_cell(const weft::CellInfo& info, const Options& options, const Size& size,
-               double zoneout) {
+void test_cell(const weft::CellInfo& info, const Options& options, const Size& size, double zoneout) {
   Problem p = make_problem(info, options, size);
   p.tensors[H0].clear();
   p.tensors[C0].clear();

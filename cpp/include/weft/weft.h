@@ -155,9 +155,7 @@ WEFT_DEFINE_INIT(weft_sizes)
 // rows of w_proj.
 typedef struct weft_recurrent {
   size_t struct_size;
-  // "rnn_tanh", "rnn_relu", "lstm", "lstm_peephole", "lstm_coupled", "lstm_coupled_peephole", "gru",
-  // "gru_reset_before"; required
-  const char* cell;
+  const char* cell;  // "lstm", "gru" and others, required: the error of an unknown name lists them all
   weft_dtype dtype;
   int32_t threads;
   int32_t training;          // 1: forward writes `saved`, for backward

@@ -21,15 +21,29 @@ RecurrentMemory memory(const RecurrentProblem<T>& p, bool training) {
     bytes.saved = saved.used();
     bytes.backward_workspace = backward.used() + threads * backward_own.used();
   }
-  ForwardWorkspace<T>::take(forward, g, training && p.checkpoint_every == 0);
-  SequenceForward<T>::Scratch::take(forward_own, g);
+  ForwardWorkspace<T>::take(forward, g, training && g.arguments.checkpoint_every == 0);
+  ForwardScratch<T>::take(forward_own, g);
   bytes.forward_workspace = forward.used() + threads * forward_own.used();
   return bytes;
 }
 
+/// At once, where each is worth a thread; else one after the other.
+template <class T, class Job, void (*Run)(const Job&, const Geometry<T>&)>
+void run_jobs(const Job* jobs, int count) {
+  bool large = count > 1;
+  for (int j = 0; j < count; ++j) large = large && Geometry<T>::cost_of(jobs[j].problem).is_large();
+  const auto run_one = [&](int j) {
+    const RecurrentProblem<T>& p = jobs[j].problem;
+    Run(jobs[j], Geometry<T>(p, worthwhile_shares(p.threads)));
+  };
+  if (large) return for_shares(count, run_one);
+  for (int j = 0; j < count; ++j) run_one(j);
+}
+
 template <class T>
 constexpr RecurrentKernels<T> kernels() {
-  return {Cells::infos, Cells::count, &memory<T>, &sequence_forward<T>, &sequence_backward<T>};
+  return {Cells::infos, Cells::count, &memory<T>, &run_jobs<T, ForwardJob<T>, &forward_one<T>>,
+          &run_jobs<T, BackwardJob<T>, &backward_one<T>>};
 }
 
 }  // namespace

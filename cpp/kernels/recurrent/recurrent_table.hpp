@@ -1,13 +1,11 @@
-// The recurrent family as cpp/src sees it: one problem description and three functions for every cell.
-//
-// Shapes: T time, B batch, I input, H hidden units, G gates, P width of the state h (H without a projection).
-// Optional pointers are null where absent. Strides count elements; last axes are contiguous.
+// The recurrent family as cpp/src sees it: three functions for every cell. They read the caller's arguments
+// as they are (weft/recurrent_call.hpp, with its shapes); beside them lies what follows from these.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "weft/cell_info.hpp"
+#include "weft/recurrent_call.hpp"
 
 namespace weft {
 
@@ -21,39 +19,14 @@ struct SequencePlan {
   const int64_t* offset;  ///< [steps + 1] row-steps before each step
 };
 
+/// Arguments that were checked, and what follows from them.
 template <class T>
 struct RecurrentProblem {
-  int cell;  ///< its place in RecurrentKernels::cells
-  int64_t time, batch, input, hidden, state;
-  const T *x, *w_ih, *w_hh, *b_ih, *b_hh;
-  const T* extra;   ///< [E, H] the cell's own per-unit weights (peepholes)
-  const T* w_proj;  ///< [P, H]
-  const T *h0, *c0;
-  const T* recurrent_mask;  ///< [B, T, P] multiplies the state that enters the recurrent product
-  const T* zoneout_mask;    ///< [B, T, P] how much of the previous state stays
-  // Bytes, since a caller's need not be 0 or 1, as bools must.
-  const unsigned char* resets;  ///< [B, T] the state is zeroed before that step
-  int64_t x_batch, x_time, w_ih_row, w_hh_row, extra_row, w_proj_row, h0_row, c0_row;
-  int64_t recurrent_mask_batch, recurrent_mask_time, zoneout_batch, zoneout_time, resets_batch, resets_time;
-  bool reverse;
-  int64_t checkpoint_every;  ///< 0: everything that backward needs is saved
-  int threads;               ///< at most
+  const RecurrentArguments<T>* arguments;
+  int cell;     ///< its place in RecurrentKernels::cells
+  int threads;  ///< at most
   SequencePlan plan;
-};
-
-template <class T>
-struct RecurrentOutputs {
-  T *y, *h_n, *c_n;
-  int64_t y_batch, y_time, h_n_row, c_n_row;
-};
-
-template <class T>
-struct RecurrentGradients {
-  const T *dy, *dh_n, *dc_n;                            ///< given; null means zero
-  T *dx, *dh0, *dc0;                                    ///< overwritten
-  T *dw_ih, *dw_hh, *db_ih, *db_hh, *dextra, *dw_proj;  ///< accumulated
-  int64_t dy_batch, dy_time, dh_n_row, dc_n_row, dx_batch, dx_time, dh0_row, dc0_row;
-  int64_t dw_ih_row, dw_hh_row, dextra_row, dw_proj_row;
+  int64_t time, batch, input, hidden, state;
 };
 
 /// Bytes, aligned to 64.
@@ -61,17 +34,18 @@ struct RecurrentMemory {
   size_t saved, forward_workspace, backward_workspace;
 };
 
-/// One call among several that run side by side.
+/// One call among several that run side by side. Its memory is that of the kernels, behind what the caller of
+/// the kernels keeps there.
 template <class T>
 struct ForwardJob {
   RecurrentProblem<T> problem;
-  RecurrentOutputs<T> outputs;
+  const RecurrentResults<T>* results;
   void *saved, *workspace;  ///< saved is null in inference
 };
 template <class T>
 struct BackwardJob {
   RecurrentProblem<T> problem;
-  RecurrentGradients<T> gradients;
+  const RecurrentGradientViews<T>* gradients;
   const void* saved;
   void* workspace;
 };

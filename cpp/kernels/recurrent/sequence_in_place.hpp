@@ -35,11 +35,13 @@ struct InPlaceProducts {
   }
 
   /// Operands with all of their weights.
-  InPlaceOperand<T> input(const RecurrentProblem<T>& p, int64_t rows, Rows<T> x) const {
-    return prepared(rows, {x, {inputs, p.input, rows}, p.input, p.w_ih, p.w_ih_row});
+  InPlaceOperand<T> input(const G& g, int64_t rows, Rows<T> x) const {
+    const auto& w = g.arguments.w_ih;
+    return prepared(rows, {x, {inputs, g.problem.input, rows}, g.problem.input, w.data, w.stride[0]});
   }
-  InPlaceOperand<T> state(const RecurrentProblem<T>& p, int64_t rows, Rows<T> h) const {
-    return prepared(rows, {h, {operand, p.state, rows}, p.state, p.w_hh, p.w_hh_row});
+  InPlaceOperand<T> state(const G& g, int64_t rows, Rows<T> h) const {
+    const auto& w = g.arguments.w_hh;
+    return prepared(rows, {h, {operand, g.problem.state, rows}, g.problem.state, w.data, w.stride[0]});
   }
 
   /// The pre-activations of a block, gates [first_gate, first_gate + gates) of `count` units from `unit` on:

@@ -11,6 +11,7 @@
 
 #include "kernels/gemm/transposed_product.hpp"
 #include "kernels/recurrent/sequence_weights.hpp"
+#include "kernels/recurrent/states.hpp"
 
 namespace weft::WEFT_ISA {
 
@@ -38,13 +39,14 @@ struct SequenceProducts {
   using Product = TransposedProduct<T>;
 
   const G& g;
-  const RecurrentProblem<T>& p;
-  const RecurrentGradients<T>& grads;
+  const RecurrentGradientViews<T>& grads;
   const BackwardWeights<T>& weights;
   Chunk<T> chunk;
   T* packed;  ///< this thread's
   T* dextra;  ///< padded
   Worker worker;
+
+  const RecurrentProblem<T>& p = g.problem;
 
   /// Steps [begin, end); `operands` are the rows of the state as it entered the recurrent product.
   void run(const States<T>& states, int64_t begin, int64_t end, const T* operands) const {
@@ -58,7 +60,7 @@ struct SequenceProducts {
           const Product product(packed, chunk.d_outputs + r * g.h_row + first, g.h_row, few,
                                 min_of(Product::depth, rows - r));
           product.add({outputs + r * g.outputs_row, g.outputs_row, lanes<T>}, p.hidden,
-                      grads.dw_proj + first * grads.dw_proj_row, grads.dw_proj_row);
+                      row_of(grads.dw_proj, first), grads.dw_proj.stride[0]);
         }
       });
     if (g.cell.extras > 0) extra_gradient(states, begin, end);
@@ -85,8 +87,7 @@ struct SequenceProducts {
       const int64_t row = first + r * stride;
       while (g.row_steps(begin, step + 1) <= row) ++step;
       const int64_t j = row - g.row_steps(begin, step);
-      copy_row(grads.dx + p.plan.order[j] * grads.dx_batch + g.time_of(step, j) * grads.dx_time,
-               chunk.dx + row * g.input_row, p.input);
+      copy_row(g.row_of(grads.dx, step, j), chunk.dx + row * g.input_row, p.input);
     }
   }
 
@@ -98,8 +99,8 @@ struct SequenceProducts {
       const int64_t in_row = of_input ? g.cell.input_gate[in] * p.hidden + first : 0;
       const int64_t hid_row = of_hidden ? g.cell.hidden_gate[hid] * p.hidden + first : 0;
       const bool on_inner = g.cell.stages > 1 && hid >= g.cell.stage_gates[0];
-      T* db = of_input && grads.db_ih ? grads.db_ih + in_row : nullptr;
-      T* db_hh = of_hidden && grads.db_hh ? grads.db_hh + hid_row : nullptr;
+      T* db = of_input && g.arguments.b_ih ? grads.db_ih.data + in_row : nullptr;
+      T* db_hh = of_hidden && g.arguments.b_hh ? grads.db_hh.data + hid_row : nullptr;
       for (int64_t r = 0; r < rows; r += Product::depth) {
         const int64_t count = min_of(Product::depth, rows - r);
         const Product product(packed, chunk.slots + r * g.slots_row + slot * g.hidden + first, g.slots_row,
@@ -108,10 +109,10 @@ struct SequenceProducts {
         if (db_hh) product.add_sums(db_hh);
         if (of_input)
           product.add({chunk.inputs + r * g.input_row, g.input_row, lanes<T>}, p.input,
-                      grads.dw_ih + in_row * grads.dw_ih_row, grads.dw_ih_row);
+                      row_of(grads.dw_ih, in_row), grads.dw_ih.stride[0]);
         if (of_hidden)
           product.add({(on_inner ? chunk.inner : operands) + r * g.h_row, g.h_row, lanes<T>}, p.state,
-                      grads.dw_hh + hid_row * grads.dw_hh_row, grads.dw_hh_row);
+                      row_of(grads.dw_hh, hid_row), grads.dw_hh.stride[0]);
       }
     });
   }
@@ -136,7 +137,7 @@ struct SequenceProducts {
       tile.rows = g.active(step);
       tile.units = units.end - units.begin;
       tile.saved = {states.saved + states.row(g, step) * g.saved_row + units.begin, g.saved_row, g.hidden};
-      tile.c_prev = {states.c + states.block(g, step) * g.c_row + units.begin, g.c_row};
+      if (g.cell.has_c) tile.c_prev = {states.c + states.block(g, step) * g.c_row + units.begin, g.c_row};
       tile.deltas = {chunk.slots + g.row_steps(begin, step) * g.slots_row + units.begin, g.slots_row,
                      g.hidden};
       g.maths.extra_gradient(tile, dextra + units.begin, g.hidden);
@@ -148,7 +149,7 @@ struct SequenceProducts {
     const Range units = share(g.hidden, worker.thread, worker.threads, lanes<T>);
     for (int e = 0; e < g.cell.extras; ++e)
       for (int64_t u = units.begin; u < min_of(units.end, p.hidden); ++u)
-        grads.dextra[e * grads.dextra_row + u] += dextra[e * g.hidden + u];
+        row_of(grads.dextra, e)[u] += dextra[e * g.hidden + u];
   }
 };
 

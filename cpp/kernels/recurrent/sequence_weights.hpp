@@ -10,6 +10,13 @@
 
 namespace weft::WEFT_ISA {
 
+/// The cell's own weights, rows padded with zeros.
+template <class T>
+inline void pack_extra(const Geometry<T>& g, T* to) {
+  for (int e = 0; e < g.cell.extras; ++e)
+    copy_or_zero(to + e * g.hidden, row_of(g.arguments.extra, e), {0, g.hidden}, g.problem.hidden);
+}
+
 /// Weights in the micro-kernel's order, for the forward pass.
 template <class T>
 struct ForwardWeights {
@@ -39,6 +46,7 @@ struct ForwardWeights {
   /// biases.
   void pack(const Geometry<T>& g, int thread, int threads) {
     const RecurrentProblem<T>& p = g.problem;
+    const RecurrentArguments<T>& a = g.arguments;
     constexpr int64_t width = lanes<T>;
     const Range vectors = share(g.hidden / width, thread, threads);
     for (int gate = 0; gate < g.cell.gates; ++gate)
@@ -49,22 +57,20 @@ struct ForwardWeights {
         const int64_t column = start * g.cell.gates + gate * units + (unit - start);
         if (!g.forward_in_place()) {
           const Range panel{column, column + width};
-          w_ih.pack_transposed(p.w_ih + row * p.w_ih_row, p.w_ih_row, panel, valid);
-          w_hh.pack_transposed(p.w_hh + row * p.w_hh_row, p.w_hh_row, panel, valid);
+          w_ih.pack_transposed(row_of(a.w_ih, row), a.w_ih.stride[0], panel, valid);
+          w_hh.pack_transposed(row_of(a.w_hh, row), a.w_hh.stride[0], panel, valid);
         }
         for (int64_t i = 0; i < width; ++i) {
           const bool inside = i < valid;
-          b_ih[column + i] = inside && p.b_ih ? p.b_ih[row + i] : T(0);
-          b_hh[column + i] = inside && p.b_hh ? p.b_hh[row + i] : T(0);
+          b_ih[column + i] = inside && a.b_ih.data ? a.b_ih.data[row + i] : T(0);
+          b_hh[column + i] = inside && a.b_hh.data ? a.b_hh.data[row + i] : T(0);
           if (g.cell.joint) b_ih[column + i] += b_hh[column + i];
         }
       }
-    if (thread == 0)
-      for (int e = 0; e < g.cell.extras; ++e)
-        copy_or_zero(extra + e * g.hidden, p.extra, e * p.extra_row, {0, g.hidden}, p.hidden);
+    if (thread == 0) pack_extra(g, extra);
     if (g.projected()) {
       const Range columns = share(g.state, thread, threads, width);
-      w_proj.pack_transposed(p.w_proj + columns.begin * p.w_proj_row, p.w_proj_row, columns,
+      w_proj.pack_transposed(row_of(a.w_proj, columns.begin), a.w_proj.stride[0], columns,
                              p.state - columns.begin);
     }
   }
@@ -87,26 +93,28 @@ struct BackwardWeights {
 
   void pack(const Geometry<T>& g, int thread, int threads) {
     const RecurrentProblem<T>& p = g.problem;
+    const RecurrentArguments<T>& a = g.arguments;
     constexpr int64_t width = lanes<T>;
     if (!g.dx_in_place())
-      pack_gates(g, p.w_ih, p.w_ih_row, p.input, g.cell.input_gate, g.cell.gates, w_ih,
+      pack_gates(g, a.w_ih.data, a.w_ih.stride[0], p.input, g.cell.input_gate, g.cell.gates, w_ih,
                  share(g.input, thread, threads, width));
     for (int s = 0, slot = 0; s < g.cell.stages && !g.dh_in_place(); slot += g.cell.stage_gates[s++])
-      pack_gates(g, p.w_hh, p.w_hh_row, p.state, g.cell.hidden_gate + slot, g.cell.stage_gates[s], w_hh[s],
-                 share(g.state, thread, threads, width));
+      pack_gates(g, a.w_hh.data, a.w_hh.stride[0], p.state, g.cell.hidden_gate + slot, g.cell.stage_gates[s],
+                 w_hh[s], share(g.state, thread, threads, width));
     if (g.projected()) {
       const Range columns = share(g.hidden, thread, threads, width);
-      w_proj.pack_rows(p.w_proj + columns.begin, p.w_proj_row, columns, p.hidden - columns.begin);
+      w_proj.pack_rows(a.w_proj.data + columns.begin, a.w_proj.stride[0], columns, p.hidden - columns.begin);
     }
   }
 
   /// dx = W_ih' delta of some rows; `deltas` begin at the first slot of the input's.
   void input_product(const Geometry<T>& g, int64_t rows, Rows<T> deltas, T* dx, int64_t dx_row) const {
     const RecurrentProblem<T>& p = g.problem;
+    const RecurrentArguments<T>& a = g.arguments;
     const int64_t depth = g.cell.gates * g.hidden;
     if (g.dx_in_place())
-      in_place(p.w_ih, p.w_ih_row, p.hidden, g.cell.input_gate, g.cell.gates, rows, p.input, deltas, {}, dx,
-               dx_row);
+      in_place(a.w_ih.data, a.w_ih.stride[0], p.hidden, g.cell.input_gate, g.cell.gates, rows, p.input,
+               deltas, {}, dx, dx_row);
     else
       gemm<T>(rows, p.input, depth, deltas, w_ih.panels(), {}, dx, dx_row);
   }
@@ -115,10 +123,11 @@ struct BackwardWeights {
   void state_product(const Geometry<T>& g, int stage, int64_t n, int64_t count, int64_t rows, Rows<T> deltas,
                      Epilogue<T> start, T* out, int64_t out_row) const {
     const RecurrentProblem<T>& p = g.problem;
+    const RecurrentArguments<T>& a = g.arguments;
     const int gates = g.cell.stage_gates[stage], first_gate = g.cell.first_gate(stage);
     if (g.dh_in_place()) {
-      in_place(p.w_hh + n, p.w_hh_row, p.hidden, g.cell.hidden_gate + first_gate, gates, rows, count, deltas,
-               start, out, out_row);
+      in_place(a.w_hh.data + n, a.w_hh.stride[0], p.hidden, g.cell.hidden_gate + first_gate, gates, rows,
+               count, deltas, start, out, out_row);
     } else {
       gemm<T>(rows, count, gates * g.hidden, deltas, w_hh[stage].panels(n, n / g.group * g.group), start, out,
               out_row);

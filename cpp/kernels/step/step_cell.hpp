@@ -60,8 +60,7 @@ class CellStep {
   static constexpr CellInfo cell = Cell::info;
   static constexpr int64_t width = lanes<T>;
   static constexpr int biases = cell.joint ? 1 : 2;
-  /// Vectors of units in a block: about eight vectors of sums.
-  static constexpr int largest = cell.gates == 1 ? 8 : cell.gates <= 4 ? 2 : 1;
+  static constexpr int largest = block_vectors(cell);  ///< vectors of units in a block
 
   /// What all blocks of a step share.
   struct Walk {

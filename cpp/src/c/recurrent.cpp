@@ -11,8 +11,8 @@ namespace {
 
 template <class T>
 RecurrentArguments<T> arguments_of(const weft_recurrent& a, const c::Views& v) {
-  if (a.cell == nullptr) fail(v.operation, "cell must not be null");
-  return {.x = v("x", a.x),
+  return {.cell = a.cell,
+          .x = v("x", a.x),
           .w_ih = v("w_ih", a.w_ih),
           .w_hh = v("w_hh", a.w_hh),
           .b_ih = v("b_ih", a.b_ih),
@@ -39,7 +39,7 @@ weft_status weft_recurrent_sizes(const weft_recurrent* call, weft_sizes* sizes) 
   const char* operation = "recurrent_sizes";
   return c::run(operation, call, [&](const weft_recurrent& a, const c::Views& v, auto zero) {
     using T = decltype(zero);
-    const RecurrentSizes needed = recurrent_sizes<T>(a.cell, arguments_of<T>(a, v), a.training != 0);
+    const RecurrentSizes needed = recurrent_sizes<T>(arguments_of<T>(a, v), a.training != 0);
     c::write(operation, "sizes",
              {sizeof(weft_sizes), needed.saved, needed.forward_workspace, needed.backward_workspace, 0},
              sizes);
@@ -51,11 +51,13 @@ weft_status weft_recurrent_forward(const weft_recurrent* call) {
     using T = decltype(zero);
     RecurrentArguments<T> arguments = arguments_of<T>(a, v);
     arguments.isa = isa_place();
-    const RecurrentSizes needed = recurrent_sizes<T>(a.cell, arguments, a.training != 0);
+    const RecurrentSizes needed = recurrent_sizes<T>(arguments, a.training != 0);
     c::check_memory(v.operation, "workspace", a.workspace, a.workspace_bytes, needed.forward_workspace);
     if (a.training) c::check_memory(v.operation, "saved", a.saved, a.saved_bytes, needed.saved);
-    recurrent_forward<T>(a.cell, arguments, {v("y", a.y), v("h_n", a.h_n), v("c_n", a.c_n)},
-                         a.training ? a.saved : nullptr, a.workspace);
+    recurrent_forward<T>({arguments,
+                          {v("y", a.y), v("h_n", a.h_n), v("c_n", a.c_n)},
+                          a.training ? a.saved : nullptr,
+                          a.workspace});
   });
 }
 
@@ -65,7 +67,7 @@ weft_status weft_recurrent_backward(const weft_recurrent* call) {
     const RecurrentArguments<T> arguments = arguments_of<T>(a, v);
     c::check_memory(v.operation, "saved", a.saved, a.saved_bytes, 64);  // at least what says how much it is
     c::check_memory(v.operation, "workspace", a.workspace, a.workspace_bytes,
-                    recurrent_backward_workspace<T>(a.cell, arguments, a.saved));
+                    recurrent_backward_workspace<T>(arguments, a.saved));
     const RecurrentGradientViews<T> gradients{.dy = v("dy", a.dy),
                                               .dh_n = v("dh_n", a.dh_n),
                                               .dc_n = v("dc_n", a.dc_n),
@@ -78,7 +80,7 @@ weft_status weft_recurrent_backward(const weft_recurrent* call) {
                                               .dc0 = v("dc0", a.dc0),
                                               .dextra = v("dw_peephole", a.dw_peephole),
                                               .dw_proj = v("dw_proj", a.dw_proj)};
-    recurrent_backward<T>(a.cell, arguments, gradients, a.saved, a.workspace);
+    recurrent_backward<T>({arguments, gradients, a.saved, a.workspace});
   });
 }
 

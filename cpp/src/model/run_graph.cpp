@@ -148,6 +148,7 @@ class Runner {
     for (const auto& [op, y, reverse] : directions) {
       const int64_t state = y.shape[2], B = batch_.size;
       RecurrentArguments<T> a;
+      a.cell = op->cell;
       a.x = sequences(x);
       a.w_ih = view_of<2>(op->w_ih), a.w_hh = view_of<2>(op->w_hh);
       a.b_ih = view_of<1>(op->b_ih), a.b_hh = view_of<1>(op->b_hh);
@@ -160,7 +161,7 @@ class Runner {
       }
       a.reverse = reverse;
       a.threads = std::max(1, threads() / int(directions.size()));
-      const size_t bytes = recurrent_sizes<T>(op->cell, a, false).forward_workspace;
+      const size_t bytes = recurrent_sizes<T>(a, false).forward_workspace;
       workspaces.push_back(aligned_array<std::byte>(int64_t(bytes)));
       const auto own_state = [&](int64_t size) {
         return View<T, 2>(own(checked_product("run", "the size of a layer's state", B, size)), {B, size});
@@ -168,7 +169,7 @@ class Runner {
       const View<T, 2> h_n = own_state(state), c_n = own_state(op->hidden);
       calls.push_back({a, {y, h_n, c_n}, nullptr, workspaces.back().get()});
     }
-    recurrent_forward<T>(directions[0].op->cell, std::span<const RecurrentForwardCall<T>>(calls));
+    recurrent_forward<T>(std::span<const RecurrentForwardCall<T>>(calls));
   }
 
   Features<T> run(const LearnedPositionsNode<T>& op, const Features<T>& x, const Node<T>&) {

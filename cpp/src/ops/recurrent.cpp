@@ -2,7 +2,6 @@
 #include "weft/recurrent.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "src/checks/checks.hpp"
@@ -30,14 +29,21 @@ const KernelTable& table_for(const RecurrentArguments<T>& a) {
   return table_of(a.isa);
 }
 
-/// The place of the cell of that name.
-int find_cell(const std::string& name, const char* operation) {
+/// Where a cell stands among them all: the same place on every instruction set.
+struct Cell {
+  int place;
+  const CellInfo& info;
+};
+
+template <class T>
+Cell cell_of(const RecurrentArguments<T>& a) {
+  if (a.cell == nullptr) fail(a.operation, "cell must not be null");
   const std::span<const CellInfo> cells = recurrent_cells();
-  for (size_t i = 0; i < cells.size(); ++i)
-    if (name == cells[i].name) return int(i);
+  for (const CellInfo& info : cells)
+    if (std::strcmp(a.cell, info.name) == 0) return {int(&info - cells.data()), info};
   std::string known;
-  for (const CellInfo& cell : cells) known += (known.empty() ? "" : ", ") + std::string(cell.name);
-  fail(operation, "cell must be one of " + known + ", got \"" + name + "\"");
+  for (const CellInfo& info : cells) known += (known.empty() ? "" : ", ") + std::string(info.name);
+  fail(a.operation, "cell must be one of " + known + ", got \"" + a.cell + "\"");
 }
 
 /// What the cells call their own weights: a cell without any was given another's.
@@ -120,45 +126,16 @@ void check_arguments(const CellInfo& cell, const RecurrentArguments<T>& a) {
 }
 
 template <class T>
-RecurrentProblem<T> problem_of(int cell, const RecurrentArguments<T>& a, const SequencePlan& plan) {
-  RecurrentProblem<T> p{};
-  p.cell = cell;
-  p.batch = a.x.shape[0];
-  p.time = a.x.shape[1];
-  p.input = a.x.shape[2];
-  p.hidden = a.w_hh.shape[0] / recurrent_cells()[size_t(cell)].gates;
-  p.state = a.w_hh.shape[1];
-  p.x = a.x.data;
-  p.x_batch = a.x.stride[0];
-  p.x_time = a.x.stride[1];
-  p.w_ih = a.w_ih.data;
-  p.w_ih_row = a.w_ih.stride[0];
-  p.w_hh = a.w_hh.data;
-  p.w_hh_row = a.w_hh.stride[0];
-  p.b_ih = a.b_ih.data;
-  p.b_hh = a.b_hh.data;
-  p.extra = a.extra.data;
-  p.extra_row = a.extra.stride[0];
-  p.w_proj = a.w_proj.data;
-  p.w_proj_row = a.w_proj.stride[0];
-  p.h0 = a.h0.data;
-  p.h0_row = a.h0.stride[0];
-  p.c0 = a.c0.data;
-  p.c0_row = a.c0.stride[0];
-  p.recurrent_mask = a.recurrent_dropout_mask.data;
-  p.recurrent_mask_batch = a.recurrent_dropout_mask.stride[0];
-  p.recurrent_mask_time = a.recurrent_dropout_mask.stride[1];
-  p.zoneout_mask = a.zoneout_mask.data;
-  p.zoneout_batch = a.zoneout_mask.stride[0];
-  p.zoneout_time = a.zoneout_mask.stride[1];
-  p.resets = reinterpret_cast<const unsigned char*>(a.resets.data);
-  p.resets_batch = a.resets.stride[0];
-  p.resets_time = a.resets.stride[1];
-  p.reverse = a.reverse;
-  p.checkpoint_every = a.checkpoint_every;
-  p.plan = plan;
-  p.threads = most_threads(a.threads);
-  return p;
+RecurrentProblem<T> problem_of(const Cell& cell, const RecurrentArguments<T>& a, const SequencePlan& plan) {
+  return {.arguments = &a,
+          .cell = cell.place,
+          .threads = most_threads(a.threads),
+          .plan = plan,
+          .time = a.x.shape[1],
+          .batch = a.x.shape[0],
+          .input = a.x.shape[2],
+          .hidden = a.w_hh.shape[0] / cell.info.gates,
+          .state = a.w_hh.shape[1]};
 }
 
 Header header_of(const void* saved) {
@@ -195,9 +172,8 @@ void check_call(const CellInfo& cell, const RecurrentForwardCall<T>& call) {
 }
 
 template <class T>
-ForwardJob<T> job_of(const KernelTable& table, int cell, const RecurrentForwardCall<T>& call) {
+ForwardJob<T> job_of(const KernelTable& table, const Cell& cell, const RecurrentForwardCall<T>& call) {
   const RecurrentArguments<T>& a = call.arguments;
-  const RecurrentResults<T>& r = call.results;
   const int64_t batch = a.x.shape[0], steps = Plan<T>::steps(a);
   const size_t prefix = header_bytes + Plan<T>::bytes(batch, steps);
   char* owner = static_cast<char*>(call.saved != nullptr ? call.saved : call.workspace);
@@ -205,10 +181,8 @@ ForwardJob<T> job_of(const KernelTable& table, int cell, const RecurrentForwardC
   Plan<T>::fill(plan, a, steps);
   const Header header{&table, steps};
   std::memcpy(owner, &header, sizeof header);
-  return {problem_of(cell, a, Plan<T>::view(plan, batch, steps)),
-          {r.y.data, r.h_n.data, r.c_n.data, r.y.stride[0], r.y.stride[1], r.h_n.stride[0], r.c_n.stride[0]},
-          call.saved != nullptr ? owner + prefix : nullptr,
-          static_cast<char*>(call.workspace) + prefix};
+  return {problem_of(cell, a, Plan<T>::view(plan, batch, steps)), &call.results,
+          call.saved != nullptr ? owner + prefix : nullptr, static_cast<char*>(call.workspace) + prefix};
 }
 
 template <class T>
@@ -239,37 +213,11 @@ void check_call(const CellInfo& cell, const RecurrentBackwardCall<T>& call) {
 }
 
 template <class T>
-BackwardJob<T> job_of(int cell, const RecurrentBackwardCall<T>& call) {
+BackwardJob<T> job_of(const Cell& cell, const RecurrentBackwardCall<T>& call) {
   const RecurrentArguments<T>& a = call.arguments;
-  const RecurrentGradientViews<T>& v = call.gradients;
-  RecurrentGradients<T> g{};
-  g.dy = v.dy.data;
-  g.dy_batch = v.dy.stride[0];
-  g.dy_time = v.dy.stride[1];
-  g.dh_n = v.dh_n.data;
-  g.dh_n_row = v.dh_n.stride[0];
-  g.dc_n = v.dc_n.data;
-  g.dc_n_row = v.dc_n.stride[0];
-  g.dx = v.dx.data;
-  g.dx_batch = v.dx.stride[0];
-  g.dx_time = v.dx.stride[1];
-  g.dh0 = v.dh0.data;
-  g.dh0_row = v.dh0.stride[0];
-  g.dc0 = v.dc0.data;
-  g.dc0_row = v.dc0.stride[0];
-  g.dw_ih = v.dw_ih.data;
-  g.dw_ih_row = v.dw_ih.stride[0];
-  g.dw_hh = v.dw_hh.data;
-  g.dw_hh_row = v.dw_hh.stride[0];
-  g.db_ih = a.b_ih ? v.db_ih.data : nullptr;
-  g.db_hh = a.b_hh ? v.db_hh.data : nullptr;
-  g.dextra = v.dextra.data;
-  g.dextra_row = v.dextra.stride[0];
-  g.dw_proj = v.dw_proj.data;
-  g.dw_proj_row = v.dw_proj.stride[0];
   const size_t prefix = header_bytes + Plan<T>::bytes(a.x.shape[0], header_of(call.saved).steps);
-  return {problem_of(cell, a, saved_plan<T>(call.saved, a)), g, static_cast<const char*>(call.saved) + prefix,
-          call.workspace};
+  return {problem_of(cell, a, saved_plan<T>(call.saved, a)), &call.gradients,
+          static_cast<const char*>(call.saved) + prefix, call.workspace};
 }
 
 }  // namespace
@@ -284,9 +232,10 @@ namespace {
 /// Of the instruction set that the arguments name; else enough for any of this machine's, as largest_size
 /// says.
 template <class T>
-RecurrentMemory memory_of(int cell, const RecurrentArguments<T>& a, const SequencePlan& plan, bool training) {
+RecurrentMemory memory_of(const RecurrentProblem<T>& problem, bool training) {
+  const RecurrentArguments<T>& a = *problem.arguments;
   const auto memory = [&](const KernelTable& table) {
-    return kernels<T>(table).recurrent->memory(problem_of(cell, a, plan), training);
+    return kernels<T>(table).recurrent->memory(problem, training);
   };
   if (a.isa >= 0) return memory(table_for(a));
   RecurrentMemory largest{};
@@ -303,57 +252,45 @@ RecurrentMemory memory_of(int cell, const RecurrentArguments<T>& a, const Sequen
 }  // namespace
 
 template <class T>
-RecurrentSizes recurrent_sizes(const std::string& name, const RecurrentArguments<T>& a, bool training) {
-  const int cell = find_cell(name, a.operation);
+RecurrentSizes recurrent_sizes(const RecurrentArguments<T>& a, bool training) {
+  const Cell cell = cell_of(a);
   table_for(a);  // refuses an instruction set that is not there
-  check_arguments(recurrent_cells()[size_t(cell)], a);
+  check_arguments(cell.info, a);
   const int64_t batch = a.x.shape[0], steps = Plan<T>::steps(a);
   const size_t plan_bytes = Plan<T>::bytes(batch, steps);
   std::vector<int64_t> memory(plan_bytes / 8);
   Plan<T>::fill(memory.data(), a, steps);
   const SequencePlan plan = Plan<T>::view(memory.data(), batch, steps);
-  const RecurrentMemory largest = memory_of(cell, a, plan, training);
+  const RecurrentMemory largest = memory_of(problem_of(cell, a, plan), training);
   const size_t prefix = header_bytes + plan_bytes;
   return {training ? prefix + largest.saved : 0, prefix + largest.forward_workspace,
           largest.backward_workspace};
 }
 
 template <class T>
-void recurrent_forward(const std::string& name, std::span<const RecurrentForwardCall<T>> calls) {
+void recurrent_forward(std::span<const RecurrentForwardCall<T>> calls) {
   if (calls.empty()) return;
   const KernelTable& table = table_for(calls[0].arguments);
-  const int cell = find_cell(name, calls[0].arguments.operation);
-  for (const RecurrentForwardCall<T>& call : calls) check_call(recurrent_cells()[size_t(cell)], call);
+  for (const RecurrentForwardCall<T>& call : calls) check_call(cell_of(call.arguments).info, call);
   ForwardJob<T> jobs[most_together];
   for_each_few(calls, [&](std::span<const RecurrentForwardCall<T>> few) {
-    for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(table, cell, few[i]);
+    for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(table, cell_of(few[i].arguments), few[i]);
     kernels<T>(table).recurrent->forward(jobs, int(few.size()));
   });
 }
 
 template <class T>
-void recurrent_forward(const std::string& cell, const RecurrentArguments<T>& a, const RecurrentResults<T>& r,
-                       void* saved, void* workspace) {
-  const RecurrentForwardCall<T> call{a, r, saved, workspace};
-  recurrent_forward<T>(cell, std::span(&call, 1));
+size_t recurrent_backward_workspace(const RecurrentArguments<T>& a, const void* saved) {
+  const RecurrentProblem<T> problem = problem_of(cell_of(a), a, saved_plan<T>(saved, a));
+  return kernels<T>(*header_of(saved).table).recurrent->memory(problem, true).backward_workspace;
 }
 
 template <class T>
-size_t recurrent_backward_workspace(const std::string& name, const RecurrentArguments<T>& a,
-                                    const void* saved) {
-  const Header header = header_of(saved);
-  const RecurrentProblem<T> problem = problem_of(find_cell(name, a.operation), a, saved_plan<T>(saved, a));
-  return kernels<T>(*header.table).recurrent->memory(problem, true).backward_workspace;
-}
-
-template <class T>
-void recurrent_backward(const std::string& name, std::span<const RecurrentBackwardCall<T>> calls) {
-  if (calls.empty()) return;
-  const int cell = find_cell(name, calls[0].arguments.operation);
-  for (const RecurrentBackwardCall<T>& call : calls) check_call(recurrent_cells()[size_t(cell)], call);
+void recurrent_backward(std::span<const RecurrentBackwardCall<T>> calls) {
+  for (const RecurrentBackwardCall<T>& call : calls) check_call(cell_of(call.arguments).info, call);
   BackwardJob<T> jobs[most_together];
   for_each_few(calls, [&](std::span<const RecurrentBackwardCall<T>> few) {
-    for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(cell, few[i]);
+    for (size_t i = 0; i < few.size(); ++i) jobs[i] = job_of(cell_of(few[i].arguments), few[i]);
     // Each on the instruction set that its forward was on; as a rule that is the same for all.
     size_t first = 0;
     for (size_t i = 1; i <= few.size(); ++i) {
@@ -365,23 +302,11 @@ void recurrent_backward(const std::string& name, std::span<const RecurrentBackwa
   });
 }
 
-template <class T>
-void recurrent_backward(const std::string& cell, const RecurrentArguments<T>& a,
-                        const RecurrentGradientViews<T>& v, const void* saved, void* workspace) {
-  const RecurrentBackwardCall<T> call{a, v, saved, workspace};
-  recurrent_backward<T>(cell, std::span(&call, 1));
-}
-
-#define WEFT_INSTANTIATE(T)                                                                           \
-  template RecurrentSizes recurrent_sizes<T>(const std::string&, const RecurrentArguments<T>&, bool); \
-  template size_t recurrent_backward_workspace<T>(const std::string&, const RecurrentArguments<T>&,   \
-                                                  const void*);                                       \
-  template void recurrent_forward<T>(const std::string&, const RecurrentArguments<T>&,                \
-                                     const RecurrentResults<T>&, void*, void*);                       \
-  template void recurrent_backward<T>(const std::string&, const RecurrentArguments<T>&,               \
-                                      const RecurrentGradientViews<T>&, const void*, void*);          \
-  template void recurrent_forward<T>(const std::string&, std::span<const RecurrentForwardCall<T>>);   \
-  template void recurrent_backward<T>(const std::string&, std::span<const RecurrentBackwardCall<T>>);
+#define WEFT_INSTANTIATE(T)                                                                   \
+  template RecurrentSizes recurrent_sizes<T>(const RecurrentArguments<T>&, bool);             \
+  template size_t recurrent_backward_workspace<T>(const RecurrentArguments<T>&, const void*); \
+  template void recurrent_forward<T>(std::span<const RecurrentForwardCall<T>>);               \
+  template void recurrent_backward<T>(std::span<const RecurrentBackwardCall<T>>);
 WEFT_INSTANTIATE(float)
 WEFT_INSTANTIATE(double)
 #undef WEFT_INSTANTIATE

@@ -6,7 +6,7 @@ T time, B batch, I input, H hidden units, G gates, P width of the state (H, or t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,26 @@ class RecurrentGrads(NamedTuple):
     def dstate(self) -> tuple[Array, ...]:
         """(dh0,), or (dh0, dc0) where the cell has both."""
         return (self.dh0,) if self.dc0 is None else (self.dh0, self.dc0)
+
+
+ACCUMULATED = ("dw_ih", "dw_hh", "db_ih", "db_hh", "dw_peephole", "dw_proj")
+
+
+def _built_from_other_sources(*_: Any) -> NoReturn:
+    raise ImportError("weftnn._core was built from other sources than this module: build it again")
+
+
+# The kernels' bindings take and give tuples by place, so their names in C++ are compared with ours, once. The
+# import itself must not fail: where weftnn is installed in place, building it again begins with that.
+for names, of_core in (
+    (RecurrentCall._fields, "recurrent_arguments"),
+    (RecurrentResults._fields, "recurrent_results"),
+    (ACCUMULATED, "recurrent_accumulated"),
+    (RecurrentGrads._fields, "recurrent_gradients"),
+):
+    if names != getattr(_core, of_core, None):
+        for function in ("recurrent_forward", "recurrent_forward_all", "recurrent_backward_all"):
+            setattr(_core, function, _built_from_other_sources)
 
 
 def cells() -> list[str]:

@@ -101,6 +101,10 @@ template <class Cell>
 concept RecurrentCell = is_sound(Cell::info) && HasStage<Cell, 0> && HasStage<Cell, Cell::info.stages - 1> &&
                         (Cell::info.extras == 0 || HasExtraGradient<Cell>);
 
+/// Vectors of units in a block of a step: about eight vectors of sums over all gates, so that even a single
+/// row fills the multiply-add units.
+constexpr int block_vectors(const CellInfo& cell) { return cell.gates == 1 ? 8 : cell.gates <= 4 ? 2 : 1; }
+
 /// A cell as the sequence driver calls it, which is compiled once for all cells.
 template <class T>
 struct CellMaths {
