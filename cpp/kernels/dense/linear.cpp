@@ -52,7 +52,7 @@ template <class T>
 void multiply_rows(Range rows, int64_t columns, int64_t depth, Rows<T> a, Panels<T> b, Epilogue<T> epilogue,
                    T* c, int64_t c_row, T* copy) {
   const int64_t step = rows_at_a_time<T>(depth);
-  const bool copied = collide<T>(a.row) && columns > 2 * lanes<T>;
+  const bool copied = conflicts_in_cache<T>(a.row) && columns > 2 * lanes<T>;
   for (int64_t r = rows.begin; r < rows.end; r += step) {
     const int64_t count = min_of(step, rows.end - r);
     Rows<T> left{a.data + r * a.row, a.row, a.col};
@@ -119,7 +119,7 @@ void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* 
 template <class T>
 size_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads) {
   return sizeof(T) * size_t(max_of(workspace_size<T>(inputs, outputs, threads),
-                                   threads * product_of_some_rows_workspace<T>(min_of(inputs, block_depth))));
+                                   threads * transposed_small_m_product_workspace<T>(min_of(inputs, block_depth))));
 }
 
 template <class T>
@@ -132,19 +132,19 @@ void linear_forward(const LinearForward<T>& p, int threads) {
   };
   const bool few = rows > 0 && rows <= few_rows;
   const bool some =
-      rows > few_rows && are_some_rows<T>(rows) && !collide<T>(weight_row) && inputs <= block_depth;
+      rows > few_rows && fills_vectors<T>(rows) && !conflicts_in_cache<T>(weight_row) && inputs <= block_depth;
   if (!few && !some)
     return multiply<T>(rows, outputs, inputs, {p.x.data, p.x.stride[0], 1}, p.bias.data, p.y.data,
                        p.y.stride[0], pack_block, workspace, threads);
   parallel(threads, [&](int thread, int shares) {
     const Range mine = share(outputs, thread, shares, lanes<T>);
     if (few)
-      product_of_few_rows<T>(rows, mine, inputs, p.x.data, p.x.stride[0], p.weight.data, weight_row,
+      small_m_product<T>(rows, mine, inputs, p.x.data, p.x.stride[0], p.weight.data, weight_row,
                              {p.bias.data, 0}, p.y.data, p.y.stride[0]);
     else
-      product_of_some_rows<T>(rows, mine, inputs, p.x.data, p.x.stride[0], p.weight.data, weight_row,
+      transposed_small_m_product<T>(rows, mine, inputs, p.x.data, p.x.stride[0], p.weight.data, weight_row,
                               p.bias.data, p.y.data, p.y.stride[0],
-                              workspace + thread * product_of_some_rows_workspace<T>(inputs));
+                              workspace + thread * transposed_small_m_product_workspace<T>(inputs));
   });
 }
 

@@ -38,8 +38,11 @@ struct Panels {
 template <class T, class Weight>
 inline void pack_panel(const T* source, int64_t k_stride, int64_t depth, int64_t columns, Weight* panel,
                        int64_t step) {
-  const int64_t valid = max_of(0, min_of(columns, lanes<T>));
-  for (int64_t k = 0; k < depth; ++k) store_weight<T>(panel + k * step, load(source + k * k_stride, valid));
+  if (columns >= lanes<T>)
+    for (int64_t k = 0; k < depth; ++k) store_weight<T>(panel + k * step, load(source + k * k_stride));
+  else
+    for (int64_t k = 0; k < depth; ++k)
+      store_weight<T>(panel + k * step, load_partial(source + k * k_stride, columns));
 }
 
 /// The same of the matrix whose element (k, n) lies at source[n * n_stride + k], such as a weight [outputs,
@@ -98,8 +101,10 @@ struct PackedMatrix {
   /// body(i, panel, step) for each panel of columns, the i-th of them on.
   template <class Body>
   void for_each_panel(Range range, const Body& body) const {
+    int64_t begin = range.begin / group * group;
     for (int64_t n = range.begin; n < range.end; n += lanes<T>) {
-      const Panels<Weight> to = panels(n, n / group * group);
+      if (n >= begin + group) begin += group;
+      const Panels<Weight> to = panels(n, begin);
       body(n - range.begin, data + (to.data - data), to.step);
     }
   }

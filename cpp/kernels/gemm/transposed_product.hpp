@@ -1,11 +1,11 @@
-// The packed product whose left operand is transposed, as deltas are in a weight gradient:
+// The packed product whose left operand lies transposed, as deltas do in a weight gradient:
 //
 //   C[m, n] += sum_k A[k, m] B[k, n]          and, on request, sums[m] += sum_k A[k, m]
 //
 //   A   [K, M] rows of stride a_row       B   panels, as in gemm.hpp       C   [M, N] rows of stride c_row
 //
-// Read in place, A would touch a new page for every k. So a few tiles of it are packed at a time, and
-// multiplied by all panels of B while they are in the second-level cache.
+// Read in place, A would touch a new page for every k. So a few tiles of it are packed at a time, and meet
+// all panels of B while they are in the second-level cache.
 #pragma once
 
 #include "kernels/gemm/gemm.hpp"
@@ -47,11 +47,13 @@ class TransposedProduct {
     constexpr int64_t pair = 2 * lanes<T>;
     for (int64_t n = 0; n < columns; n += pair) {
       const int64_t wide = min_of(pair, columns - n);
+      const bool two = wide > lanes<T>;
       const Panels<T> right{b.data + n / lanes<T> * b.panel, b.step, b.panel};
-      for (int64_t m = 0; m < few_; m += height) {  // each a tile
+      for (int64_t m = 0; m < few_; m += height) {
         T* out = c + m * c_row + n;
-        gemm<T>(min_of(height, few_ - m), wide, count_, {packed_ + m * count_, 1, height}, right,
-                {out, c_row}, out, c_row);
+        tiles<T>.of[two ? 2 : 1][min_of(height, few_ - m)](count_, {packed_ + m * count_, 1, height}, right,
+                                                           {out, c_row}, out, c_row,
+                                                           two ? wide - lanes<T> : wide);
       }
     }
   }

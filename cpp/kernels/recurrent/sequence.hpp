@@ -76,18 +76,19 @@ struct Geometry {
 
   /// Whether forward uses W_ih and W_hh in place.
   bool forward_in_place() const {
-    return one_step && (problem.batch <= WEFT_ISA::few_rows ||
-                        (are_some_rows<T>(problem.batch) && !collide<T>(arguments.w_ih.stride[0]) &&
-                         !collide<T>(arguments.w_hh.stride[0])));
+    return one_step &&
+           (problem.batch <= WEFT_ISA::few_rows ||
+            (fills_vectors<T>(problem.batch) && !conflicts_in_cache<T>(arguments.w_ih.stride[0]) &&
+             !conflicts_in_cache<T>(arguments.w_hh.stride[0])));
   }
   /// Whether backward does: their rows are panels where they are whole vectors.
   bool dx_in_place() const {
     return one_step && problem.input == input && problem.hidden == hidden &&
-           !collide<T>(arguments.w_ih.stride[0]);
+           !conflicts_in_cache<T>(arguments.w_ih.stride[0]);
   }
   bool dh_in_place() const {
     return one_step && problem.state == state && problem.hidden == hidden &&
-           !collide<T>(arguments.w_hh.stride[0]);
+           !conflicts_in_cache<T>(arguments.w_hh.stride[0]);
   }
   const SequencePlan& plan() const { return problem.plan; }
   int64_t active(int64_t step) const { return plan().active[step]; }

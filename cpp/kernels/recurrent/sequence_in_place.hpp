@@ -10,7 +10,7 @@
 
 namespace weft::WEFT_ISA {
 
-/// The left operand of a product by W^T, and the rows of W that it is multiplied by.
+/// The left operand of a product by W^T, and the rows of W it meets.
 template <class T>
 struct InPlaceOperand {
   Rows<T> rows;
@@ -78,8 +78,8 @@ struct InPlaceProducts {
                const InPlaceOperand<T>* b, T* c, int64_t c_row) const {
     if (rows <= few_rows) {
       const auto add = [&](const InPlaceOperand<T>& o, Epilogue<T> init) {
-        product_of_few_rows<T>(rows, {0, count}, o.depth, o.rows.data, o.rows.row,
-                               o.weight + w * o.weight_row, o.weight_row, init, c, c_row);
+        small_m_product<T>(rows, {0, count}, o.depth, o.rows.data, o.rows.row, o.weight + w * o.weight_row,
+                           o.weight_row, init, c, c_row);
       };
       add(a, {bias, 0});
       if (b != nullptr) add(*b, {c, c_row});
@@ -89,10 +89,10 @@ struct InPlaceProducts {
         gemm<T>(count, wide, o.depth, {o.weight + w * o.weight_row, o.weight_row, 1}, o.turned.panels(),
                 {sums, wide}, sums, wide);
       };
-      start_turned(count, wide, bias, sums);
+      start_transposed(count, wide, bias, sums);
       add(a);
       if (b != nullptr) add(*b);
-      turn_back(rows, count, wide, sums, c, c_row);
+      transpose_back(rows, count, wide, sums, c, c_row);
     }
   }
 };
