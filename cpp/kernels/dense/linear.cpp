@@ -118,8 +118,9 @@ void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* 
 
 template <class T>
 size_t linear_forward_workspace(int64_t inputs, int64_t outputs, int threads) {
-  return sizeof(T) * size_t(max_of(workspace_size<T>(inputs, outputs, threads),
-                                   threads * transposed_small_m_product_workspace<T>(min_of(inputs, block_depth))));
+  return sizeof(T) *
+         size_t(max_of(workspace_size<T>(inputs, outputs, threads),
+                       threads * transposed_small_m_product_workspace<T>(min_of(inputs, block_depth))));
 }
 
 template <class T>
@@ -131,8 +132,8 @@ void linear_forward(const LinearForward<T>& p, int threads) {
     packed.pack_transposed(p.weight.row(b.n + range.begin) + b.k, weight_row, range, b.columns - range.begin);
   };
   const bool few = rows > 0 && rows <= few_rows;
-  const bool some =
-      rows > few_rows && fills_vectors<T>(rows) && !conflicts_in_cache<T>(weight_row) && inputs <= block_depth;
+  const bool some = rows > few_rows && fills_vectors<T>(rows) && !conflicts_in_cache<T>(weight_row) &&
+                    inputs <= block_depth;
   if (!few && !some)
     return multiply<T>(rows, outputs, inputs, {p.x.data, p.x.stride[0], 1}, p.bias.data, p.y.data,
                        p.y.stride[0], pack_block, workspace, threads);
@@ -140,11 +141,11 @@ void linear_forward(const LinearForward<T>& p, int threads) {
     const Range mine = share(outputs, thread, shares, lanes<T>);
     if (few)
       small_m_product<T>(rows, mine, inputs, p.x.data, p.x.stride[0], p.weight.data, weight_row,
-                             {p.bias.data, 0}, p.y.data, p.y.stride[0]);
+                         {p.bias.data, 0}, p.y.data, p.y.stride[0]);
     else
       transposed_small_m_product<T>(rows, mine, inputs, p.x.data, p.x.stride[0], p.weight.data, weight_row,
-                              p.bias.data, p.y.data, p.y.stride[0],
-                              workspace + thread * transposed_small_m_product_workspace<T>(inputs));
+                                    p.bias.data, p.y.data, p.y.stride[0],
+                                    workspace + thread * transposed_small_m_product_workspace<T>(inputs));
   });
 }
 

@@ -129,7 +129,8 @@ struct AttentionNode {
     const int64_t N = heads, D = size;
     const Value projected = in.step(x, program);
     if (const auto* rotary = std::get_if<RotaryPositions>(&positions)) step_turn(*rotary, projected, program);
-    AttentionArguments<T> a;  // but for what is known at run time; what is out of the window is not remembered
+    AttentionArguments<T>
+        a;  // but for what is known at run time; what is out of the window is not remembered
     a.q = {nullptr, {1, N, 1, D}};
     a.k.shape = a.v.shape = {1, kv_heads, 0, D};
     a.scale = 1 / std::sqrt(double(D));
