@@ -40,10 +40,12 @@ constexpr int tile_rows(int panels) {
   return panels <= 2 ? rows.two : panels == 4 ? rows.four : panels == 6 ? rows.six : rows.eight;
 }
 
-/// M rows by N panels of C; `last_columns` <= lanes of the last one.
+/// M rows by N panels of C; `last_columns` <= lanes of the last one. Operands go by reference: passed by value,
+/// they would be copied to the stack in vectors right after they were written in scalars, which no store can
+/// forward.
 template <class T, class Weight, int M, int N>
-__attribute__((noinline)) void tile(int64_t depth, Rows<T> left, Panels<Weight> right, Epilogue<T> epilogue,
-                                    T* c, int64_t c_row, int64_t last_columns) {
+__attribute__((noinline)) void tile(int64_t depth, const Rows<T>& left, const Panels<Weight>& right,
+                                    const Epilogue<T>& epilogue, T* c, int64_t c_row, int64_t last_columns) {
   Vec<T> sum[M][N];
   constexpr int width = lanes<T>;
 #pragma GCC unroll 16
@@ -87,7 +89,8 @@ __attribute__((noinline)) void tile(int64_t depth, Rows<T> left, Panels<Weight> 
 }
 
 template <class T, class Weight = T>
-using Tile = void (*)(int64_t, Rows<T>, Panels<Weight>, Epilogue<T>, T*, int64_t, int64_t);
+using Tile = void (*)(int64_t, const Rows<T>&, const Panels<Weight>&, const Epilogue<T>&, T*, int64_t,
+                      int64_t);
 
 /// The tiles by their number of panels and of rows; null where there is none.
 template <class T, class Weight>
@@ -114,10 +117,11 @@ inline Tile<T> tile_of_one_row(int64_t panels) {
 /// C = init + A B for `rows` x `columns` elements of C. Columns of B's last panel past `columns` are never
 /// stored.
 template <class T, class Weight = T>
-void gemm(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Panels<Weight> b, Epilogue<T> epilogue,
-          T* c, int64_t c_row) {
+void gemm(int64_t rows, int64_t columns, int64_t depth, const Rows<T>& a, const Panels<Weight>& b,
+          const Epilogue<T>& epilogue, T* c, int64_t c_row) {
   constexpr int width = lanes<T>;
   if (rows == 0) return;
+  Epilogue<T> from = epilogue;
   const int64_t panels = (columns + width - 1) / width;
   int64_t k = 0;
   do {  // once where depth is zero: C still gets what it starts from
@@ -136,22 +140,22 @@ void gemm(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Panels<Weight
       for (int64_t i = 1, begin = 0, end; i <= count; ++i, begin = end) {
         end = i == count ? rows : rows * i / count;
         tiles<T, Weight>.of[n][end - begin](block, {a.data + begin * a.row + k * a.col, a.row, a.col}, right,
-                                            epilogue.at(begin, p * width), c + begin * c_row + p * width,
-                                            c_row, last);
+                                            from.at(begin, p * width), c + begin * c_row + p * width, c_row,
+                                            last);
       }
       p += n;
     }
     k += block;
-    epilogue = {c, c_row};
+    from = {c, c_row};
   } while (k < depth);
 }
 
 // Compiled once, in gemm.cpp.
 extern template const Tiles<float, float> tiles<float>;
 extern template const Tiles<double, double> tiles<double>;
-extern template void gemm(int64_t, int64_t, int64_t, Rows<float>, Panels<float>, Epilogue<float>, float*,
-                          int64_t);
-extern template void gemm(int64_t, int64_t, int64_t, Rows<double>, Panels<double>, Epilogue<double>, double*,
-                          int64_t);
+extern template void gemm(int64_t, int64_t, int64_t, const Rows<float>&, const Panels<float>&,
+                          const Epilogue<float>&, float*, int64_t);
+extern template void gemm(int64_t, int64_t, int64_t, const Rows<double>&, const Panels<double>&,
+                          const Epilogue<double>&, double*, int64_t);
 
 }  // namespace weft::WEFT_ISA

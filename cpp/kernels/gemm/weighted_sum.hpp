@@ -48,8 +48,9 @@ inline bool copy_scaled(const T* from, int64_t from_row, int64_t rows, int64_t c
 
 /// In the arithmetic of gemm.hpp: where no weight is zero, the same bits.
 template <class T>
-__attribute__((noinline)) void sum_without_zeros(int64_t rows, int64_t columns, int64_t depth, Rows<T> a,
-                                                 Panels<T> b, Epilogue<T> epilogue, T* c, int64_t c_row) {
+__attribute__((noinline)) void sum_without_zeros(int64_t rows, int64_t columns, int64_t depth,
+                                                 const Rows<T>& a, const Panels<T>& b,
+                                                 const Epilogue<T>& epilogue, T* c, int64_t c_row) {
   for (int64_t m = 0; m < rows; ++m)
     for_each_vector<T>(0, columns, [&](int64_t i, int64_t n) {
       const T* column = b.data + i / lanes<T> * b.panel;
@@ -64,8 +65,8 @@ __attribute__((noinline)) void sum_without_zeros(int64_t rows, int64_t columns, 
 }
 
 template <class T>
-inline void weighted_sum(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, Summands<T> b,
-                         Epilogue<T> epilogue, T* c, int64_t c_row) {
+inline void weighted_sum(int64_t rows, int64_t columns, int64_t depth, const Rows<T>& a, const Summands<T>& b,
+                         const Epilogue<T>& epilogue, T* c, int64_t c_row) {
   (b.finite ? &gemm<T> : &sum_without_zeros<T>)(rows, columns, depth, a, b.panels, epilogue, c, c_row);
 }
 
