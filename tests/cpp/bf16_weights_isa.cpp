@@ -34,7 +34,8 @@ inline void store_weight<float>(Bf16* p, const Vec<float>& v) {
 }
 
 template struct PackedMatrix<float, Bf16>;
-template void gemm(int64_t, int64_t, int64_t, Rows<float>, Panels<Bf16>, Epilogue<float>, float*, int64_t);
+template void gemm(int64_t, int64_t, int64_t, const Rows<float>&, const Panels<Bf16>&, const Epilogue<float>&,
+                   float*, int64_t);
 
 }  // namespace weft::WEFT_ISA
 
