@@ -51,7 +51,7 @@ inline void pack_for_scores(const Attention<T>& p, const T* k, int64_t k_row, in
 /// score of 1e9 magnifies its rounding.
 template <class T, class Between>
 inline void multiply_keys(const Attention<T>& p, const AttentionTile& tile, const T* q, int64_t q_row,
-                          Panels<T> k_packed, T* s, int64_t row, const Between& between) {
+                          const Panels<T>& k_packed, T* s, int64_t row, const Between& between) {
   const int64_t rows = tile.rows(), columns = tile.columns();
   if (!takes_keys_in_place(p))
     return gemm<T>(rows, round_up(columns, lanes<T>), p.size, {q, q_row, 1}, k_packed, {}, s, row);

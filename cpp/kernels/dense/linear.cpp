@@ -49,8 +49,8 @@ int64_t workspace_size(int64_t depth, int64_t columns, int threads) {
 
 /// C[rows, columns] = start + A B by a few tiles of rows at a time.
 template <class T>
-void multiply_rows(Range rows, int64_t columns, int64_t depth, Rows<T> a, Panels<T> b, Epilogue<T> epilogue,
-                   T* c, int64_t c_row, T* copy) {
+void multiply_rows(Range rows, int64_t columns, int64_t depth, const Rows<T>& a, const Panels<T>& b,
+                   const Epilogue<T>& epilogue, T* c, int64_t c_row, T* copy) {
   const int64_t step = rows_at_a_time<T>(depth);
   const bool copied = conflicts_in_cache<T>(a.row) && columns > 2 * lanes<T>;
   for (int64_t r = rows.begin; r < rows.end; r += step) {
@@ -73,8 +73,8 @@ struct Block {
 /// C[rows, columns] = bias + A B, where pack_block(block, range, packed) packs the columns `range` of a block
 /// of B.
 template <class T, class PackBlock>
-void multiply(int64_t rows, int64_t columns, int64_t depth, Rows<T> a, const T* bias, T* c, int64_t c_row,
-              const PackBlock& pack_block, T* workspace, int threads) {
+void multiply(int64_t rows, int64_t columns, int64_t depth, const Rows<T>& a, const T* bias, T* c,
+              int64_t c_row, const PackBlock& pack_block, T* workspace, int threads) {
   constexpr int64_t grain = tile_rows(2);
   if (rows == 0) return;
   const int64_t step = block_columns<T>(depth, columns), size = block_size<T>(depth, columns);

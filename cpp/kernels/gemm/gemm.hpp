@@ -126,6 +126,7 @@ void gemm(int64_t rows, int64_t columns, int64_t depth, const Rows<T>& a, const 
   int64_t k = 0;
   do {  // once where depth is zero: C still gets what it starts from
     const int64_t block = min_of(depth - k, depth_block);
+    const Rows<T> all{a.data + k * a.col, a.row, a.col};
     for (int64_t p = 0; p < panels;) {
       const int64_t left = panels - p;
       const int n = rows <= tile_rows(8) && left >= 8   ? 8
@@ -135,13 +136,19 @@ void gemm(int64_t rows, int64_t columns, int64_t depth, const Rows<T>& a, const 
                                                         : 1;
       const int64_t last = p + n == panels ? columns - (panels - 1) * width : width;
       const Panels<Weight> right{b.data + p * b.panel + k * b.step, b.step, b.panel};
-      // In tiles of nearly equal height; those of more than two panels take all rows.
-      const int64_t count = n > 2 ? 1 : (rows + tile_rows(2) - 1) / tile_rows(2);
-      for (int64_t i = 1, begin = 0, end; i <= count; ++i, begin = end) {
-        end = i == count ? rows : rows * i / count;
-        tiles<T, Weight>.of[n][end - begin](block, {a.data + begin * a.row + k * a.col, a.row, a.col}, right,
-                                            from.at(begin, p * width), c + begin * c_row + p * width, c_row,
-                                            last);
+      T* const out = c + p * width;
+      const auto run = [&](const Rows<T>& some, int64_t begin, int64_t count) {
+        tiles<T, Weight>.of[n][count](block, some, right, from.at(begin, p * width), out + begin * c_row,
+                                      c_row, last);
+      };
+      if (n > 2 || rows <= tile_rows(2)) {
+        run(all, 0, rows);
+      } else {  // tiles of nearly equal height
+        const int64_t count = (rows + tile_rows(2) - 1) / tile_rows(2);
+        for (int64_t i = 1, begin = 0, end; i <= count; ++i, begin = end) {
+          end = rows * i / count;
+          run({all.data + begin * a.row, a.row, a.col}, begin, end - begin);
+        }
       }
       p += n;
     }

@@ -43,7 +43,7 @@ class TransposedProduct {
       add_sums(packed_ + m * count_, min_of(height, few_ - m), sums + m);
   }
 
-  void add(Panels<T> b, int64_t columns, T* c, int64_t c_row) const {
+  void add(const Panels<T>& b, int64_t columns, T* c, int64_t c_row) const {
     constexpr int64_t pair = 2 * lanes<T>;
     for (int64_t n = 0; n < columns; n += pair) {
       const int64_t wide = min_of(pair, columns - n);

@@ -224,7 +224,7 @@ struct ForwardPart {
   }
 
   /// Inputs' part included, with weights that are not packed.
-  __attribute__((noinline)) void run_stage_in_place(int stage, const Step& s, Rows<T> left,
+  __attribute__((noinline)) void run_stage_in_place(int stage, const Step& s, const Rows<T>& left,
                                                     ForwardTile<T>& tile) const {
     const int first_gate = g.cell.first_gate(stage), gates = g.cell.stage_gates[stage];
     const auto x = own.in_place.input(g, s.rows, {own.inputs, g.input_row, 1});

@@ -108,7 +108,7 @@ struct BackwardWeights {
   }
 
   /// dx = W_ih' delta of some rows; `deltas` begin at the first slot of the input's.
-  void input_product(const Geometry<T>& g, int64_t rows, Rows<T> deltas, T* dx, int64_t dx_row) const {
+  void input_product(const Geometry<T>& g, int64_t rows, const Rows<T>& deltas, T* dx, int64_t dx_row) const {
     const RecurrentProblem<T>& p = g.problem;
     const RecurrentArguments<T>& a = g.arguments;
     const int64_t depth = g.cell.gates * g.hidden;
@@ -120,8 +120,8 @@ struct BackwardWeights {
   }
 
   /// d(operand) = start + W_hh' delta, the columns [n, n + count), over the gates of a stage.
-  void state_product(const Geometry<T>& g, int stage, int64_t n, int64_t count, int64_t rows, Rows<T> deltas,
-                     Epilogue<T> start, T* out, int64_t out_row) const {
+  void state_product(const Geometry<T>& g, int stage, int64_t n, int64_t count, int64_t rows,
+                     const Rows<T>& deltas, const Epilogue<T>& start, T* out, int64_t out_row) const {
     const RecurrentProblem<T>& p = g.problem;
     const RecurrentArguments<T>& a = g.arguments;
     const int gates = g.cell.stage_gates[stage], first_gate = g.cell.first_gate(stage);
@@ -138,12 +138,13 @@ struct BackwardWeights {
   /// C = init + deltas W, where W's rows are panels and the order of the gates that of the slots:
   /// neighbouring gates are one product.
   static void in_place(const T* w, int64_t w_row, int64_t hidden, const int* gate_of, int gates, int64_t rows,
-                       int64_t columns, Rows<T> deltas, Epilogue<T> init, T* c, int64_t c_row) {
+                       int64_t columns, const Rows<T>& deltas, const Epilogue<T>& init, T* c, int64_t c_row) {
+    Epilogue<T> from = init;
     for (int slot = 0, next = 1; slot < gates; slot = next++) {
       while (next < gates && gate_of[next] == gate_of[next - 1] + 1) ++next;
       gemm<T>(rows, columns, (next - slot) * hidden, {deltas.data + slot * hidden, deltas.row, 1},
-              {w + gate_of[slot] * hidden * w_row, w_row, lanes<T>}, init, c, c_row);
-      init = {c, c_row};
+              {w + gate_of[slot] * hidden * w_row, w_row, lanes<T>}, from, c, c_row);
+      from = {c, c_row};
     }
   }
 
