@@ -5,11 +5,11 @@
 #include <array>
 #include <memory>
 
-#include "argument_names.hpp"
 #include "arrays.hpp"
 #include "long_call.hpp"
 #include "memory.hpp"
 #include "new_array.hpp"
+#include "places.hpp"
 #include "weft/config.hpp"
 
 namespace {
@@ -18,9 +18,10 @@ namespace py = pybind11;
 using namespace weft;
 using namespace weft::bindings;
 
-constexpr ArgumentNames names{"q",    "k",          "v",       "bool_mask", "float_mask",
-                              "bias", "kv_lengths", "scale",   "softcap",   "from_end",
-                              "left", "right",      "dropout", "seed",      "offset"};
+constexpr const char* sdpa_names[] = {"q",    "k",          "v",       "bool_mask", "float_mask",
+                                      "bias", "kv_lengths", "scale",   "softcap",   "from_end",
+                                      "left", "right",      "dropout", "seed",      "offset"};
+using SdpaArgument = Place<sdpa_names>;
 
 /// A mask or bias [B, N, T, S] of any strides, which stay as they are.
 template <class T>
@@ -72,21 +73,21 @@ struct Saved final : SavedBase {
     const char* op = "sdpa_forward";
     AttentionArguments<T>& a = call.arguments;
     a.operation = op;
-    a.q = input<T, 4>(op, "q", given[names["q"]], keep[0]);
-    a.k = input<T, 4>(op, "k", given[names["k"]], keep[1]);
-    a.v = input<T, 4>(op, "v", given[names["v"]], keep[2]);
-    a.mask = broadcast<bool>("mask", given[names["bool_mask"]], keep[3]);
-    a.float_mask = broadcast<T>("mask", given[names["float_mask"]], keep[4]);
-    a.bias = broadcast<T>("bias", given[names["bias"]], keep[5]);
-    a.kv_lengths = input<int64_t, 1>(op, "kv_lengths", given[names["kv_lengths"]], keep[6]);
-    a.scale = given[names["scale"]].cast<double>();
-    a.softcap = given[names["softcap"]].cast<double>();
-    a.from_end = given[names["from_end"]].cast<bool>();
-    a.left = given[names["left"]].cast<int64_t>();
-    a.right = given[names["right"]].cast<int64_t>();
-    a.dropout = given[names["dropout"]].cast<double>();
-    a.seed = given[names["seed"]].cast<uint64_t>();
-    a.offset = given[names["offset"]].cast<uint64_t>();
+    a.q = input<T, 4>(op, "q", given[SdpaArgument("q").index], keep[0]);
+    a.k = input<T, 4>(op, "k", given[SdpaArgument("k").index], keep[1]);
+    a.v = input<T, 4>(op, "v", given[SdpaArgument("v").index], keep[2]);
+    a.mask = broadcast<bool>("mask", given[SdpaArgument("bool_mask").index], keep[3]);
+    a.float_mask = broadcast<T>("mask", given[SdpaArgument("float_mask").index], keep[4]);
+    a.bias = broadcast<T>("bias", given[SdpaArgument("bias").index], keep[5]);
+    a.kv_lengths = input<int64_t, 1>(op, "kv_lengths", given[SdpaArgument("kv_lengths").index], keep[6]);
+    a.scale = given[SdpaArgument("scale").index].cast<double>();
+    a.softcap = given[SdpaArgument("softcap").index].cast<double>();
+    a.from_end = given[SdpaArgument("from_end").index].cast<bool>();
+    a.left = given[SdpaArgument("left").index].cast<int64_t>();
+    a.right = given[SdpaArgument("right").index].cast<int64_t>();
+    a.dropout = given[SdpaArgument("dropout").index].cast<double>();
+    a.seed = given[SdpaArgument("seed").index].cast<uint64_t>();
+    a.offset = given[SdpaArgument("offset").index].cast<uint64_t>();
     a.threads = num_threads();
   }
 
@@ -181,9 +182,9 @@ void register_attention(py::module_& module) {
       .def("weights", &SavedBase::weights)
       .def("backward", &SavedBase::backward)
       .def("add_bias_gradient", &SavedBase::add_bias_gradient);
-  module.attr("SDPA_ARGUMENTS") = names.tuple();
+  module.attr("sdpa_arguments") = tuple_of_names<sdpa_names>();
   module.def("sdpa_forward", [](const py::args& given) {
-    return by_dtype("sdpa_forward", "q", given[names["q"]], [&]<class T>(T) {
+    return by_dtype("sdpa_forward", "q", given[SdpaArgument("q").index], [&]<class T>(T) {
       auto saved = std::make_unique<Saved<T>>(given);
       saved->run();
       py::object out = saved->out, normalizer = saved->normalizer;

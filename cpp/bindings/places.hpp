@@ -1,5 +1,5 @@
 // Tuples whose places have names, as Python's NamedTuples: C++ holds the names in their order once, finds a
-// place by its name when it is compiled, and Python compares its own list with it when it is imported.
+// place by its name when it is compiled, and Python compares its own list with it (ops/bindings.py).
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -183,7 +183,7 @@ class AttentionSaved:
     ) -> tuple[Array, Array, Array]: ...
     def add_bias_gradient(self, dout: Array, dbias: Array) -> None: ...
 
-SDPA_ARGUMENTS: tuple[str, ...]
+sdpa_arguments: tuple[str, ...]
 
 def sdpa_forward(
     q: Array,

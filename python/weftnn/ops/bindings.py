@@ -1,4 +1,4 @@
-"""Functions of the extension module that take their arguments by position."""
+"""Functions of the extension module that take and give tuples by place."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from weftnn import _core
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def checked_arguments(function: Function, known_as: str, *names: str) -> Function:
-    """`function`, if its arguments have these names in this order: its file in C++ lists them.
+def checked_names(function: Function, **names: tuple[str, ...]) -> Function:
+    """`function`, if the extension module has the same `names`, by the attributes that hold them.
 
     Else one that raises ImportError. It does so at its first call alone: who builds the extension module anew
     imports the package with the one that stood before.
     """
-    theirs = getattr(_core, known_as, None)
-    if theirs == names:
-        return function
+    for known_as, ours in names.items():
+        theirs = getattr(_core, known_as, None)
+        if theirs != ours:
+            error = f"weftnn must be built anew: {known_as} must be {ours}, got {theirs}"
 
-    def refuse(*_: Any) -> None:
-        raise ImportError(f"weftnn must be built anew: {known_as} must be {names}, got {theirs}")
+            def refuse(*_: Any, error: str = error) -> None:
+                raise ImportError(error)
 
-    return cast(Function, refuse)
+            return cast(Function, refuse)
+    return function

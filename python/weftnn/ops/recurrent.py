@@ -6,13 +6,14 @@ T time, B batch, I input, H hidden units, G gates, P width of the state (H, or t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn, TypeAlias, TypedDict
+from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weftnn import _core
 from weftnn.arguments import check_count
+from weftnn.ops.bindings import checked_names
 from weftnn.options import takes
 from weftnn.ragged import check_lengths, check_resets
 
@@ -108,21 +109,15 @@ class RecurrentGrads(NamedTuple):
 ACCUMULATED = ("dw_ih", "dw_hh", "db_ih", "db_hh", "dw_peephole", "dw_proj")
 
 
-def _built_from_other_sources(*_: Any) -> NoReturn:
-    raise ImportError("weftnn._core was built from other sources than this module: build it again")
-
-
-# The kernels' bindings take and give tuples by place, so their names in C++ are compared with ours, once. The
-# import itself must not fail: where weftnn is installed in place, building it again begins with that.
-for names, of_core in (
-    (RecurrentCall._fields, "recurrent_arguments"),
-    (RecurrentResults._fields, "recurrent_results"),
-    (ACCUMULATED, "recurrent_accumulated"),
-    (RecurrentGrads._fields, "recurrent_gradients"),
-):
-    if names != getattr(_core, of_core, None):
-        for function in ("recurrent_forward", "recurrent_forward_all", "recurrent_backward_all"):
-            setattr(_core, function, _built_from_other_sources)
+_NAMES = {
+    "recurrent_arguments": RecurrentCall._fields,
+    "recurrent_results": RecurrentResults._fields,
+    "recurrent_accumulated": ACCUMULATED,
+    "recurrent_gradients": RecurrentGrads._fields,
+}
+_forward = checked_names(_core.recurrent_forward, **_NAMES)
+_forward_all = checked_names(_core.recurrent_forward_all, **_NAMES)
+_backward_all = checked_names(_core.recurrent_backward_all, **_NAMES)
 
 
 def cells() -> list[str]:
@@ -151,7 +146,7 @@ def recurrent_forward(call: RecurrentCall) -> RecurrentResults:
         >>> h_n
         array([[3., 3.]])
     """
-    return RecurrentResults._make(_core.recurrent_forward(_checked(call)))
+    return RecurrentResults._make(_forward(_checked(call)))
 
 
 def recurrent_forward_all(calls: Sequence[RecurrentCall]) -> list[RecurrentResults]:
@@ -173,7 +168,7 @@ def recurrent_forward_all(calls: Sequence[RecurrentCall]) -> list[RecurrentResul
         array([3., 2., 1.])
     """
     given = [_checked(call) for call in calls]
-    return [RecurrentResults._make(results) for results in _core.recurrent_forward_all(given)]
+    return [RecurrentResults._make(results) for results in _forward_all(given)]
 
 
 def _checked(call: RecurrentCall) -> RecurrentCall:
@@ -226,7 +221,7 @@ def recurrent_backward_all(calls: Sequence[Mapping[str, Any]]) -> list[Recurrent
     written = [id(array) for call in given for array in call[-1] if array is not None]
     if len(set(written)) < len(written):
         return [RecurrentGrads._make(kept.backward(*rest)) for kept, *rest in given]
-    return [RecurrentGrads._make(grads) for grads in _core.recurrent_backward_all(given)]
+    return [RecurrentGrads._make(grads) for grads in _backward_all(given)]
 
 
 def _backward_call(

@@ -32,7 +32,7 @@ from weftnn.ops.arrays import (
     require_saved,
     require_shape,
 )
-from weftnn.ops.bindings import checked_arguments
+from weftnn.ops.bindings import checked_names
 from weftnn.ops.dropout import counter
 from weftnn.ops.scalars import require_integers, require_numbers
 from weftnn.ragged import check_lengths
@@ -40,9 +40,7 @@ from weftnn.ragged import check_lengths
 Causal = bool | Literal["top_left", "bottom_right"]
 
 # What sdpa_forward gives the kernels, in order.
-_forward = checked_arguments(
-    _core.sdpa_forward,
-    "SDPA_ARGUMENTS",
+_ARGUMENTS = (
     "q",
     "k",
     "v",
@@ -59,6 +57,7 @@ _forward = checked_arguments(
     "seed",
     "offset",
 )
+_forward = checked_names(_core.sdpa_forward, sdpa_arguments=_ARGUMENTS)
 
 
 class SDPAGrads(NamedTuple):
