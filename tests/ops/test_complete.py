@@ -103,13 +103,13 @@ def test_every_layer_is_in_the_table() -> None:
 
 def test_every_compiled_cell_is_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows of CELLS, between them, run every cell that the kernels list."""
-    run, seen = weftnn.ops.recurrent._core.recurrent_forward, set()
+    run, seen = weftnn.ops.recurrent._forward, set()
 
     def note(call: weftnn.ops.RecurrentCall) -> Any:
         seen.add(call.cell)
         return run(call)
 
-    monkeypatch.setattr(weftnn.ops.recurrent._core, "recurrent_forward", note)
+    monkeypatch.setattr(weftnn.ops.recurrent, "_forward", note)
     for cell in CELLS:
         case = recurrent_case(cell, "plain")
         case.forward(case.inputs())
